@@ -1,0 +1,599 @@
+"""Every message that crosses a process border, as frozen types, and their JSON form.
+
+One message is one JSON object on one line. Its `type` is the class name.
+Paths that are not UTF-8 travel as surrogate escapes, ASCII-escaped, so that
+each line is plain ASCII whatever the file system holds.
+
+A request carries an `id` chosen by the asker; each reply repeats it. The last
+reply to a request is the one whose class says so in its docstring ("ends").
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+
+Mode = Literal["hybrid", "semantic", "lexical"]
+
+
+class ProtocolError(Exception):
+    """A line is not a message of this version: the other side is broken or of another release."""
+
+
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """Base of all messages."""
+
+
+# --- values inside messages -------------------------------------------------------------
+
+
+class Locator(msgspec.Struct, frozen=True):
+    """Where in a file a passage stands; what the format does not have is None.
+
+    `page` and `line` count from 1, `heading` is the nearest one above,
+    `member` names a part inside a container (an attachment, a sheet).
+    """
+
+    page: int | None = None
+    line: int | None = None
+    heading: str | None = None
+    member: str | None = None
+
+
+class ChunkText(msgspec.Struct, frozen=True):
+    """One chunk: characters `start` to `end` of the extracted text, and that text."""
+
+    start: int
+    end: int
+    text: str
+
+
+class PassageText(msgspec.Struct, frozen=True):
+    """A chunk read back from its file, with the place a viewer can open."""
+
+    start: int
+    end: int
+    text: str
+    locator: Locator
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One ranked passage. `marks` are character ranges of matched words inside `snippet`.
+
+    `state` is "ok", or says why there is no snippet: "offline", "changed", "missing",
+    "unreadable". `source` says which side found it.
+    """
+
+    rank: int
+    score: float
+    path: str
+    locator: Locator
+    start: int
+    end: int
+    snippet: str
+    marks: tuple[tuple[int, int], ...] = ()
+    state: str = "ok"
+    source: Literal["lexical", "semantic", "both"] = "both"
+
+
+class Citation(msgspec.Struct, frozen=True):
+    """Passage `n` of an answer: where it is and the exact words it rests on."""
+
+    n: int
+    path: str
+    locator: Locator
+    quote: str
+
+
+class ChatTurn(msgspec.Struct, frozen=True):
+    """One earlier turn of a conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+# --- common to all children ---------------------------------------------------------------
+
+
+class Hello(Message, frozen=True):
+    """First line of every child: who it is and which protocol it speaks."""
+
+    role: Literal["service", "model-worker", "extractor"]
+    pid: int
+    version: int = PROTOCOL_VERSION
+
+
+class Cancel(Message, frozen=True):
+    """Give up request `id`. Silent when it has ended already."""
+
+    id: int
+
+
+class Failed(Message, frozen=True):
+    """Ends a request that could not be done: what happened and what to do."""
+
+    id: int
+    title: str
+    advice: str
+
+
+# --- extractor ----------------------------------------------------------------------------
+
+
+class Extract(Message, frozen=True):
+    """Read one file whole and cut it into chunks.
+
+    `size_bytes` and `mtime_ns` are what the asker saw; a file that differs from
+    them before or after reading ends as FileFailed with problem "changed".
+    """
+
+    id: int
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    tokenizer_path: str
+    max_tokens: int = 256
+    max_text_chars: int = 50_000_000
+    max_pages: int = 20_000
+    max_expanded_bytes: int = 400_000_000
+
+
+class Chunks(Message, frozen=True):
+    """Some of a file's chunks, in order, at most 64 in one message."""
+
+    id: int
+    chunks: tuple[ChunkText, ...]
+
+
+class Extracted(Message, frozen=True):
+    """Ends an Extract. `page_chars` is the text length of each page, empty without pages.
+
+    `slow` says that reading a span back means parsing the file again, so that
+    its text is worth keeping in the text cache.
+    """
+
+    id: int
+    text_chars: int
+    text_bytes: int
+    page_chars: tuple[int, ...]
+    kind: str
+    title: str | None
+    slow: bool
+
+
+class ReadSpans(Message, frozen=True):
+    """Read passages back from a file that was extracted before.
+
+    `page_chars` is what Extracted gave, so that only the pages in question are parsed.
+    """
+
+    id: int
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    spans: tuple[tuple[int, int], ...]
+    page_chars: tuple[int, ...] = ()
+
+
+class Passages(Message, frozen=True):
+    """Ends a ReadSpans: one passage a span, in the order asked."""
+
+    id: int
+    passages: tuple[PassageText, ...]
+
+
+class RenderPage(Message, frozen=True):
+    """Draw one page of a PDF as a PNG, at most `width_px` wide, for the preview."""
+
+    id: int
+    path: str
+    page: int
+    width_px: int
+
+
+class PageImage(Message, frozen=True):
+    """Ends a RenderPage: the picture, base64-encoded PNG, and how many pages there are."""
+
+    id: int
+    png_base64: str
+    page: int
+    pages: int
+
+
+class FileFailed(Message, frozen=True):
+    """Ends an Extract, ReadSpans or RenderPage that the file does not allow."""
+
+    id: int
+    path: str
+    reason: str
+    problem: Literal["failed", "encrypted", "needs_ocr", "skipped", "changed", "missing"]
+
+
+# --- model worker -------------------------------------------------------------------------
+
+
+class LoadModel(Message, frozen=True):
+    """Load a GGUF file, replacing what is loaded."""
+
+    id: int
+    path: str
+    context_tokens: int
+    threads: int
+
+
+class ModelLoaded(Message, frozen=True):
+    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading."""
+
+    id: int
+    name: str
+    architecture: str
+    context_tokens: int
+    trained_context_tokens: int
+    resident_bytes: int
+    load_ms: float
+
+
+class Generate(Message, frozen=True):
+    """Answer `question` from numbered `passages` (1-based, in this order).
+
+    The worker builds the prompt and leaves out the last passages if the context
+    cannot hold them all.
+    """
+
+    id: int
+    question: str
+    passages: tuple[str, ...]
+    history: tuple[ChatTurn, ...] = ()
+    max_answer_tokens: int = 256
+
+
+class PromptReady(Message, frozen=True):
+    """How many of the passages the prompt holds, and its length."""
+
+    id: int
+    passages_used: int
+    prompt_tokens: int
+
+
+class Token(Message, frozen=True):
+    """The next piece of the answer's text; always whole characters."""
+
+    id: int
+    text: str
+
+
+class Generated(Message, frozen=True):
+    """Ends a Generate. `stopped` is "end", "length" or "cancelled"."""
+
+    id: int
+    stopped: Literal["end", "length", "cancelled"]
+    prompt_tokens: int
+    answer_tokens: int
+    prefill_ms: float
+    decode_ms: float
+
+
+# --- service: requests --------------------------------------------------------------------
+
+
+class Search(Message, frozen=True):
+    """Ranked passages. Replied by SearchResults: first lexical, then final."""
+
+    id: int
+    query: str
+    k: int = 10
+    folder: str | None = None
+    file_type: str | None = None
+    mode: Mode = "hybrid"
+    exact: bool = False
+    early: bool = False  # also send the lexical hits before the final ones
+
+
+class Related(Message, frozen=True):
+    """Passages like the one at `path` and `position` (a character, a line or a page)."""
+
+    id: int
+    path: str
+    k: int = 10
+    page: int | None = None
+    line: int | None = None
+    start: int | None = None
+
+
+class Ask(Message, frozen=True):
+    """A question to be answered from the files."""
+
+    id: int
+    question: str
+    model: str | None = None
+    conversation: int | None = None
+
+
+class Index(Message, frozen=True):
+    """Bring the index up to date; with `watch` go on until cancelled."""
+
+    id: int
+    watch: bool = False
+
+
+class Pause(Message, frozen=True):
+    """Stop or go on with background indexing. Ends with Done."""
+
+    id: int
+    paused: bool
+
+
+class FoldersAdd(Message, frozen=True):
+    """Watch folders. Ends with Report."""
+
+    id: int
+    paths: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+
+
+class FoldersRemove(Message, frozen=True):
+    """Stop watching folders and drop what was indexed from them. Ends with Report."""
+
+    id: int
+    paths: tuple[str, ...]
+
+
+class FoldersList(Message, frozen=True):
+    """Ends with Report."""
+
+    id: int
+
+
+class FoldersCheck(Message, frozen=True):
+    """Why a path is or is not indexed. Ends with Report."""
+
+    id: int
+    path: str
+
+
+class FilesList(Message, frozen=True):
+    """The files of a folder in one coverage state, with reasons. Ends with Report."""
+
+    id: int
+    folder: str | None
+    state: Literal["failed", "skipped", "needs_ocr", "offline"]
+    limit: int = 1000
+
+
+class Preview(Message, frozen=True):
+    """The text around a passage. Ends with PreviewText."""
+
+    id: int
+    path: str
+    start: int
+    end: int
+    around_chars: int = 3000
+
+
+class PagePreview(Message, frozen=True):
+    """A PDF page as a picture. Ends with PageImage."""
+
+    id: int
+    path: str
+    page: int
+    width_px: int = 900
+
+
+class StatusRequest(Message, frozen=True):
+    """Device, budgets, usage by component, index state. Ends with Report."""
+
+    id: int
+
+
+class BudgetRequest(Message, frozen=True):
+    """Show, preview or set the budgets. Ends with Report."""
+
+    id: int
+    disk_bytes: int | None = None
+    ram_bytes: int | None = None
+    preview: bool = False
+
+
+class SettingsGet(Message, frozen=True):
+    """All declared settings with value, default, range and help. Ends with Report."""
+
+    id: int
+
+
+class SettingsSet(Message, frozen=True):
+    """Set one declared setting. Ends with Report (the settings as they are now)."""
+
+    id: int
+    key: str
+    value: bool | int | float | str | tuple[str, ...]
+
+
+class ModelsRequest(Message, frozen=True):
+    """The catalogue and what is on disk, or a change of it. Ends with Report."""
+
+    id: int
+    action: Literal["list", "fetch", "add", "remove"] = "list"
+    name: str | None = None
+
+
+class Forget(Message, frozen=True):
+    """Remove every trace of a file or folder. Ends with Report."""
+
+    id: int
+    path: str
+
+
+class Doctor(Message, frozen=True):
+    """Check the store, the models and the device. Ends with Report."""
+
+    id: int
+    repair: bool = False
+
+
+class ConversationsList(Message, frozen=True):
+    """Ends with Report: `conversations`, newest first."""
+
+    id: int
+
+
+class ConversationGet(Message, frozen=True):
+    """Ends with Report: the turns of one conversation, with citations."""
+
+    id: int
+    conversation: int
+
+
+class ConversationDelete(Message, frozen=True):
+    """Ends with Report."""
+
+    id: int
+    conversation: int
+
+
+class Subscribe(Message, frozen=True):
+    """From now on send State and IndexProgress as they change. Never ends by itself."""
+
+    id: int
+
+
+class Raise(Message, frozen=True):
+    """A second start of the window asks the first to come to the front. Ends with Done.
+
+    The service passes it on to every subscriber.
+    """
+
+    id: int
+
+
+class Shutdown(Message, frozen=True):
+    """End the service after the file in hand. Ends with Done."""
+
+    id: int
+
+
+# --- service: replies ---------------------------------------------------------------------
+
+
+class SearchResults(Message, frozen=True):
+    """Ranked passages; ends the request when `final`."""
+
+    id: int
+    hits: tuple[Hit, ...]
+    final: bool
+    recomputed: int = 0
+    from_cache: int = 0
+    timings_ms: dict[str, float] = {}
+    note: str | None = None  # what the person should know, e.g. semantic search not ready
+
+
+class AnswerSources(Message, frozen=True):
+    """The numbered passages that the answer may rest on, before its first word."""
+
+    id: int
+    sources: tuple[Citation, ...]
+    conversation: int
+
+
+class AnswerText(Message, frozen=True):
+    """The next piece of the answer."""
+
+    id: int
+    text: str
+
+
+class AnswerDone(Message, frozen=True):
+    """Ends an Ask: the whole answer with unknown citations dropped.
+
+    `found` is false when the files do not say; `stopped` as in Generated.
+    """
+
+    id: int
+    answer: str
+    found: bool
+    citations: tuple[Citation, ...]
+    timings_ms: dict[str, float]
+    prompt_tokens: int
+    answer_tokens: int
+    stopped: str = "end"
+    model: str = ""
+
+
+class PreviewText(Message, frozen=True):
+    """Ends a Preview: text around the passage; `start`, `end` are inside `text`."""
+
+    id: int
+    path: str
+    text: str
+    start: int
+    end: int
+    locator: Locator
+
+
+class IndexProgress(Message, frozen=True):
+    """How far indexing is. `eta_s` is None until it can be told."""
+
+    id: int
+    phase: Literal["scanning", "indexing", "merging", "watching", "paused", "idle"]
+    files_done: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+    chunks: int
+    current: str | None
+    chunks_per_s: float
+    eta_s: float | None
+
+
+class State(Message, frozen=True):
+    """What the service is doing: "idle", "indexing", "paused", "attention", and why."""
+
+    id: int
+    state: Literal["idle", "indexing", "paused", "attention"]
+    reason: str | None = None
+
+
+class Report(Message, frozen=True):
+    """Ends a request whose answer is a table: the JSON that the command line prints."""
+
+    id: int
+    body: Any
+
+
+class Done(Message, frozen=True):
+    """Ends a request that has nothing to say but that it is done."""
+
+    id: int
+
+
+_TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
+_ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated, AnswerDone,
+            PreviewText, Report, Done)  # fmt: skip
+
+
+def ends(message: Message) -> bool:
+    """Whether this reply is the last one of its request."""
+    if isinstance(message, SearchResults):
+        return message.final
+    return isinstance(message, _ENDINGS)
+
+
+def encode(message: Message) -> str:
+    """The message as one line of ASCII JSON, without the newline."""
+    return json.dumps(msgspec.to_builtins(message), ensure_ascii=True, separators=(",", ":"))
+
+
+def decode(line: str | bytes) -> Message:
+    """The message that a line holds.
+
+    Raises ProtocolError when the line is not JSON, names no known type, or has
+    fields that are missing or of the wrong type.
+    """
+    try:
+        body = json.loads(line)
+        return msgspec.convert(body, _TYPES[body["type"]])
+    except (ValueError, KeyError, TypeError, msgspec.ValidationError) as error:
+        raise ProtocolError(f"not a message of protocol {PROTOCOL_VERSION}: {error}") from error
