@@ -1,0 +1,49 @@
+# Satchel's commands. Each sets up what it needs first; see packaging/setup_env.py.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup run test test-slow check format lock clean
+
+PYTEST = .venv/bin/python -m pytest
+# The window's test plugin cannot even load where Qt's system libraries are missing.
+WITHOUT_WINDOW = $$(QT_QPA_PLATFORM=offscreen .venv/bin/python -c 'import PySide6.QtWidgets' \
+	2> /dev/null || echo '-p no:pytest-qt')
+
+help:
+	@echo 'make setup      make .venv and fetch the starter models'
+	@echo 'make run        index the sample folder, search it and ask it a question'
+	@echo 'make test       format, lint, types and tests'
+	@echo 'make test-slow  the fault and scale tests, which take minutes'
+	@echo 'make check      format, lint and types alone'
+	@echo 'make format     rewrite the code in the house format'
+	@echo 'make lock       resolve the versions in pyproject.toml into lock files'
+	@echo 'make clean      delete .venv and what tools left in this folder'
+
+setup:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/setup_env.py
+
+# The demo runs on the command line; it needs no display.
+run: setup
+	@.venv/bin/python -m app.demo
+
+check: setup
+	@echo '==> ruff format --check' && .venv/bin/ruff format --check .
+	@echo '==> ruff check' && .venv/bin/ruff check .
+	@echo '==> mypy' && .venv/bin/mypy && MYPYPATH=packaging .venv/bin/mypy packaging/*.py
+
+test: check
+	@echo '==> pytest' && $(PYTEST) $(WITHOUT_WINDOW) -m 'not slow'
+
+test-slow: setup
+	@echo '==> pytest, the slow tests' && $(PYTEST) $(WITHOUT_WINDOW) -m slow --timeout 1800
+
+format: setup
+	@.venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format .
+
+lock:
+	@python=$$(packaging/find_python.sh) && packaging/lock.sh "$$python"
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find app core ui tests benchmarks packaging -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo 'Models and compiled packages are shared by all checkouts and stay where they are.'

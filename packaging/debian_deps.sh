@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs the system packages that the headless window tests need. Used by .ci/run only;
+# without root or apt it says what is left out and succeeds.
+set -uo pipefail
+
+packages=(
+    xvfb fonts-dejavu-core                       # a screen nobody sees, and letters to draw on it
+    libegl1 libgl1 libxkbcommon0 libfontconfig1  # what Qt links to
+    libdbus-1-3 libxcb-cursor0
+)
+
+if ! command -v apt-get > /dev/null; then
+    echo "Skipped system packages: this is not Debian. Tests of the window need: ${packages[*]}"
+    exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' \
+        || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+    echo "System packages: all there."
+    exit 0
+fi
+if [ "$(id -u)" -ne 0 ]; then
+    echo "Skipped system packages: only root may install them. Missing: ${missing[*]}"
+    exit 0
+fi
+
+echo "==> Installing system packages: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+if apt-get -qq update < /dev/null \
+    && apt-get -qq install -y --no-install-recommends "${missing[@]}" < /dev/null > /dev/null; then
+    echo "System packages: installed."
+else
+    echo "Skipped system packages: apt-get failed, see above. Missing: ${missing[*]}"
+fi
