@@ -4,7 +4,7 @@
 .NOTPARALLEL:
 .PHONY: help setup run test test-slow check format lock clean
 
-PYTEST = .venv/bin/python -m pytest
+PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
 WITHOUT_WINDOW = $$(QT_QPA_PLATFORM=offscreen .venv/bin/python -c 'import PySide6.QtWidgets' \
 	2> /dev/null || echo '-p no:pytest-qt')
@@ -32,10 +32,10 @@ check: setup
 	@echo '==> mypy' && .venv/bin/mypy && MYPYPATH=packaging .venv/bin/mypy packaging/*.py
 
 test: check
-	@echo '==> pytest' && $(PYTEST) $(WITHOUT_WINDOW) -m 'not slow'
+	@echo '==> pytest' && $(PYTEST) $(WITHOUT_WINDOW) --timeout 120 -m 'not slow'
 
 test-slow: setup
-	@echo '==> pytest, the slow tests' && $(PYTEST) $(WITHOUT_WINDOW) -m slow --timeout 1800
+	@echo '==> pytest, the slow tests' && $(PYTEST) $(WITHOUT_WINDOW) --timeout 1800 -m slow
 
 format: setup
 	@.venv/bin/ruff check --fix-only --quiet . && .venv/bin/ruff format .

@@ -141,7 +141,9 @@ def advice_for(text: str, log: Path) -> str:
 def ninja_progress(text: str) -> str:
     """The compile step that was reached, as ninja counts them."""
     steps = NINJA_STEP.findall(text)
-    return f"compiled {steps[-1][0]} of {steps[-1][1]}" if steps else "fetching and configuring"
+    if steps:
+        return f"compiled {steps[-1][0]} of {steps[-1][1]}"
+    return "compiling" if "running build_ext" in text else "fetching and configuring"
 
 
 def pip_progress(text: str) -> str:

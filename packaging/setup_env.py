@@ -1,8 +1,7 @@
 """Sets Satchel up in this checkout: .venv, the compiled packages and the starter models.
 
-Needs a Python of 3.11 or newer and nothing else; `make setup` finds one
-(packaging/find_python.sh) and runs this. It can
-be run again at any time: what is there is kept, and when nothing is missing it ends at once.
+Needs a Python of 3.11 or newer and nothing else; find_python.sh finds one for `make setup`. It
+can be run again at any time: what is there is kept, and when nothing is missing it ends at once.
 """
 
 import argparse
