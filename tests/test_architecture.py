@@ -31,10 +31,10 @@ def imported_modules(path: PurePosixPath, source: str) -> Iterator[tuple[int, st
                 for alias in names:
                     yield node.lineno, alias.name
             case ast.ImportFrom(module=module, names=names, level=level):
-                origin = ".".join([*path.parts[: len(path.parts) - level]] if level else [])
-                base = ".".join(part for part in (origin, module) if part)
+                base = [*path.parts[: len(path.parts) - level]] if level else []
+                base += [module] if module else []
                 for alias in names:
-                    yield node.lineno, base if alias.name == "*" else f"{base}.{alias.name}"
+                    yield node.lineno, ".".join(base if alias.name == "*" else [*base, alias.name])
             case ast.Call(
                 func=ast.Name(id="import_module" | "__import__")
                 | ast.Attribute(attr="import_module"),
