@@ -1,0 +1,69 @@
+"""EPUB books: the chapters in reading order, each read as the web page it is."""
+
+from __future__ import annotations
+
+import posixpath
+from urllib.parse import unquote
+
+from core.errors import FileError
+from core.text.archive import Archive, open_archive, text_of
+from core.text.document import Document, Limits, TextBuilder
+from core.text.html import add_html, html_source
+
+
+def extract_epub(path: str, limits: Limits) -> Document:
+    """The text of a book without copy protection.
+
+    Raises FileError ("encrypted" when its chapters are, "failed", "skipped").
+    """
+    with open_archive(path, limits) as archive:
+        package = _package(archive)
+        out = TextBuilder(path, limits)
+        locked = _locked(archive)
+        for name in _spine(archive, package):
+            if name in locked:
+                raise FileError(
+                    path, "is copy-protected; only the shop's own reader opens it", "encrypted"
+                )
+            out.line_break(2)
+            add_html(out, path, html_source(archive.read(name)))
+        return out.document("epub", title=text_of(archive, package, "title"), slow=True)
+
+
+def _package(archive: Archive) -> str:
+    container = "META-INF/container.xml"
+    if container in archive.names:
+        for event, tag, attributes in archive.xml(container):
+            if event == "start" and tag == "rootfile":
+                name = attributes.get("full-path", "")
+                if name in archive.names:
+                    return name
+    archive.damaged()
+
+
+def _spine(archive: Archive, package: str) -> list[str]:
+    """The chapters' member names in reading order."""
+    files: dict[str, str] = {}
+    order: list[str] = []
+    folder = posixpath.dirname(package)
+    for event, tag, attributes in archive.xml(package):
+        if event != "start":
+            continue
+        if tag == "item" and "html" in attributes.get("media-type", "html"):
+            target = unquote(attributes.get("href", ""))
+            files[attributes.get("id", "")] = posixpath.normpath(posixpath.join(folder, target))
+        elif tag == "itemref":
+            order.append(attributes.get("idref", ""))
+    return [files[key] for key in order if files.get(key) in archive.names]
+
+
+def _locked(archive: Archive) -> frozenset[str]:
+    """What is encrypted; fonts often are, in books that are otherwise free to read."""
+    name = "META-INF/encryption.xml"
+    if name not in archive.names:
+        return frozenset()
+    return frozenset(
+        unquote(attributes.get("URI", ""))
+        for event, tag, attributes in archive.xml(name)
+        if event == "start" and tag == "CipherReference"
+    )

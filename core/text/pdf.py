@@ -1,0 +1,207 @@
+"""PDF through pdfium: text page by page, and a page as a picture."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import Any
+
+import pypdfium2  # type: ignore[import-untyped]
+import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
+
+from core.errors import FileError
+from core.text.document import Document, Heading, Limits, clean_title, too_long, without_surrogates
+from core.text.encoding import clean
+from core.text.source import open_regular
+
+_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
+_SECURITY_ERROR = 5  # FPDF_ERR_SECURITY: a protection scheme pdfium does not know
+_SOFT_HYPHEN = re.compile("[\x02\ufffe\uffff]\n?")  # how pdfium marks a word broken at a line end
+_BLANK_LINES = re.compile(r"[ \t]+\n")
+_IMAGE_PAGES_LOOKED_AT = 50
+
+
+def extract_pdf(path: str, limits: Limits) -> Document:
+    """All pages of a PDF. Each page's text ends in a newline.
+
+    Raises FileError: "encrypted" when it needs a password, "needs_ocr" when it
+    holds pictures and no text at all, "skipped" over the limits, "failed" when
+    pdfium cannot open it.
+    """
+    with _opened(path) as pdf:
+        count = len(pdf)
+        if count > limits.max_pages:
+            raise FileError(
+                path,
+                f"has more than {limits.max_pages:,} pages; split it to have it searched",
+                "skipped",
+            )
+        pages: list[str] = []
+        chars = 0
+        for number in range(count):
+            pages.append(_page_text(pdf, number))
+            chars += len(pages[-1])
+            if chars > limits.max_text_chars:
+                raise too_long(path, limits.max_text_chars)
+        if not any(page.strip() for page in pages):
+            if _has_pictures(pdf):
+                raise FileError(
+                    path,
+                    "holds only pictures of pages; run text recognition (OCR) on it "
+                    "to have it searched",
+                    "needs_ocr",
+                )
+            pages = ["\n"] * count
+        starts = list(accumulate(map(len, pages), initial=0))
+        return Document(
+            text="".join(pages),
+            kind="pdf",
+            slow=True,
+            page_chars=tuple(map(len, pages)),
+            headings=_bookmarks(pdf, starts),
+            title=clean_title(_title(pdf)),
+        )
+
+
+def read_pdf_pages(path: str, numbers: Sequence[int]) -> dict[int, str]:
+    """The text of some pages (0-based), exactly as `extract_pdf` gives it.
+
+    Raises FileError as `extract_pdf`, or "changed" when a page is not there.
+    """
+    with _opened(path) as pdf:
+        if numbers and max(numbers) >= len(pdf):
+            raise FileError(path, "has changed since it was indexed", "changed")
+        return {number: _page_text(pdf, number) for number in numbers}
+
+
+def render_page(path: str, page: int, width_px: int) -> tuple[bytes, int]:
+    """Page `page` (from 1) as PNG bytes at most `width_px` wide, and the number of pages.
+
+    Raises FileError when the file cannot be opened or has no such page.
+    """
+    with _opened(path) as pdf:
+        count = len(pdf)
+        if not 1 <= page <= count:
+            raise FileError(path, f"has no page {page}")
+        try:
+            leaf = pdf[page - 1]
+            width, height = leaf.get_size()
+            # Tall pages are held to twice A4's proportions, so that no page asks for gigabytes.
+            scale = min(width_px / max(width, 1), width_px * 3 / max(height, 1))
+            bitmap = leaf.render(scale=scale, rev_byteorder=True)
+            png = _png(
+                bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels
+            )
+            bitmap.close()
+            leaf.close()
+        except pypdfium2.PdfiumError as error:
+            raise FileError(path, f"page {page} is damaged and cannot be drawn") from error
+        return png, count
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """The open document; what pdfium says against it becomes a FileError."""
+    with open_regular(path) as file:
+        # pdfium reports an empty stream by crashing on some platforms; say it first.
+        if not file.read(1):
+            raise FileError(path, "is an empty file, not a PDF; get a complete copy")
+        file.seek(0)
+        try:
+            pdf = pypdfium2.PdfDocument(file)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code in (_PASSWORD_ERROR, _SECURITY_ERROR):
+                raise FileError(
+                    path,
+                    "is protected by a password; save a copy without it to have it searched",
+                    "encrypted",
+                ) from error
+            raise FileError(
+                path, "is damaged or incomplete, not a whole PDF; get a complete copy of it"
+            ) from error
+        try:
+            yield pdf
+        finally:
+            pdf.close()
+
+
+def _page_text(pdf: Any, number: int) -> str:
+    """One page's text, cleaned; a page that pdfium cannot load counts as blank."""
+    try:
+        page = pdf[number]
+    except pypdfium2.PdfiumError:
+        return "\n"
+    try:
+        text_page = page.get_textpage()
+        text = clean(text_page.get_text_range())
+        text_page.close()
+    except pypdfium2.PdfiumError:
+        return "\n"
+    finally:
+        page.close()
+    text = _SOFT_HYPHEN.sub("", text)
+    text = _BLANK_LINES.sub("\n", text)
+    return without_surrogates(text.rstrip()) + "\n"
+
+
+def _has_pictures(pdf: Any) -> bool:
+    for number in range(min(len(pdf), _IMAGE_PAGES_LOOKED_AT)):
+        try:
+            page = pdf[number]
+            found = any(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=4))
+            page.close()
+        except pypdfium2.PdfiumError:
+            continue
+        if found:
+            return True
+    return False
+
+
+def _title(pdf: Any) -> str | None:
+    try:
+        return pdf.get_metadata_value("Title") or None
+    except (pypdfium2.PdfiumError, UnicodeDecodeError):
+        return None
+
+
+def _bookmarks(pdf: Any, starts: Sequence[int]) -> tuple[Heading, ...]:
+    """The outline as headings at the beginning of their pages, at most 5,000."""
+    found: list[Heading] = []
+    try:
+        for bookmark in pdf.get_toc(max_depth=8):
+            dest = bookmark.get_dest()
+            page = dest.get_index() if dest else None
+            title = clean_title(bookmark.get_title())
+            if page is not None and 0 <= page < len(starts) - 1 and title:
+                found.append(Heading(starts[page], title))
+            if len(found) >= 5_000:
+                break
+    except (pypdfium2.PdfiumError, UnicodeDecodeError):
+        pass  # the outline is a nicety; its damage takes nothing from the text
+    return tuple(sorted(found, key=lambda heading: heading.start))
+
+
+def _png(pixels: bytes, width: int, height: int, stride: int, channels: int) -> bytes:
+    """RGB, RGBx or grey pixel rows as a PNG (https://www.w3.org/TR/png-3/)."""
+    row_bytes = width * channels
+    colour = {1: 0, 3: 2, 4: 6}[channels]
+    rows = b"".join(
+        b"\x00" + pixels[top : top + row_bytes] for top in range(0, stride * height, stride)
+    )
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows, 6))
+        + chunk(b"IEND", b"")
+    )
