@@ -1,0 +1,232 @@
+"""An immutable segment: codes, graph and spans of a set of chunks, in one checked file.
+
+Layout: the magic, the length of a JSON header, the header, then the parts one
+after another. The header names each part with its place, length and CRC-32.
+A file is written under a temporary name, synced, and renamed; it never
+changes afterwards. Documents that were deleted since are left out by the
+catalogue, which knows the live ones.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from core.index.bits import CodecError, pack_varints, unpack_varints
+from core.index.codes import CodeArray
+from core.index.graph import Edges, Graph, open_graph, pack_edges, unpack_edges
+from core.index.spans import DocumentSpans, unpack_document
+
+MAGIC = b"SATCHEL-SEGMENT\n"
+FORMAT = 1
+
+Ints = NDArray[np.int64]
+
+
+class SegmentError(Exception):
+    """A segment file is missing, damaged or from a newer version. Its content can be rebuilt."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Where one part lies after the header, in bytes, and its checksum."""
+
+    offset: int
+    length: int
+    crc32: int
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a segment holds. `model` is the fingerprint of the embedding model."""
+
+    format: int
+    model: str
+    chunks: int
+    documents: int
+    code_bytes: int
+    parts: dict[str, Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes of a segment by part; `total` is the file's."""
+
+    codes: int
+    graph: int
+    spans: int
+    total: int
+
+
+def write_segment(
+    path: Path,
+    model: str,
+    codes: CodeArray,
+    edges: Edges,
+    documents: Sequence[tuple[int, bytes]],
+) -> Sizes:
+    """Write a segment of n chunks: codes (n, b), edges over n, and per document
+    its number of chunks and packed spans, in the order of the chunks.
+
+    Raises OSError when the disk does not allow it; nothing is left behind then.
+    """
+    counts = np.array([chunks for chunks, _ in documents], dtype=np.int64)
+    if int(counts.sum()) != len(codes):
+        raise ValueError("the documents do not add up to the codes")
+    lengths = np.array([len(spans) for _, spans in documents], dtype=np.int64)
+    table = pack_varints(np.stack([counts, lengths], axis=1).ravel())
+    bodies = {
+        "codes": codes.tobytes(),
+        "graph": pack_edges(edges, len(codes)),
+        "table": table,
+        "spans": b"".join(spans for _, spans in documents),
+    }
+    parts: dict[str, Part] = {}
+    offset = 0
+    for name, body in bodies.items():
+        parts[name] = Part(offset, len(body), zlib.crc32(body))
+        offset += len(body)
+    header = msgspec.json.encode(
+        Header(FORMAT, model, len(codes), len(documents), codes.shape[1], parts)
+    )
+    blob = [MAGIC, len(header).to_bytes(4, "little"), header, *bodies.values()]
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.writelines(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+    return Sizes(
+        codes=len(bodies["codes"]),
+        graph=len(bodies["graph"]),
+        spans=len(bodies["spans"]) + len(table),
+        total=sum(len(piece) for piece in blob),
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable where the system has such a call."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Segment:
+    """An open segment, mapped into memory and checked."""
+
+    def __init__(self, path: Path) -> None:
+        """Open and check a segment file. Raises SegmentError."""
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise SegmentError(f"{path.name} cannot be opened: {error}") from error
+        self._view = memoryview(self._map)
+        self.header, self._body = self._read_header()
+        self.codes: CodeArray = np.frombuffer(self._part("codes"), dtype=np.uint8).reshape(
+            self.header.chunks, self.header.code_bytes
+        )
+        self.chunk_counts, self._span_ends = self._read_table()
+
+    def _read_header(self) -> tuple[Header, int]:
+        start = len(MAGIC) + 4
+        if bytes(self._view[: len(MAGIC)]) != MAGIC or len(self._view) < start:
+            raise SegmentError(f"{self.path.name} is not a segment")
+        body = start + int.from_bytes(self._view[len(MAGIC) : start], "little")
+        try:
+            header = msgspec.json.decode(self._view[start:body], type=Header)
+        except msgspec.DecodeError as error:
+            raise SegmentError(f"{self.path.name} has a damaged header") from error
+        if header.format > FORMAT:
+            raise SegmentError(f"{self.path.name} was written by a newer version of Satchel")
+        if not {"codes", "graph", "table", "spans"} <= set(header.parts):
+            raise SegmentError(f"{self.path.name} lacks a part")
+        if header.parts["codes"].length != header.chunks * header.code_bytes:
+            raise SegmentError(f"{self.path.name} has a damaged header")
+        return header, body
+
+    def _part(self, name: str) -> memoryview:
+        part = self.header.parts[name]
+        start = self._body + part.offset
+        data = self._view[start : start + part.length]
+        if len(data) != part.length or zlib.crc32(data) != part.crc32:
+            raise SegmentError(f"the {name} of {self.path.name} are damaged")
+        return data
+
+    def _read_table(self) -> tuple[Ints, Ints]:
+        try:
+            table = unpack_varints(self._part("table")).reshape(-1, 2)
+        except (CodecError, ValueError) as error:
+            raise SegmentError(f"{self.path.name} has a damaged table") from error
+        if len(table) != self.header.documents or int(table[:, 0].sum()) != self.header.chunks:
+            raise SegmentError(f"{self.path.name} has a damaged table")
+        return table[:, 0], np.cumsum(table[:, 1])
+
+    @property
+    def chunks(self) -> int:
+        """Number of chunks, deleted ones included."""
+        return self.header.chunks
+
+    @cached_property
+    def edges(self) -> Edges:
+        """The graph's edges. Raises SegmentError when they are damaged."""
+        try:
+            return unpack_edges(self._part("graph"), self.header.chunks)
+        except CodecError as error:
+            raise SegmentError(f"{self.path.name}: {error}") from error
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph with neighbours in both directions."""
+        return open_graph(self.edges, self.header.chunks)
+
+    @cached_property
+    def _spans(self) -> memoryview:
+        return self._part("spans")
+
+    def packed_spans(self, document: int) -> bytes:
+        """The packed spans of the segment's document with this number."""
+        start = int(self._span_ends[document - 1]) if document else 0
+        return bytes(self._spans[start : int(self._span_ends[document])])
+
+    def spans(self, document: int) -> DocumentSpans:
+        """Spans and page lengths of a document. Raises SegmentError when damaged."""
+        try:
+            return unpack_document(self.packed_spans(document), int(self.chunk_counts[document]))
+        except CodecError as error:
+            raise SegmentError(f"{self.path.name}: {error}") from error
+
+    def sizes(self) -> Sizes:
+        """Bytes by part."""
+        parts = self.header.parts
+        return Sizes(
+            codes=parts["codes"].length,
+            graph=parts["graph"].length,
+            spans=parts["spans"].length + parts["table"].length,
+            total=len(self._view),
+        )
+
+    def verify(self) -> None:
+        """Check every part, the ones not read so far too. Raises SegmentError."""
+        for name in self.header.parts:
+            self._part(name)
+        for document in range(self.header.documents):
+            self.spans(document)
+        _ = self.edges
