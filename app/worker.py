@@ -1,0 +1,195 @@
+"""The model worker: a child process that holds one language model and answers questions.
+
+It speaks the messages of core.messages over stdin and stdout. A reader thread
+takes them in, so that a Cancel acts while the main thread is inside llama.cpp.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from app.stdio import Channel, child_channel
+from core.chat.prompt import PromptTemplate, build_prompt, load_template
+from core.errors import Cancelled, UserError
+from core.llm.gguf import read_header
+from core.llm.native import StopFlag
+from core.llm.runtime import Outcome, Runtime
+from core.messages import (
+    Cancel,
+    Failed,
+    Generate,
+    Generated,
+    Hello,
+    LoadModel,
+    Message,
+    ModelLoaded,
+    PromptReady,
+    ProtocolError,
+    Token,
+)
+
+_PR_SET_PDEATHSIG = 1
+
+Request = LoadModel | Generate
+
+
+class Worker:
+    """Carries out the requests of one channel, one after the other."""
+
+    def __init__(self, channel: Channel, template: PromptTemplate) -> None:
+        self._channel = channel
+        self._template = template
+        self._runtime: Runtime | None = None
+        self._requests: queue.SimpleQueue[tuple[Request, StopFlag]] = queue.SimpleQueue()
+        self._stops: dict[int, StopFlag] = {}
+        self._stops_lock = threading.Lock()
+
+    def run(self) -> None:
+        """Serve for ever; the process ends when the channel is closed."""
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        while True:
+            request, stop = self._requests.get()
+            self._carry_out(request, stop)
+            with self._stops_lock:
+                self._stops.pop(request.id, None)
+
+    def _read(self) -> None:
+        try:
+            while (message := self._channel.receive()) is not None:
+                self._take(message)
+        except ProtocolError:
+            # What the line holds may be private, so it is not shown.
+            print("model worker: a line is not a message of this version", file=sys.stderr)
+            _leave(2)
+        # The parent is gone or wants an end. The main thread may be deep in native code,
+        # and there is nothing to save.
+        _leave(0)
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Cancel):
+            with self._stops_lock:
+                stop = self._stops.get(message.id)
+            if stop is not None:
+                stop.raise_()
+        elif isinstance(message, LoadModel | Generate):
+            stop = StopFlag()
+            with self._stops_lock:
+                self._stops[message.id] = stop
+            self._requests.put((message, stop))
+
+    def _carry_out(self, request: Request, stop: StopFlag) -> None:
+        try:
+            if isinstance(request, LoadModel):
+                self._load(request, stop)
+            else:
+                self._generate(request, stop)
+        except UserError as error:
+            self._channel.send(Failed(request.id, error.title, error.advice))
+        except Cancelled:
+            self._channel.send(Failed(request.id, "Loading the model was stopped.", ""))
+
+    def _load(self, request: LoadModel, stop: StopFlag) -> None:
+        path = Path(request.path)
+        # Refused here, a bad file does not cost the model that is loaded.
+        read_header(path)
+        if self._runtime is not None:
+            # Two models need not fit in memory together.
+            self._runtime.close()
+            self._runtime = None
+        runtime = Runtime(
+            path, context_tokens=request.context_tokens, threads=request.threads, stop=stop
+        )
+        self._runtime = runtime
+        self._channel.send(
+            ModelLoaded(
+                id=request.id,
+                name=runtime.name,
+                architecture=runtime.header.architecture,
+                context_tokens=runtime.context_tokens,
+                trained_context_tokens=runtime.trained_context_tokens,
+                resident_bytes=runtime.resident_bytes,
+                load_ms=runtime.load_ms,
+            )
+        )
+
+    def _generate(self, request: Generate, stop: StopFlag) -> None:
+        runtime = self._runtime
+        if runtime is None:
+            raise UserError("No language model is loaded.", "Choose a model and ask again.")
+        if stop.raised:
+            self._channel.send(_generated(request.id, Outcome("cancelled", 0, 0, 0, 0.0, 0.0)))
+            return
+        answer_tokens = min(max(request.max_answer_tokens, 1), runtime.context_tokens // 2)
+        prompt = build_prompt(
+            request.question,
+            request.passages,
+            request.history,
+            template=self._template,
+            prompt_tokens=runtime.context_tokens - answer_tokens,
+            count_tokens=runtime.count_tokens,
+        )
+        self._channel.send(PromptReady(request.id, prompt.passages_used, prompt.tokens))
+        outcome = runtime.generate(
+            runtime.tokenize_chat(prompt.messages),
+            max_tokens=answer_tokens,
+            on_text=lambda text: self._channel.send(Token(request.id, text)),
+            stop=stop,
+        )
+        self._channel.send(_generated(request.id, outcome))
+
+
+def _generated(request_id: int, outcome: Outcome) -> Generated:
+    return Generated(
+        id=request_id,
+        stopped=outcome.stopped,
+        prompt_tokens=outcome.prompt_tokens,
+        answer_tokens=outcome.answer_tokens,
+        prefill_ms=outcome.prefill_ms,
+        decode_ms=outcome.decode_ms,
+    )
+
+
+def _leave(code: int) -> None:
+    """End the process at once, whatever its threads are doing."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _die_with_parent() -> None:
+    """On Linux have the kernel end this process when the thread that started it ends.
+
+    The end of stdin says the same, but not while another child holds that pipe open.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        _leave(0)
+
+
+def main() -> int:
+    """Run the worker on stdin and stdout. Returns 1 after a failure that is a bug."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the parent's to handle
+    try:
+        channel = child_channel(Hello(role="model-worker", pid=os.getpid()))
+        Worker(channel, load_template()).run()
+    except BrokenPipeError:
+        _leave(0)
+    except Exception as error:  # the top of the process: the parent starts another
+        # Without the message, which may quote a question or a document.
+        traceback.print_tb(error.__traceback__)
+        print(f"model worker: {type(error).__name__}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    _leave(main())

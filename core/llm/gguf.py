@@ -1,0 +1,189 @@
+"""Reads the header of a GGUF file, so that a bad file is refused before native code sees it.
+
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from core.errors import UserError
+
+MAX_TENSORS = 200_000
+MAX_PAIRS = 20_000
+MAX_DIMENSIONS = 4
+
+_U32 = struct.Struct("<I")
+_U64 = struct.Struct("<Q")
+_STRING = 8
+_ARRAY = 9
+# Value type -> struct code, for the types of fixed size.
+_SCALARS = MappingProxyType(
+    {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?"}
+    | {10: "<Q", 11: "<q", 12: "<d"}
+)
+# Tensor type -> (elements a block, bytes a block), from ggml's type traits.
+_BLOCKS = MappingProxyType(
+    {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)}
+    | {9: (32, 36), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176)}
+    | {14: (256, 210), 15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98)}
+    | {19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1)}
+    | {25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2)}
+    | {34: (256, 54), 35: (256, 66), 39: (32, 17)}
+)
+
+Scalar = int | float | bool | str
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """What the header of a model file says.
+
+    `values` holds the scalar metadata; arrays are checked and skipped.
+    `trained_context_tokens` is 0 where the file does not say.
+    """
+
+    version: int
+    tensors: int
+    architecture: str
+    name: str
+    trained_context_tokens: int
+    values: MappingProxyType[str, Scalar]
+
+
+class _Bad(Exception):  # noqa: N818 - private, turned into UserError below
+    """The bytes are not a sound header; says why in a few words."""
+
+
+class _Cursor:
+    """Walks over the header; every read is checked against the end of the file."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self._data = data
+        self.at = 0
+
+    def skip(self, n_bytes: int) -> int:
+        start = self.at
+        if n_bytes > len(self._data) - start:
+            raise _Bad("it ends in the middle of its header")
+        self.at = start + n_bytes
+        return start
+
+    def u32(self) -> int:
+        value: int = _U32.unpack_from(self._data, self.skip(4))[0]
+        return value
+
+    def u64(self) -> int:
+        value: int = _U64.unpack_from(self._data, self.skip(8))[0]
+        return value
+
+    def string(self) -> str:
+        length = self.u64()
+        start = self.skip(length)
+        return self._data[start : start + length].decode("utf-8", "replace")
+
+    def skip_strings(self, count: int) -> None:
+        for _ in range(count):
+            self.skip(self.u64())
+
+    def scalar(self, kind: int) -> Scalar:
+        if kind == _STRING:
+            return self.string()
+        code = _SCALARS.get(kind)
+        if code is None:
+            raise _Bad(f"it holds a value of an unknown type ({kind})")
+        value: Scalar = struct.unpack_from(code, self._data, self.skip(struct.calcsize(code)))[0]
+        return value
+
+    def skip_array(self) -> None:
+        kind, count = self.u32(), self.u64()
+        if kind == _STRING:
+            self.skip_strings(count)
+        elif kind in _SCALARS:
+            self.skip(count * struct.calcsize(_SCALARS[kind]))
+        else:
+            raise _Bad(f"it holds an array of an unknown type ({kind})")
+
+
+def read_header(path: Path) -> GgufHeader:
+    """The header of a GGUF file, after checking that the file can hold what it declares.
+
+    Raises UserError when the file is missing, unreadable, not a GGUF of
+    version 2 or 3, damaged, or shorter than its tensors need.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise _Bad("it does not begin like a GGUF file")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _parse(data)
+    except _Bad as error:
+        raise UserError(
+            f"The model file {path.name} cannot be used: {error}.",
+            "Fetch or copy it again, or choose another GGUF file.",
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is empty"
+        raise UserError(
+            f"The model file {path} cannot be read: {reason or 'unknown reason'}.",
+            "Check that the file is there and that you may read it; "
+            "`satchel models list` shows what is installed.",
+        ) from None
+
+
+def _parse(data: mmap.mmap) -> GgufHeader:
+    cursor = _Cursor(data)
+    cursor.skip(4)
+    version = cursor.u32()
+    if version not in (2, 3):
+        raise _Bad(f"it is of GGUF version {version}, only 2 and 3 are known")
+    tensors, pairs = cursor.u64(), cursor.u64()
+    if not 0 < tensors <= MAX_TENSORS or not 0 < pairs <= MAX_PAIRS:
+        raise _Bad("its header declares an impossible number of entries")
+    values: dict[str, Scalar] = {}
+    for _ in range(pairs):
+        key, kind = cursor.string(), cursor.u32()
+        if kind == _ARRAY:
+            cursor.skip_array()
+        else:
+            values[key] = cursor.scalar(kind)
+    _check_tensors(cursor, tensors, values, len(data))
+    architecture = values.get("general.architecture")
+    if not isinstance(architecture, str) or not architecture:
+        raise _Bad("it does not name its architecture")
+    context = values.get(f"{architecture}.context_length", 0)
+    return GgufHeader(
+        version=version,
+        tensors=tensors,
+        architecture=architecture,
+        name=str(values.get("general.name", "")),
+        trained_context_tokens=context if isinstance(context, int) else 0,
+        values=MappingProxyType(values),
+    )
+
+
+def _check_tensors(
+    cursor: _Cursor, tensors: int, values: dict[str, Scalar], file_bytes: int
+) -> None:
+    needed = 0
+    for _ in range(tensors):
+        cursor.string()
+        dimensions = cursor.u32()
+        if dimensions > MAX_DIMENSIONS:
+            raise _Bad("a tensor has too many dimensions")
+        elements = 1
+        for _ in range(dimensions):
+            elements *= cursor.u64()
+        block, block_bytes = _BLOCKS.get(cursor.u32(), (1, 0))
+        needed = max(needed, cursor.u64() + elements // block * block_bytes)
+    alignment = values.get("general.alignment", 32)
+    if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
+        raise _Bad("its alignment is impossible")
+    data_start = -(-cursor.at // alignment) * alignment
+    if data_start + needed > file_bytes:
+        missing = data_start + needed - file_bytes
+        raise _Bad(f"it is cut short, at least {missing} bytes are missing")

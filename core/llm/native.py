@@ -1,0 +1,259 @@
+"""The one place that touches llama.cpp: a typed, thin layer over its C functions.
+
+Addresses of native objects are plain ints here. Whatever llama.cpp refuses
+becomes UserError; whatever must not happen becomes RuntimeError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llama_cpp import llama_cpp as lib
+
+from core.errors import Cancelled, UserError
+
+_ABORTED = 2
+
+
+class StopFlag:
+    """Says "give up" to a running llama.cpp call; may be raised from any thread.
+
+    It is a byte that llama.cpp's abort callback looks at between two graph
+    nodes, so raising it ends a decode within a node's time, not a batch's.
+    """
+
+    def __init__(self) -> None:
+        self._byte = ctypes.c_bool(False)
+
+    def raise_(self) -> None:
+        self._byte.value = True
+
+    @property
+    def raised(self) -> bool:
+        return self._byte.value
+
+
+@dataclass(frozen=True, slots=True)
+class ContextShape:
+    """How a context is laid out: lengths in tokens, `threads` as given to llama.cpp."""
+
+    context_tokens: int
+    threads: int
+    batch_tokens: int
+
+
+def quiet_log() -> Callable[..., None]:
+    """Silence llama.cpp (its log may quote text); keep what is returned alive.
+
+    With SATCHEL_LLAMA_LOG set in the environment the log goes to stderr.
+    """
+    loud = bool(os.environ.get("SATCHEL_LLAMA_LOG"))
+
+    def log(_level: int, text: bytes, _data: int | None) -> None:
+        if loud:
+            os.write(2, text)
+
+    callback = lib.llama_log_callback(log)
+    lib.llama_log_set(callback, ctypes.c_void_p(0))
+    return callback
+
+
+class NativeModel:
+    """A model file mapped by llama.cpp, with its vocabulary. `close` frees it."""
+
+    def __init__(self, path: Path, stop: StopFlag) -> None:
+        """Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised."""
+        self._log = quiet_log()
+        lib.llama_backend_init()
+        params = lib.llama_model_default_params()
+        params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
+        params.progress_callback = lib.llama_progress_callback(
+            lambda _progress, _data: not stop.raised
+        )
+        model = lib.llama_model_load_from_file(os.fsencode(path), params)
+        if stop.raised:
+            if model:
+                lib.llama_model_free(model)
+            raise Cancelled
+        if not model:
+            raise UserError(
+                f"llama.cpp cannot load the model {path.name}.",
+                "Its architecture may be unknown to this version, or the file is damaged: "
+                "fetch it again or choose another.",
+            )
+        self.handle: int | None = model
+        self._vocab = lib.llama_model_get_vocab(model)
+        self.n_vocab: int = lib.llama_vocab_n_tokens(self._vocab)
+        self.trained_context_tokens: int = lib.llama_model_n_ctx_train(model)
+        self._piece = ctypes.create_string_buffer(512)
+
+    def meta(self, key: str) -> str:
+        """A metadata value as text, empty where the file has none."""
+        buffer = ctypes.create_string_buffer(512)
+        length = lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
+
+    def chat_template(self) -> bytes | None:
+        """The chat template inside the model file."""
+        template: bytes | None = lib.llama_model_chat_template(self.handle, None)
+        return template
+
+    def tokenize(self, text: str, *, first: bool, special: bool) -> list[int]:
+        """Token ids of `text`.
+
+        `first` adds what the model wants at the beginning of a prompt; `special`
+        lets the names of control tokens in the text stand for these tokens.
+        """
+        raw = text.encode("utf-8", "replace")
+        room = len(raw) + 8
+        tokens = (lib.llama_token * room)()
+        count = lib.llama_tokenize(self._vocab, raw, len(raw), tokens, room, first, special)
+        if count < 0:
+            raise RuntimeError(f"llama_tokenize wants {-count} places for {len(raw)} bytes")
+        return list(tokens[:count])
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of one token; control tokens have none."""
+        size = lib.llama_token_to_piece(self._vocab, token, self._piece, len(self._piece), 0, False)
+        if size < 0:
+            self._piece = ctypes.create_string_buffer(-size)
+            return self.piece(token)
+        return self._piece.raw[:size]
+
+    def is_end(self, token: int) -> bool:
+        """Whether the token ends a generation."""
+        return bool(lib.llama_vocab_is_eog(self._vocab, token))
+
+    def close(self) -> None:
+        if self.handle:
+            lib.llama_model_free(self.handle)
+        self.handle = None
+
+
+def apply_template(template: bytes, messages: Sequence[tuple[str, str]]) -> str | None:
+    """(role, text) pairs as one prompt ending where the assistant speaks.
+
+    None when llama.cpp does not know the template.
+    """
+    array = (lib.llama_chat_message * len(messages))()
+    for place, (role, text) in zip(array, messages, strict=True):
+        place.role, place.content = role.encode(), text.encode("utf-8", "replace")
+    size = 4096
+    while True:
+        buffer = ctypes.create_string_buffer(size)
+        length: int = lib.llama_chat_apply_template(
+            template, array, len(messages), True, buffer, size
+        )
+        if length < 0:
+            return None
+        if length <= size:
+            return buffer.raw[:length].decode("utf-8", "replace")
+        size = length
+
+
+class NativeContext:
+    """A context of one sequence with its key-value memory. `close` frees it."""
+
+    def __init__(self, model: NativeModel, shape: ContextShape) -> None:
+        """Raises UserError when the memory for the context cannot be had."""
+        self._model = model
+        self._handle: int | None = self._open(shape, quantized=True) or self._open(
+            shape, quantized=False
+        )
+        if not self._handle:
+            raise UserError(
+                f"There is not enough memory for a context of {shape.context_tokens} tokens.",
+                "Close other programs or set a smaller context.",
+            )
+        self._memory = lib.llama_get_memory(self._handle)
+        self.context_tokens: int = lib.llama_n_ctx(self._handle)
+        self._stop = StopFlag()
+        # Kept alive here: llama.cpp holds only its address.
+        self._abort = lib.ggml_abort_callback(lambda _data: self._stop.raised)
+        lib.llama_set_abort_callback(self._handle, self._abort, None)
+
+    def _open(self, shape: ContextShape, *, quantized: bool) -> int | None:
+        params = lib.llama_context_default_params()
+        params.n_ctx = shape.context_tokens
+        params.n_batch = params.n_ubatch = shape.batch_tokens
+        params.n_threads = params.n_threads_batch = shape.threads
+        params.n_seq_max = 1
+        params.no_perf = True
+        if quantized:
+            # q8_0 keys and values cost no quality and half the memory; a quantized V needs
+            # flash attention. Models whose head size does not allow it open the second way.
+            params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_ENABLED
+            params.type_k = params.type_v = lib.GGML_TYPE_Q8_0
+        handle: int | None = lib.llama_init_from_model(self._model.handle, params)
+        return handle
+
+    def use_stop(self, stop: StopFlag) -> None:
+        """The flag that aborts the following decodes."""
+        self._stop = stop
+
+    def decode(self, tokens: Sequence[int]) -> None:
+        """Append tokens to the sequence and compute the logits of the last one.
+
+        Raises Cancelled when the stop flag is raised meanwhile (the memory then
+        holds an unknown part of `tokens`), UserError when the computation fails.
+        """
+        array = (lib.llama_token * len(tokens))(*tokens)
+        code = lib.llama_decode(self._handle, lib.llama_batch_get_one(array, len(tokens)))
+        if code == _ABORTED or self._stop.raised:
+            raise Cancelled
+        if code != 0:
+            raise UserError(
+                f"The language model failed on this question (code {code}).",
+                "Ask again; if it happens again, choose another model.",
+            )
+
+    def forget_from(self, position: int) -> bool:
+        """Drop the sequence's tokens from `position` on.
+
+        False when this kind of model can only forget everything; then it has.
+        """
+        if lib.llama_memory_seq_rm(self._memory, 0, position, -1):
+            return True
+        lib.llama_memory_clear(self._memory, True)
+        return False
+
+    def sample(self, sampler: NativeSampler) -> int:
+        """The next token by the logits of the last decode."""
+        token: int = lib.llama_sampler_sample(sampler.handle, self._handle, -1)
+        return token
+
+    def close(self) -> None:
+        if self._handle:
+            lib.llama_free(self._handle)
+        self._handle = None
+
+
+class NativeSampler:
+    """A chain that picks tokens: a penalty on repeats, then the best or a seeded draw."""
+
+    def __init__(
+        self, n_vocab: int, *, temperature: float, repeat_penalty: float, last_n: int, seed: int
+    ) -> None:
+        self.handle: int | None = lib.llama_sampler_chain_init(
+            lib.llama_sampler_chain_default_params()
+        )
+        parts = [lib.llama_sampler_init_penalties(n_vocab, last_n, repeat_penalty, 0.0, 0.0)]
+        if temperature <= 0:
+            parts.append(lib.llama_sampler_init_greedy())
+        else:
+            parts += [
+                lib.llama_sampler_init_top_k(40),
+                lib.llama_sampler_init_temp(temperature),
+                lib.llama_sampler_init_dist(seed),
+            ]
+        for part in parts:
+            lib.llama_sampler_chain_add(self.handle, part)
+
+    def close(self) -> None:
+        if self.handle:
+            lib.llama_sampler_free(self.handle)
+        self.handle = None
