@@ -125,7 +125,9 @@ def open_archive(path: str, limits: Limits) -> Iterator[Archive]:
         try:
             with zipfile.ZipFile(file) as archive:
                 if len(archive.infolist()) > _MAX_MEMBERS:
-                    raise FileError(path, "holds far more parts than it should; left out", "skipped")
+                    raise FileError(
+                        path, "holds far more parts than it should; left out", "skipped"
+                    )
                 yield Archive(path, archive, limits.max_expanded_bytes)
         except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
             raise FileError(path, DAMAGED) from error

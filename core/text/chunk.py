@@ -84,7 +84,9 @@ class Chunker:
         pending: list[tuple[Segment, int]] = []
         tokens = 0
         for segment, count in fitting:
-            while pending and not self._fits(text, pending[0][0].start, segment.end, tokens + count):
+            while pending and not self._fits(
+                text, pending[0][0].start, segment.end, tokens + count
+            ):
                 cut = self._best_cut(pending, segment.strength)
                 yield pending[0][0].start, pending[cut - 1][0].end
                 del pending[:cut]

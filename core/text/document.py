@@ -133,6 +133,11 @@ def without_surrogates(text: str) -> str:
     return text
 
 
+def words(text: str) -> frozenset[str]:
+    """The blank-separated words of a constant table."""
+    return frozenset(text.split())
+
+
 def clean_title(title: str | None) -> str | None:
     """A title on one line, at most 300 characters; None when nothing is left of it."""
     words = " ".join(without_surrogates(title or "").replace("\x00", "").split())

@@ -31,14 +31,14 @@ def extract_epub(path: str, limits: Limits) -> Document:
 
 
 def _package(archive: Archive) -> str:
-    container = "META-INF/container.xml"
-    if container in archive.names:
-        for event, tag, attributes in archive.xml(container):
-            if event == "start" and tag == "rootfile":
-                name = attributes.get("full-path", "")
-                if name in archive.names:
-                    return name
-    archive.damaged()
+    found = [
+        attributes["full-path"]
+        for event, tag, attributes in archive.xml("META-INF/container.xml")
+        if event == "start" and tag == "rootfile" and attributes.get("full-path") in archive.names
+    ]
+    if not found:
+        archive.damaged()
+    return found[0]
 
 
 def _spine(archive: Archive, package: str) -> list[str]:

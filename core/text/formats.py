@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from core.errors import FileError
 from core.messages import Locator, PassageText
-from core.text.document import Document, Limits, last_at
+from core.text.document import Document, Limits, last_at, words
 from core.text.encoding import looks_binary
 from core.text.epub import extract_epub
 from core.text.html import extract_html
@@ -40,29 +40,36 @@ _SUFFIXES: dict[str, str] = {
     ".epub": "epub",
     ".pdf": "pdf",
     ".rtf": "rtf",
-    **dict.fromkeys((".txt", ".text", ".log", ".rst", ".org", ".tex", ".srt", ".vtt", ".ics"), "text"),
+    **dict.fromkeys(words(".txt .text .log .rst .org .tex .srt .vtt .ics"), "text"),
     **dict.fromkeys(
-        ".py .pyi .js .jsx .ts .tsx .mjs .c .h .cc .cpp .cxx .hpp .cs .java .kt .go .rs .rb .php "
-        ".pl .lua .swift .scala .sh .bash .zsh .fish .ps1 .bat .sql .r .jl .m .hs .ml .ex .erl "
-        ".clj .lisp .el .vim .css .scss .json .yaml .yml .toml .ini .cfg .conf .xml .ipynb".split(),
+        words(
+            ".py .pyi .js .jsx .ts .tsx .mjs .c .h .cc .cpp .cxx .hpp .cs .java .kt .go .rs .rb "
+            ".php .pl .lua .swift .scala .sh .bash .zsh .fish .ps1 .bat .sql .r .jl .m .hs .ml "
+            ".ex .erl .clj .lisp .el .vim .css .scss .json .yaml .yml .toml .ini .cfg .conf "
+            ".xml .ipynb"
+        ),
         "code",
     ),
-}  # fmt: skip
+}
 
 # Never opened to see whether they might be text: what they are is known.
 _UNREAD: dict[str, str] = {
     **dict.fromkeys(
-        ".jpg .jpeg .png .gif .bmp .webp .tif .tiff .heic .heif .avif .ico .raw .cr2 .nef .dng "
-        ".psd .xcf".split(),
+        words(
+            ".jpg .jpeg .png .gif .bmp .webp .tif .tiff .heic .heif .avif .ico .raw .cr2 .nef .dng "
+            ".psd .xcf"
+        ),
         "is a picture; Satchel reads text only",
     ),
     **dict.fromkeys(
-        ".mp3 .m4a .aac .flac .ogg .opus .wav .wma .mp4 .m4v .mkv .mov .avi .webm .wmv .mpg "
-        ".mpeg".split(),
+        words(
+            ".mp3 .m4a .aac .flac .ogg .opus .wav .wma .mp4 .m4v .mkv .mov .avi .webm .wmv .mpg "
+            ".mpeg"
+        ),
         "is a sound or video recording; Satchel reads text only",
     ),
     **dict.fromkeys(
-        ".zip .7z .rar .gz .bz2 .xz .zst .tar .tgz .iso .dmg .img .vmdk .qcow2 .jar .apk".split(),
+        words(".zip .7z .rar .gz .bz2 .xz .zst .tar .tgz .iso .dmg .img .vmdk .qcow2 .jar .apk"),
         "is an archive; unpack it to have its contents searched",
     ),
     **dict.fromkeys(
@@ -76,9 +83,11 @@ _UNREAD: dict[str, str] = {
         "is in an Apple office format; export it as PDF to have it searched",
     ),
     **dict.fromkeys(
-        ".exe .dll .so .dylib .a .o .obj .lib .class .pyc .pyo .wasm .bin .dat .db .sqlite "
-        ".sqlite3 .ttf .otf .woff .woff2 .gguf .safetensors .onnx .npy .npz .pt .parquet .pkl "
-        ".msi .deb .rpm".split(),
+        words(
+            ".exe .dll .so .dylib .a .o .obj .lib .class .pyc .pyo .wasm .bin .dat .db .sqlite "
+            ".sqlite3 .ttf .otf .woff .woff2 .gguf .safetensors .onnx .npy .npz .pt .parquet .pkl "
+            ".msi .deb .rpm"
+        ),
         "is not a format Satchel reads",
     ),
 }

@@ -7,18 +7,18 @@ import re
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from core.errors import FileError
-from core.text.document import Document, Limits, TextBuilder
+from core.text.document import Document, Limits, TextBuilder, words
 from core.text.encoding import decode
 from core.text.source import read_bytes
 
-_UNSEEN = frozenset("script style head noscript template svg math iframe object select".split())
-_BLOCKS = frozenset(
+_UNSEEN = words("script style head noscript template svg math iframe object select")
+_BLOCKS = words(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset "
     "figcaption figure footer form header hgroup hr legend li main nav ol option p pre "
-    "search section summary table tbody tfoot thead tr ul".split()
+    "search section summary table tbody tfoot thead tr ul"
 )
-_PARAGRAPHS = frozenset("p blockquote pre table ul ol dl section article".split())
-_HEADINGS = frozenset("h1 h2 h3 h4 h5 h6".split())
+_PARAGRAPHS = words("p blockquote pre table ul ol dl section article")
+_HEADINGS = words("h1 h2 h3 h4 h5 h6")
 _CELLS = frozenset(("td", "th"))
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _META = re.compile(rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.I)
@@ -139,11 +139,11 @@ class _Walk:
             self._out.add(text)
             self._fresh, self._space = literal, False
         else:
-            words = _SPACES.sub(" ", text)
-            if not words:
+            line = _SPACES.sub(" ", text)
+            if not line:
                 return
-            if words != " ":
-                lead = " " if (self._space or words[0] == " ") and not self._fresh else ""
-                self._out.add(lead + words.strip(" "))
+            if line != " ":
+                lead = " " if (self._space or line[0] == " ") and not self._fresh else ""
+                self._out.add(lead + line.strip(" "))
                 self._fresh = False
-            self._space = words[-1] == " "
+            self._space = line[-1] == " "

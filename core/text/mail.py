@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from email import message_from_bytes
 from email.header import decode_header
 from email.message import Message
+from typing import Any
 
 from core.text.document import Document, Limits, TextBuilder
 from core.text.encoding import clean, decode
@@ -91,7 +92,7 @@ class _Mail:
             self._out.line_break(2)
             self._out.add(f"Attachment: {name}\n")
 
-    def _parts(self, part: Message, content: list[Message], depth: int) -> None:
+    def _parts(self, part: Message, content: list[Any], depth: int) -> None:
         if part.get_content_type() == "message/rfc822":
             for inner in content:
                 self._out.member(_header(inner, "Subject") or "forwarded message")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Collection, Mapping
 
 from core.text.archive import Archive, open_archive, text_of
 from core.text.document import Document, Limits, TextBuilder
@@ -15,6 +16,8 @@ from core.text.document import Document, Limits, TextBuilder
 _HEADING_STYLE = re.compile(r"(heading [1-9]|title)$", re.I)
 _NUMBERS = re.compile(r"(\d+)")
 _REL = "_rels/.rels"
+_LEVELS = frozenset("012345678")  # outline levels of headings; 9 is body text
+_SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
 def extract_docx(path: str, limits: Limits) -> Document:
@@ -30,7 +33,11 @@ def extract_docx(path: str, limits: Limits) -> Document:
         folder = posixpath.dirname(main)
         extra = [f"{folder}/{name}.xml" for name in ("footnotes", "endnotes", "comments")]
         extra += sorted(
-            (name for name in archive.names if re.match(rf"{folder}/(header|footer)\d*\.xml$", name)),
+            (
+                name
+                for name in archive.names
+                if re.match(rf"{folder}/(header|footer)\d*\.xml$", name)
+            ),
             key=_natural,
         )
         seen: set[str] = set()
@@ -38,7 +45,7 @@ def extract_docx(path: str, limits: Limits) -> Document:
             if name not in archive.names:
                 continue
             part = TextBuilder(path, limits)
-            _word_part(archive, name, part, {})
+            _word_part(archive, name, part, ())
             text = part.text().strip()
             if text and text not in seen:  # the same footer for odd and even pages
                 seen.add(text)
@@ -75,9 +82,10 @@ def _main_part(archive: Archive, usual: str) -> str:
     """The part the archive's relations call the document; nearly always the usual name."""
     if usual in archive.names:
         return usual
-    for target in _related(archive, "", "officeDocument"):
-        return target
-    archive.damaged()
+    targets = _related(archive, "", "officeDocument")
+    if not targets:
+        archive.damaged()
+    return targets[0]
 
 
 def _related(archive: Archive, part: str, kind: str) -> list[str]:
@@ -106,11 +114,11 @@ def _core_title(archive: Archive) -> str | None:
     return text_of(archive, "docProps/core.xml", "title")
 
 
-def _heading_styles(archive: Archive, name: str) -> dict[str, str]:
+def _heading_styles(archive: Archive, name: str) -> frozenset[str]:
     """Ids of the styles that make a paragraph a heading, whatever language Word spoke."""
-    found: dict[str, str] = {}
+    found: set[str] = set()
     if name not in archive.names:
-        return found
+        return frozenset()
     style = ""
     for event, tag, attributes in archive.xml(name):
         if event != "start":
@@ -118,78 +126,97 @@ def _heading_styles(archive: Archive, name: str) -> dict[str, str]:
         if tag == "style":
             style = attributes.get("styleId", "")
         elif (tag == "name" and _HEADING_STYLE.match(attributes.get("val", ""))) or (
-            tag == "outlineLvl" and attributes.get("val", "9") in "012345678"
+            tag == "outlineLvl" and attributes.get("val", "") in _LEVELS
         ):
-            found[style] = "heading"
-    return found
+            found.add(style)
+    return frozenset(found)
 
 
-def _word_part(archive: Archive, name: str, out: TextBuilder, styles: dict[str, str]) -> None:
-    """Append the text of one part. Paragraphs inside table cells are joined by blanks."""
-    line: list[str] = []  # the paragraph being read
-    outer: list[list[str]] = []  # paragraphs around a text box inside one
-    heading = False
-    cells: list[list[str]] = []  # one list of cell texts per table nesting level
+def _word_part(archive: Archive, name: str, out: TextBuilder, styles: Collection[str]) -> None:
+    """Append the text of one part."""
+    part = _WordPart(out, styles)
     skipping = 0
-    in_text = False
     for event, tag, attributes in archive.xml(name):
-        if event == "text":
-            if in_text:
-                line.append(tag)
-            continue
-        # A text box is stored twice, for new and for old programs.
-        if tag == "Fallback":
+        if tag == "Fallback" and event != "text":
+            # A text box is stored twice, for new and for old programs.
             skipping += 1 if event == "start" else -1
-        if skipping:
+        elif skipping:
             continue
-        if event == "start":
-            if tag == "p":
-                outer.append(line)
-                line, heading = [], False
-            elif tag == "pStyle":
-                heading = attributes.get("val", "") in styles
-            elif tag == "outlineLvl":
-                heading = heading or attributes.get("val", "9") in "012345678"
-            elif tag == "numPr":
-                line.append("- ")
-            elif tag == "tr":
-                cells.append([])
-            elif tag == "tc" and cells:
-                cells[-1].append("")
-            in_text = tag == "t" and not skipping
-        elif tag == "t":
-            in_text = False
-        elif tag == "tab":
-            line.append("\t")
-        elif tag in ("br", "cr"):
-            line.append("\n")
-        elif tag == "noBreakHyphen":
-            line.append("-")
+        elif event == "text":
+            part.text(tag)
+        elif event == "start":
+            part.start(tag, attributes)
+        else:
+            part.end(tag)
+
+
+class _WordPart:
+    """Follows a part of a Word file; paragraphs in a table cell are joined by blanks."""
+
+    def __init__(self, out: TextBuilder, styles: Collection[str]) -> None:
+        self._out = out
+        self._styles = styles
+        self._line: list[str] = []  # the paragraph being read
+        self._outer: list[list[str]] = []  # paragraphs around a text box inside one
+        self._cells: list[list[str]] = []  # one list of cell texts per table nesting level
+        self._heading = False
+        self._in_text = False
+
+    def text(self, text: str) -> None:
+        if self._in_text:
+            self._line.append(text)
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._in_text = tag == "t"
+        match tag:
+            case "p":
+                self._outer.append(self._line)
+                self._line, self._heading = [], False
+            case "pStyle":
+                self._heading = attributes.get("val", "") in self._styles
+            case "outlineLvl":
+                self._heading = self._heading or attributes.get("val", "") in _LEVELS
+            case "numPr":
+                self._line.append("- ")
+            case "tr":
+                self._cells.append([])
+            case "tc" if self._cells:
+                self._cells[-1].append("")
+
+    def end(self, tag: str) -> None:
+        self._in_text = False
+        if tag in _SIGNS:
+            self._line.append(_SIGNS[tag])
         elif tag == "p":
-            _end_paragraph("".join(line).strip(), heading, cells, out)
-            line = outer.pop() if outer else []
-            heading = False
-        elif tag == "tr" and cells:
-            row = "\t".join(cells.pop())
-            if cells and cells[-1]:
-                cells[-1][-1] = (cells[-1][-1] + " " + row.replace("\t", " ")).strip()
-            elif row.strip():
-                out.add(row + "\n")
-        elif tag == "tbl" and not cells:
-            out.line_break(2)
+            self._paragraph("".join(self._line).strip())
+            self._line = self._outer.pop() if self._outer else []
+            self._heading = False
+        elif tag == "tr" and self._cells:
+            self._row("\t".join(self._cells.pop()))
+        elif tag == "tbl" and not self._cells:
+            self._out.line_break(2)
 
+    def _row(self, row: str) -> None:
+        if self._cells and self._cells[-1]:  # a table in a cell of another
+            self._add_to_cell(row)
+        elif row.strip():
+            self._out.line_break()
+            self._out.add(row + "\n")
 
-def _end_paragraph(text: str, heading: bool, cells: list[list[str]], out: TextBuilder) -> None:
-    if not text:
-        return
-    if cells and cells[-1]:
-        cells[-1][-1] = f"{cells[-1][-1]} {' '.join(text.split())}".strip()
-    elif heading:
-        out.heading(text)
-    else:
-        # Lists stay together; paragraphs are told apart by an empty line.
-        out.line_break(1)
-        out.add(text + ("\n" if text.startswith("- ") else "\n\n"))
+    def _paragraph(self, text: str) -> None:
+        if not text:
+            return
+        if self._cells and self._cells[-1]:
+            self._add_to_cell(text)
+        elif self._heading:
+            self._out.heading(text.removeprefix("- "))
+        else:
+            # Lists stay together; paragraphs are told apart by an empty line.
+            self._out.line_break()
+            self._out.add(text + ("\n" if text.startswith("- ") else "\n\n"))
+
+    def _add_to_cell(self, text: str) -> None:
+        self._cells[-1][-1] = f"{self._cells[-1][-1]} {' '.join(text.split())}".strip()
 
 
 def _slides(archive: Archive, main: str) -> list[str]:
@@ -204,47 +231,63 @@ def _slides(archive: Archive, main: str) -> list[str]:
 
 
 def _slide_part(archive: Archive, name: str, out: TextBuilder) -> None:
-    """Append the text of a slide, its notes or its comments; the title is a heading."""
-    line: list[str] = []
-    is_title = False
-    number = False
-    cells: list[str] | None = None
-    in_text = False
+    """Append the text of a slide, its notes or its comments."""
+    part = _SlidePart(out)
     for event, tag, attributes in archive.xml(name):
         if event == "text":
-            if in_text:
-                line.append(tag)
-            continue
-        if event == "start":
-            if tag == "ph":
-                is_title = attributes.get("type") in ("title", "ctrTitle")
-                number = attributes.get("type") in ("sldNum", "dt")
-            elif tag == "sp":
-                is_title = number = False
-            elif tag == "tr":
-                cells = []
-            elif tag == "tc" and cells is not None:
-                cells.append("")
-            in_text = tag in ("t", "text")
-        elif tag in ("t", "text"):
-            in_text = False
-        elif tag == "br":
-            line.append("\n")
+            part.text(tag)
+        elif event == "start":
+            part.start(tag, attributes)
+        else:
+            part.end(tag)
+
+
+class _SlidePart:
+    """Follows one part of a presentation; the slide's title is a heading."""
+
+    def __init__(self, out: TextBuilder) -> None:
+        self._out = out
+        self._line: list[str] = []
+        self._cells: list[str] | None = None
+        self._role = ""  # of the box the text is in
+        self._in_text = False
+
+    def text(self, text: str) -> None:
+        if self._in_text:
+            self._line.append(text)
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._in_text = tag in ("t", "text")  # "text" is what comments call it
+        if tag == "sp":
+            self._role = ""
+        elif tag == "ph":
+            self._role = attributes.get("type", "")
+        elif tag == "tr":
+            self._cells = []
+        elif tag == "tc" and self._cells is not None:
+            self._cells.append("")
+
+    def end(self, tag: str) -> None:
+        self._in_text = False
+        if tag == "br":
+            self._line.append("\n")
         elif tag in ("p", "cm"):
-            text, line = "".join(line).strip(), []
-            if not text or number:
-                continue
-            if cells:
-                cells[-1] = f"{cells[-1]} {text}".strip()
-            elif is_title:
-                out.heading(text)
-            else:
-                out.line_break()
-                out.add(text + "\n")
-        elif tag == "tr" and cells is not None:
-            out.line_break()
-            out.add("\t".join(cells) + "\n")
-            cells = None
+            text, self._line = "".join(self._line).strip(), []
+            if text and self._role not in ("sldNum", "dt"):
+                self._paragraph(text)
+        elif tag == "tr" and self._cells is not None:
+            self._out.line_break()
+            self._out.add("\t".join(self._cells) + "\n")
+            self._cells = None
+
+    def _paragraph(self, text: str) -> None:
+        if self._cells:
+            self._cells[-1] = f"{self._cells[-1]} {' '.join(text.split())}".strip()
+        elif self._role in ("title", "ctrTitle"):
+            self._out.heading(text)
+        else:
+            self._out.line_break()
+            self._out.add(text + "\n")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

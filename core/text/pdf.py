@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
-import pypdfium2  # type: ignore[import-untyped]
-import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
+import pypdfium2
+import pypdfium2.raw as pdfium_c
 
 from core.errors import FileError
 from core.text.document import Document, Heading, Limits, clean_title, too_long, without_surrogates
@@ -20,7 +20,9 @@ from core.text.source import open_regular
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _SECURITY_ERROR = 5  # FPDF_ERR_SECURITY: a protection scheme pdfium does not know
-_SOFT_HYPHEN = re.compile("[\x02\ufffe\uffff]\n?")  # how pdfium marks a word broken at a line end
+_SOFT_HYPHEN = re.compile("[\x02\ufffe\uffff](\r?\n)?")  # how pdfium marks a word broken at a line end
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ue000-\uf8ff]")  # or private use
+_MOST_CONTROLS = 0.1
 _BLANK_LINES = re.compile(r"[ \t]+\n")
 _IMAGE_PAGES_LOOKED_AT = 50
 
@@ -55,7 +57,13 @@ def extract_pdf(path: str, limits: Limits) -> Document:
                     "to have it searched",
                     "needs_ocr",
                 )
-            pages = ["\n"] * count
+            if any(_is_garbled(_raw_text(pdf, number)) for number in range(count)):
+                raise FileError(
+                    path,
+                    "uses letters that cannot be told apart by a program; run text recognition "
+                    "(OCR) on it to have it searched",
+                    "needs_ocr",
+                )
         starts = list(accumulate(map(len, pages), initial=0))
         return Document(
             text="".join(pages),
@@ -130,22 +138,35 @@ def _opened(path: str) -> Iterator[Any]:
 
 
 def _page_text(pdf: Any, number: int) -> str:
-    """One page's text, cleaned; a page that pdfium cannot load counts as blank."""
+    """One page's text, cleaned and ending in a newline; blank where there are no words."""
+    text = _raw_text(pdf, number)
+    if _is_garbled(text):
+        return "\n"
+    text = _CONTROLS.sub("", clean(_SOFT_HYPHEN.sub("", text)))
+    text = _BLANK_LINES.sub("\n", text)
+    return without_surrogates(text.rstrip()) + "\n"
+
+
+def _raw_text(pdf: Any, number: int) -> str:
+    """What pdfium gives for a page; nothing for one that it cannot load."""
     try:
         page = pdf[number]
     except pypdfium2.PdfiumError:
-        return "\n"
+        return ""
     try:
         text_page = page.get_textpage()
-        text = clean(text_page.get_text_range())
+        text: str = text_page.get_text_range()
         text_page.close()
+        return text
     except pypdfium2.PdfiumError:
-        return "\n"
+        return ""
     finally:
         page.close()
-    text = _SOFT_HYPHEN.sub("", text)
-    text = _BLANK_LINES.sub("\n", text)
-    return without_surrogates(text.rstrip()) + "\n"
+
+
+def _is_garbled(text: str) -> bool:
+    """Whether a page gives glyph numbers instead of letters: its fonts have no map to Unicode."""
+    return len(_CONTROLS.findall(text)) > len(text) * _MOST_CONTROLS
 
 
 def _has_pictures(pdf: Any) -> bool:

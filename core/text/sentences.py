@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from core.text.document import words
+
 # How good a place between two segments is for a cut; higher is better.
 WORD, LINE, SENTENCE, PARAGRAPH, HEADING = range(5)
 
@@ -13,16 +15,16 @@ _BOUNDARY = re.compile(
     r"\n[ \t\u3000]*(?:\n\s*)+"  # an empty line
     r"|\n\s*"  # a new line
     r"|(?<=[.!?\u2026])[\"'\u2019\u201d\u00bb)\]]*[ \t\xa0]+(?=\S)"  # . ! ? and a blank
-    r"|(?<=[\u3002\uff01\uff1f\uff61\u0964\u06d4])[\u300d\u300f\uff09\u201d\u2019]*\s*"  # CJK, Indic
+    r"|(?<=[\u3002\uff01\uff1f\uff61\u0964\u06d4])[\u300d\u300f\uff09\u201d\u2019]*\s*"  # CJK
 )
 _WORD_BEFORE = re.compile(r"[\w.]+\Z")
-_ABBREVIATIONS = frozenset(
+_ABBREVIATIONS = words(
     "mr mrs ms dr prof st jr sr rev hon gen col sgt capt lt messrs mme mlle "
     "e.g i.e cf viz vs approx ca c no nos vol vols ed eds p pp fig figs sec ch chap art par para "
     "al etc inc ltd co corp dept est tel ext jan feb mar apr jun jul aug sep sept oct nov dec "
     "mon tue wed thu fri sat sun a.m p.m u.s u.k "
     "z.b d.h u.a bzw usw ggf evtl inkl str nr abs bd hr fr dipl ing "
-    "av bd env ex m mm resp sig sra dott ing".split()
+    "av bd env ex m mm resp sig sra dott ing"
 )
 _LOWER_LOOK = 40  # characters before a full stop that are looked at for an abbreviation
 
@@ -49,9 +51,9 @@ def segments(text: str, heading_starts: frozenset[int], max_chars: int) -> Itera
         # What follows the full stop without a blank (quotes, brackets) belongs to the sentence.
         end = match.end()
         if end > start:
-            yield from _cut(text, start, end, strength, heading_starts, max_chars)
-        start, strength = end, kind
-    yield from _cut(text, start, len(text), strength, heading_starts, max_chars)
+            yield from _cut(text, start, end, strength, max_chars)
+        start, strength = end, HEADING if end in heading_starts else kind
+    yield from _cut(text, start, len(text), strength, max_chars)
 
 
 def _strength(text: str, match: re.Match[str]) -> int | None:
@@ -74,19 +76,14 @@ def _strength(text: str, match: re.Match[str]) -> int | None:
     return None if word.isdigit() and len(word) <= 2 else SENTENCE
 
 
-def _cut(
-    text: str, start: int, end: int, strength: int, heading_starts: frozenset[int], max_chars: int
-) -> Iterator[Segment]:
+def _cut(text: str, start: int, end: int, strength: int, max_chars: int) -> Iterator[Segment]:
     """One segment, without the blanks around it; several where it would be too long."""
     while end - start > max_chars:
         cut = text.rfind(" ", start + max_chars // 2, start + max_chars) + 1
         cut = cut or start + max_chars
-        yield from _cut(text, start, cut, strength, heading_starts, max_chars)
+        yield from _cut(text, start, cut, strength, max_chars)
         start, strength = cut, WORD
-    body = text[start:end]
-    left = body.lstrip()
-    if not left:
-        return
-    begin = end - len(left)
-    last = begin + len(left.rstrip())
-    yield Segment(begin, last, HEADING if begin in heading_starts else strength)
+    left = text[start:end].lstrip()
+    if left:
+        begin = end - len(left)
+        yield Segment(begin, begin + len(left.rstrip()), strength)
