@@ -46,16 +46,24 @@ def pip(environment: Path, arguments: Sequence[str | Path], *, log_name: str, fa
 
 
 def install_locked(
-    environment: Path, requirements: Sequence[Requirement], work: Path, name: str
+    environment: Path,
+    requirements: Sequence[Requirement],
+    work: Path,
+    name: str,
+    *,
+    short_lived: bool = False,
 ) -> None:
     """Installs exactly these packages, each checked against its hash.
 
-    The lock is complete, so pip resolves nothing and adds nothing.
+    The lock is complete, so pip resolves nothing and adds nothing. What is `short_lived` is not
+    compiled to bytecode, which for large packages takes longer than their one use.
     """
-    listed = write_requirements(requirements, work / f"{name}.txt")
+    command: list[str | Path] = ["install", "--no-deps", "--require-hashes"]
+    command += ["--requirement", write_requirements(requirements, work / f"{name}.txt")]
+    command += ["--no-compile"] if short_lived else []
     pip(
         environment,
-        ["install", "--no-deps", "--require-hashes", "--requirement", listed],
+        command,
         log_name=name,
         failure="The locked packages could not be installed.",
     )
@@ -94,7 +102,6 @@ def check_venv() -> None:
         log=log_file("check"),
         failure="An installed package does not load.",
     )
-    pip(VENV, ["check"], log_name="pip-check", failure="The installed packages do not fit.")
     window = subprocess.run(
         [python_of(VENV), "-c", "import PySide6.QtWidgets"],
         capture_output=True,

@@ -13,8 +13,9 @@ echo "==> Fetching the resolver (uv $uv_version) into a scratch environment"
 "$1" -m venv "$scratch/env"
 "$scratch/env/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
 
-# torch's GPU builds would pull in gigabytes for every platform; see prepare.in.
-echo torch > "$scratch/excludes"
+# openvino-telemetry writes an analytics identity into the home folder and reports use; openvino
+# works without it. torch's GPU builds would pull in gigabytes; see prepare.in.
+printf '%s\n' openvino-telemetry torch > "$scratch/excludes"
 
 compile() { # compile OUTPUT INPUT [OPTION...]
     local output=$1 input=$2
@@ -24,18 +25,18 @@ compile() { # compile OUTPUT INPUT [OPTION...]
         echo "# Written by \`make lock\` from $input. Do not edit by hand."
         echo
     } > "$scratch/head"
+    rm -f "$scratch/lock"
     [ -n "${UPGRADE:-}" ] || [ ! -f "$output" ] || cp "$output" "$scratch/lock"
     "$scratch/env/bin/uv" pip compile --quiet --universal --python-version 3.11 \
         --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
-        --annotation-style line "$@" --output-file "$scratch/lock" "$input" > /dev/null
+        --annotation-style line --excludes "$scratch/excludes" "$@" --output-file "$scratch/lock" "$input" > /dev/null
     cat "$scratch/head" "$scratch/lock" > "$output"
-    rm -f "$scratch/lock"
 }
 
 compile packaging/runtime.lock pyproject.toml
 compile packaging/dev.lock pyproject.toml --group dev --constraint packaging/runtime.lock
 compile packaging/build.lock packaging/build.in
-compile packaging/prepare.lock packaging/prepare.in --excludes "$scratch/excludes"
+compile packaging/prepare.lock packaging/prepare.in
 
 if grep -nE '(https?|file)://|--(extra-)?index-url|--find-links' packaging/*.lock; then
     echo "error: a lock file names where its packages came from; take that line out" >&2

