@@ -51,9 +51,11 @@ def words(text: str) -> list[str]:
 
 def _stem(word: str) -> str:
     """The word without a plain English ending, so that "walks" meets "walking"."""
-    for ending in ("ing", "ies", "ed", "es", "s"):
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    for ending in ("ing", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word[: -len(ending)] + ("y" if ending == "ies" else "")
+            return word[: -len(ending)]
     return word.removesuffix("e") if len(word) > 4 else word
 
 

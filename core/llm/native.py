@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,20 +46,14 @@ class ContextShape:
     batch_tokens: int
 
 
-def quiet_log() -> Callable[..., None]:
-    """Silence llama.cpp (its log may quote text); keep what is returned alive.
+def _take_log(_level: int, text: bytes, _data: int | None) -> None:
+    """Swallow llama.cpp's log, which may quote text, unless SATCHEL_LLAMA_LOG is set."""
+    if os.environ.get("SATCHEL_LLAMA_LOG"):
+        os.write(2, text)
 
-    With SATCHEL_LLAMA_LOG set in the environment the log goes to stderr.
-    """
-    loud = bool(os.environ.get("SATCHEL_LLAMA_LOG"))
 
-    def log(_level: int, text: bytes, _data: int | None) -> None:
-        if loud:
-            os.write(2, text)
-
-    callback = lib.llama_log_callback(log)
-    lib.llama_log_set(callback, ctypes.c_void_p(0))
-    return callback
+# At module level, because llama.cpp keeps its address as long as the process lives.
+_LOG = lib.llama_log_callback(_take_log)
 
 
 class NativeModel:
@@ -67,7 +61,7 @@ class NativeModel:
 
     def __init__(self, path: Path, stop: StopFlag) -> None:
         """Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised."""
-        self._log = quiet_log()
+        lib.llama_log_set(_LOG, ctypes.c_void_p(0))
         lib.llama_backend_init()
         params = lib.llama_model_default_params()
         params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
