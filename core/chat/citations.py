@@ -133,8 +133,9 @@ def check_answer(
     """The answer with marks only where a passage supports the sentence, and the quotes.
 
     Marks of the model stay where their passage shares words with the sentence.
-    Where it set none at all, each sentence gets the mark of the passage that
-    covers it best, if that covers enough of it and holds all its numbers.
+    A sentence whose marks all fail, and each sentence where the model set no mark
+    in the whole answer, gets the mark of the passage that covers it best, if that
+    covers enough of it and holds all its numbers.
     Citations come in the order of their numbers, one a passage: that of the
     sentence it supports best.
     """
@@ -150,15 +151,17 @@ def check_answer(
         sentence = text[start:end]
         plain = _MARK.sub("", sentence)
         numbers = [n for mark in _MARK.findall(sentence) for n in _numbers(mark)]
-        refuses = is_refusal(plain) and finder.best(plain, attach=True) is None
+        refuses = is_refusal(plain) and not finder.says_beyond_question(plain)
         refused, spoke = refused or refuses, spoke or bool(words(plain))
-        supports = [] if refuses else finder.of(plain, numbers if marked_by_model else None)
+        supports = [] if refuses else finder.of_cited(plain, numbers)
+        if not supports and not refuses and (numbers or not marked_by_model):
+            supports = finder.of_best(plain)
         for share, support in supports:
             supported = True
             if support.n not in best or share > best[support.n][0]:
                 best[support.n] = (share, support)
         kept = {support.n for _, support in supports}
-        out += [text[at:start], _mark(sentence, kept, marked_by_model)]
+        out += [text[at:start], _mark(sentence, kept)]
         at = end
     out.append(text[at:])
     citations = tuple(best[n][1] for n in sorted(best))
@@ -200,25 +203,29 @@ class _Finder:
         )
         self._rarest = max(self._rarity.values(), default=1.0)
 
-    def of(self, sentence: str, cited: Sequence[int] | None) -> list[tuple[float, Support]]:
-        """Supports of a sentence: of the cited passages, or with None of the best one."""
-        if cited is None:
-            found = self.best(sentence, attach=True)
-            return [found] if found else []
+    def of_cited(self, sentence: str, cited: Sequence[int]) -> list[tuple[float, Support]]:
+        """How much each cited passage supports the sentence, as far as it does."""
         supports = (self._in_passage(sentence, n) for n in dict.fromkeys(cited))
         return [one for one in supports if one and one[0] >= self._config.keep_share]
 
-    def best(self, sentence: str, *, attach: bool) -> tuple[float, Support] | None:
-        """The best support in any passage; with `attach`, only one that is strong enough."""
+    def of_best(self, sentence: str) -> list[tuple[float, Support]]:
+        """The passage that covers the sentence best, if strongly and with all its numbers."""
         supports = [
             one
             for n in range(1, len(self._texts) + 1)
-            if (one := self._in_passage(sentence, n)) and (not attach or self._holds(sentence, n))
+            if (one := self._in_passage(sentence, n))
+            and one[0] >= self._config.attach_share
+            and self._holds(sentence, n)
         ]
-        found = max(supports, key=lambda one: (one[0], -one[1].n), default=None)
-        if found and attach and found[0] < self._config.attach_share:
-            return None
-        return found
+        return [max(supports, key=lambda one: (one[0], -one[1].n))] if supports else []
+
+    def says_beyond_question(self, sentence: str) -> bool:
+        """Whether a passage covers what the sentence adds to the words of the question.
+
+        A refusal echoes the question; a passage about something missing says more.
+        """
+        added = " ".join(word for word in words(sentence) if word not in self._asked)
+        return bool(added) and bool(self.of_best(added))
 
     def _in_passage(self, sentence: str, n: int) -> tuple[float, Support] | None:
         weights = self._weights(sentence)
@@ -253,16 +260,18 @@ def _numbers(mark: str) -> list[int]:
     return [int(number) for number in re.findall(_NUMBER, mark)]
 
 
-def _mark(sentence: str, kept: set[int], marked_by_model: bool) -> str:
-    """The sentence with the marks in `kept` only."""
-    if not marked_by_model:
-        if not kept:
-            return sentence
-        body = sentence.rstrip(".!?。！？")
-        return f"{body} [{', '.join(map(str, sorted(kept)))}]{sentence[len(body) :]}"
+def _mark(sentence: str, kept: set[int]) -> str:
+    """The sentence with the marks in `kept`: where they stand, else before its full stop."""
 
     def keep(match: re.Match[str]) -> str:
         numbers = [n for n in _numbers(match.group("mark")) if n in kept]
+        stayed.update(numbers)
         return f"{match.group('space')}[{', '.join(map(str, numbers))}]" if numbers else ""
 
-    return re.sub(rf"(?P<space> *)(?P<mark>{_MARK.pattern})", keep, sentence)
+    stayed: set[int] = set()
+    text = re.sub(rf"(?P<space> *)(?P<mark>{_MARK.pattern})", keep, sentence)
+    added = kept - stayed
+    if not added:
+        return text
+    body = text.rstrip(".!?。！？")
+    return f"{body} [{', '.join(map(str, sorted(added)))}]{text[len(body) :]}"

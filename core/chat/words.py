@@ -14,6 +14,7 @@ MAX_SENTENCE_CHARS = 500
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_CJK}]+|\d+(?:[.,]\d+)*|[^\W\d_{_CJK}][^\W_{_CJK}]*")
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")  # 1,250,000
 _CJK_RUN = re.compile(rf"[{_CJK}]+\Z")
 # A full stop ends a sentence before space, unless it belongs to a short form or an initial.
 _BREAK = re.compile(
@@ -44,6 +45,8 @@ def words(text: str) -> list[str]:
         word = match.group()
         if _CJK_RUN.match(word):
             found += [word[at : at + 2] for at in range(max(1, len(word) - 1))]
+        elif _GROUPED.fullmatch(word):
+            found.append(word.replace(",", ""))
         elif word not in _STOP_WORDS:
             found.append(_stem(word))
     return found

@@ -27,7 +27,7 @@ Download = Callable[[PackageSource, Path, Progress], Path]
 
 _CHUNK_BYTES = 1 << 20
 _SPARE_BYTES = 32 * 1_000_000
-_STALE_S = 3600.0
+_STALE_S = 86_400.0
 _TEMPORARY = ".fetch-"
 
 
@@ -210,7 +210,7 @@ def _default_models_dir() -> Path:
     override = os.environ.get("SATCHEL_MODELS")
     if override:
         return Path(override)
-    import appdirs  # noqa: PLC0415 - not needed, and perhaps not there, with the override
+    import appdirs  # here, because with the override it need not be installed
 
     return Path(appdirs.user_data_dir("satchel", appauthor=False)) / "models"
 

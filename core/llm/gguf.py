@@ -55,8 +55,8 @@ class GgufHeader:
     values: MappingProxyType[str, Scalar]
 
 
-class _Bad(Exception):  # noqa: N818 - private, turned into UserError below
-    """The bytes are not a sound header; says why in a few words."""
+class _Bad(Exception):
+    """The bytes are not a sound header; says why in a few words. Becomes a UserError."""
 
 
 class _Cursor:

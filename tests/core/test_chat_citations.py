@@ -77,10 +77,16 @@ def test_a_mark_after_the_full_stop_belongs_to_its_sentence() -> None:
     assert checked.answer == answer
 
 
-def test_a_mark_on_a_passage_that_shares_nothing_goes() -> None:
+def test_a_mark_on_the_wrong_passage_moves_to_the_right_one() -> None:
     checked = check_answer("The harbour closes at nine [3].", "When?", PASSAGES)
-    assert checked.citations == ()
-    assert checked.answer == "The harbour closes at nine."
+    assert [citation.n for citation in checked.citations] == [1]
+    assert checked.answer == "The harbour closes at nine [1]."
+
+
+def test_a_mark_that_nothing_supports_goes() -> None:
+    checked = check_answer("Dragons guard it [3]. At nine [1].", "When?", PASSAGES)
+    assert [citation.n for citation in checked.citations] == [1]
+    assert checked.answer == "Dragons guard it. At nine [1]."
 
 
 def test_an_answer_without_marks_gets_them_where_it_is_supported() -> None:
@@ -121,6 +127,12 @@ def test_an_answer_that_does_not_know_is_not_found(answer: str) -> None:
     checked = check_answer(answer, "What does tea cost?", PASSAGES)
     assert not checked.found
     assert checked.citations == ()
+
+
+def test_a_refusal_that_echoes_the_question_is_none_the_less_one() -> None:
+    answer = "The text does not say what the harbour of Varn costs."
+    checked = check_answer(answer, "What does the harbour of Varn cost?", PASSAGES)
+    assert (checked.found, checked.citations, checked.answer) == (False, (), answer)
 
 
 def test_a_partial_answer_is_found() -> None:

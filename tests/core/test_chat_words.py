@@ -39,7 +39,7 @@ def test_spans_are_in_order_bounded_and_lose_only_space(text: str) -> None:
 
 def test_words_meet_across_forms() -> None:
     assert words("The walkers were walking") == words("walkers walked")
-    assert words("In 1,250 CITIES") == ["1,250", "city"]
+    assert words("In 1,250 CITIES") == ["1250", "city"]
     assert words("東京都") == ["東京", "京都"]
     assert words("What is it?") == []
 

