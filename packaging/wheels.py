@@ -169,7 +169,7 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
     if os.name == "nt":
         yield  # two set-ups at once only do the work twice: each publishes by a rename
         return
-    import fcntl  # noqa: PLC0415 - there is none on Windows
+    import fcntl  # there is none on Windows
 
     with lock.open("w") as handle:
         try:
