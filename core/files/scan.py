@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.files.rules import Rules
 
 
-class RootOffline(UserError):  # noqa: N818 - a state, not a mistake
+class RootOffline(UserError):
     """A watched folder is not there: a drive unplugged, a share away. Its files are not deleted."""
 
     def __init__(self, root: str) -> None:

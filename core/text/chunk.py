@@ -80,10 +80,22 @@ class Chunker:
         the end of a sentence, else of a line; only a sentence longer than a
         chunk is cut between words, and a word longer than one between characters.
         """
-        fitting = self._fitting(text, frozenset(heading_starts))
+        for start, end in self._packed(text, frozenset(heading_starts)):
+            # Control characters that Python takes for white space and BERT does not.
+            chunk = text[start:end]
+            left = len(chunk) - len(chunk.lstrip())
+            if left < len(chunk):
+                yield start + left, start + len(chunk.rstrip())
+
+    def count(self, text: str) -> int:
+        """How many tokens the model sees for a text, the special ones included."""
+        return len(self._tokenizer.encode(text))
+
+    def _packed(self, text: str, headings: frozenset[int]) -> Iterator[tuple[int, int]]:
+        """Segments joined into chunks, each as full as its best cut allows."""
         pending: list[tuple[Segment, int]] = []
         tokens = 0
-        for segment, count in fitting:
+        for segment, count in self._fitting(text, headings):
             while pending and not self._fits(
                 text, pending[0][0].start, segment.end, tokens + count
             ):
@@ -95,10 +107,6 @@ class Chunker:
             tokens += count
         if pending:
             yield pending[0][0].start, pending[-1][0].end
-
-    def count(self, text: str) -> int:
-        """How many tokens the model sees for a text, the special ones included."""
-        return len(self._tokenizer.encode(text))
 
     def _fits(self, text: str, start: int, end: int, tokens: int) -> bool:
         """Whether these characters make one chunk; `tokens` is the sum over their words."""

@@ -18,7 +18,7 @@ _BOMS = (
 _LEGACY = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
     "iso8859_2", "koi8_r", "mac_roman", "cp437", "cp850", "cp866", "cp037", "cp500",
-    "shift_jis", "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5", "euc_kr", "cp949", "tis_620",
+    "shift_jis", "cp932", "euc_jp", "gb18030", "big5", "euc_kr", "cp949", "tis_620",
 ]  # fmt: skip
 _SAMPLE_BYTES = 64_000
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -61,11 +61,11 @@ def _decode(data: bytes, declared: str | None) -> str:
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(name, errors="replace")
-    if not (declared and declared.lower().replace("_", "-").startswith("iso-2022")):
-        try:
-            return data.decode("utf-8") if b"\x1b$" not in data else _by_guess(data)
-        except UnicodeDecodeError:
-            pass
+    try:
+        # Japanese mail is pure ASCII to look at, but for its escapes.
+        return data.decode("iso2022_jp" if b"\x1b$" in data else "utf-8")
+    except UnicodeDecodeError:
+        pass
     if declared:
         try:
             return data.decode(declared, errors="replace")

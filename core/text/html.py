@@ -64,7 +64,8 @@ class _Walk:
     def __init__(self, out: TextBuilder) -> None:
         self._out = out
         self._space = False  # a blank is due before the next word of the line
-        self._fresh = True  # the line has no words yet
+        self._fresh = True  # the line, or the cell, has no words yet
+        self._tab = False  # a tab is due before the next word of the line
         self._pre = 0
         self._heading: list[str] | None = None
 
@@ -122,15 +123,14 @@ class _Walk:
     def _cell(self) -> None:
         """Cells of a row stand on one line, a tab between them."""
         if not self._fresh:
-            self._out.add("\t")
-            self._fresh, self._space = True, False
+            self._tab, self._fresh, self._space = True, True, False
 
     def _break(self, lines: int = 1) -> None:
         if self._heading is not None:
             self._heading.append(" ")
         else:
             self._out.line_break(lines)
-            self._fresh, self._space = True, False
+            self._fresh, self._space, self._tab = True, False, False
 
     def _text(self, text: str, *, literal: bool = False) -> None:
         if self._heading is not None:
@@ -144,6 +144,6 @@ class _Walk:
                 return
             if line != " ":
                 lead = " " if (self._space or line[0] == " ") and not self._fresh else ""
-                self._out.add(lead + line.strip(" "))
-                self._fresh = False
+                self._out.add(("\t" if self._tab else lead) + line.strip(" "))
+                self._fresh = self._tab = False
             self._space = line[-1] == " "

@@ -20,7 +20,9 @@ from core.text.source import open_regular
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _SECURITY_ERROR = 5  # FPDF_ERR_SECURITY: a protection scheme pdfium does not know
-_SOFT_HYPHEN = re.compile("[\x02\ufffe\uffff](\r?\n)?")  # how pdfium marks a word broken at a line end
+_SOFT_HYPHEN = re.compile(
+    "[\x02\ufffe\uffff](\r?\n)?"
+)  # how pdfium marks a word broken at a line end
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ue000-\uf8ff]")  # or private use
 _MOST_CONTROLS = 0.1
 _BLANK_LINES = re.compile(r"[ \t]+\n")

@@ -39,10 +39,12 @@ def read_bytes(path: str, max_bytes: int) -> bytes:
     """All bytes of a regular file. Raises FileError as `open_regular`, "skipped" when too big."""
     with open_regular(path) as file:
         try:
-            data = file.read(max_bytes + 1)
+            # Asking for more than there is would reserve all of it.
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(size + 1) if size <= max_bytes else b""
         except OSError as error:
             raise os_failure(path, error) from error
-    if len(data) > max_bytes:
+    if max(size, len(data)) > max_bytes:
         raise FileError(
             path,
             f"is larger than {max_bytes // 1_000_000} MB; split it to have it searched",
