@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import BinaryIO
+from typing import IO
 
 from core.messages import Hello, Message, decode, encode
 
@@ -13,7 +13,7 @@ from core.messages import Hello, Message, decode, encode
 class Channel:
     """Sends and receives one message a line; sending is safe from any thread."""
 
-    def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
+    def __init__(self, reader: IO[bytes], writer: IO[bytes]) -> None:
         self._reader = reader
         self._writer = writer
         self._lock = threading.Lock()

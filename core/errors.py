@@ -34,5 +34,5 @@ class FileError(Exception):
         self.problem = problem
 
 
-class Cancelled(Exception):  # noqa: N818 - nothing went wrong
+class Cancelled(Exception):
     """The work was given up because somebody asked for that. Never shown as an error."""

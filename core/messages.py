@@ -18,6 +18,7 @@ import msgspec
 PROTOCOL_VERSION = 1
 
 Mode = Literal["hybrid", "semantic", "lexical"]
+Phase = Literal["scanning", "indexing", "merging", "watching", "paused", "idle"]
 
 
 class ProtocolError(Exception):
@@ -537,7 +538,7 @@ class IndexProgress(Message, frozen=True):
     """How far indexing is. `eta_s` is None until it can be told."""
 
     id: int
-    phase: Literal["scanning", "indexing", "merging", "watching", "paused", "idle"]
+    phase: Phase
     files_done: int
     files_total: int
     bytes_done: int

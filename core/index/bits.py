@@ -84,4 +84,5 @@ def unpack_buckets(data: bytes | memoryview) -> Ints:
     offsets = np.cumsum(lengths) - lengths
     place = np.arange(total) - np.repeat(offsets, lengths)
     sums = np.concatenate(([0], np.cumsum(low << place)))
-    return (1 << lengths) + sums[offsets + lengths] - sums[offsets] - 1
+    values: Ints = (1 << lengths) + sums[offsets + lengths] - sums[offsets] - 1
+    return values

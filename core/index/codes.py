@@ -40,7 +40,7 @@ class Rotation:
     @property
     def code_bytes(self) -> int:
         """Bytes a chunk."""
-        return self.axes.shape[1] // 8
+        return int(self.axes.shape[1]) // 8
 
     def encode(self, embeddings: Floats) -> CodeArray:
         """Codes of shape (n, code_bytes) for embeddings of shape (n, d)."""

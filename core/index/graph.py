@@ -62,7 +62,7 @@ def _near_by_hnsw(vectors: Floats, threads: int) -> Ints:
         max_elements=len(vectors), M=LINKS, ef_construction=CONSTRUCTION_EF, random_seed=7
     )
     index.add_items(vectors, np.arange(len(vectors)), num_threads=threads)
-    state = index.__getstate__()
+    state = index.__getstate__()[0]
     record = int(state["size_data_per_element"])
     level0 = np.frombuffer(state["data_level0"], dtype=np.uint8).reshape(-1, record)
     counts = level0[:, :2].copy().view(np.uint16).ravel().astype(np.int64)

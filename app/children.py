@@ -1,0 +1,115 @@
+"""Child processes that speak one message a line: started, watched, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from app.stdio import Channel
+from core.messages import PROTOCOL_VERSION, Hello, Message, ProtocolError
+
+START_TIMEOUT_S = 60.0
+WAITING_MESSAGES = 16
+
+
+class ChildGone(Exception):
+    """The child ended by itself: it crashed, was killed, or could not start."""
+
+
+class ChildSlow(Exception):
+    """The child did not answer within the time it was given."""
+
+
+class Child:
+    """One running child process. Replies wait in a short queue, so a fast child is held back."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """Start the process; raises ChildGone when it does not greet as it should."""
+        self._process = subprocess.Popen(
+            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=True
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._channel = Channel(self._process.stdout, self._process.stdin)
+        self._replies: queue.Queue[Message | None] = queue.Queue(WAITING_MESSAGES)
+        self._closed = threading.Event()
+        self._pump = threading.Thread(target=self._read, name="child-replies", daemon=True)
+        self._pump.start()
+        try:
+            hello = self.receive(START_TIMEOUT_S)
+        except ChildSlow as error:
+            self.close()
+            raise ChildGone("it did not start in time") from error
+        if not isinstance(hello, Hello) or hello.version != PROTOCOL_VERSION:
+            self.close()
+            raise ChildGone("it is of another version")
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def _read(self) -> None:
+        message: Message | None = None
+        while not self._closed.is_set():
+            try:
+                message = self._channel.receive()
+            except (ProtocolError, OSError, ValueError):
+                message = None
+            while not self._closed.is_set():
+                with contextlib.suppress(queue.Full):
+                    self._replies.put(message, timeout=0.2)
+                    break
+            if message is None:
+                return
+
+    def send(self, message: Message) -> None:
+        """Send one message. Raises ChildGone when the child has ended."""
+        try:
+            self._channel.send(message)
+        except (OSError, ValueError) as error:
+            raise ChildGone(self.ending()) from error
+
+    def receive(self, timeout_s: float) -> Message:
+        """The next reply. Raises ChildGone or ChildSlow."""
+        try:
+            message = self._replies.get(timeout=timeout_s)
+        except queue.Empty:
+            raise ChildSlow from None
+        if message is None:
+            raise ChildGone(self.ending())
+        return message
+
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "it broke off"
+        return f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the process now and wait until it is gone."""
+        self._closed.set()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._pump.join(timeout=5)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def python_child(module: str, *arguments: str) -> list[str]:
+    """The command line that runs one of our modules as a child."""
+    return [sys.executable, "-m", module, *arguments]

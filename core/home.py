@@ -1,0 +1,116 @@
+"""Where Satchel keeps things: one home for all state, one store of models for all homes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import appdirs
+
+from core.errors import UserError
+
+HOME_VARIABLE = "SATCHEL_HOME"
+MODELS_VARIABLE = "SATCHEL_MODELS"
+SMALLEST_DISK_BUDGET_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders of one home. With `--home` all three lie under that one folder."""
+
+    config: Path
+    data: Path
+    cache: Path
+    models: Path
+
+    @property
+    def settings(self) -> Path:
+        """The settings file."""
+        return self.config / "settings.toml"
+
+    @property
+    def folders(self) -> Path:
+        """The list of watched folders."""
+        return self.config / "folders.json"
+
+    @property
+    def catalogue(self) -> Path:
+        """The catalogue database: derived from the files, can be rebuilt."""
+        return self.data / "catalogue.db"
+
+    @property
+    def history(self) -> Path:
+        """The conversations: the person's own, never rebuilt or dropped."""
+        return self.data / "history.db"
+
+    @property
+    def segments(self) -> Path:
+        """The folder of index segments."""
+        return self.data / "segments"
+
+    @property
+    def text_cache(self) -> Path:
+        """Compressed texts of files that are slow to read."""
+        return self.data / "texts"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that runs the service for this home."""
+        return self.data / "lock"
+
+    @property
+    def socket(self) -> Path:
+        """Where a running service listens."""
+        return self.data / "socket"
+
+    @property
+    def temporary(self) -> Path:
+        """Scratch space inside the home; emptied at every start."""
+        return self.data / "tmp"
+
+    @property
+    def embedding_model(self) -> Path:
+        """The prepared embedding model."""
+        return self.models / "embedding" / "all-minilm-l6-v2"
+
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that the disk budget covers, none inside another."""
+        found: list[Path] = []
+        for folder in sorted({self.config, self.data, self.cache}):
+            if not any(folder.is_relative_to(other) for other in found):
+                found.append(folder)
+        return tuple(found)
+
+    def create(self) -> None:
+        """Make the folders, readable by their owner only. Raises UserError."""
+        wanted = (*self.roots(), self.config, self.data, self.cache, self.segments, self.temporary)
+        for folder in wanted:
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder.chmod(0o700)
+            except OSError as error:
+                raise UserError(
+                    f"Satchel cannot use {folder} for its data: {error.strerror or error}.",
+                    "Choose a folder that you can write to with --home.",
+                ) from error
+        for leftover in self.temporary.iterdir():
+            if leftover.is_file():
+                leftover.unlink(missing_ok=True)
+
+
+def find_home(option: str | None, environment: Mapping[str, str]) -> Home:
+    """The home that `--home`, SATCHEL_HOME or the platform's custom names, in this order."""
+    models = environment.get(MODELS_VARIABLE)
+    store = Path(models) if models else Path(appdirs.user_data_dir("satchel", False)) / "models"
+    chosen = option or environment.get(HOME_VARIABLE)
+    if chosen:
+        root = Path(os.path.abspath(Path(chosen).expanduser()))  # noqa: PTH100 - keeps links
+        return Home(root / "config", root / "data", root / "cache", store)
+    return Home(
+        Path(appdirs.user_config_dir("satchel", False)),
+        Path(appdirs.user_data_dir("satchel", False)) / "home",
+        Path(appdirs.user_cache_dir("satchel", False)) / "home",
+        store,
+    )

@@ -1,0 +1,126 @@
+"""Which chunks deserve an exact look: codes propose, the graph adds, exact scores correct.
+
+A search embeds only a few chunks anew. After each batch of exact scores
+
+- the neighbours of the best chunks join the pool, their estimate pulled a
+  part of the way towards the neighbour's exact score (adaptive re-ranking over
+  a corpus graph: MacAvaney et al., CIKM 2022), and
+- the codes' error is learnt from the chunks scored so far (kernel ridge
+  regression on the cubed cosine of the decoded codes) and every estimate in
+  the pool is corrected by it.
+
+Everything here is arithmetic on arrays; reading and embedding are the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+RIDGE = 0.3
+PULL = 0.25
+BEST_TO_WIDEN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What the frontier may ask about chunks, by their number.
+
+    `coordinates(ids)` gives decoded codes (n, bits); `neighbours(id)` the graph's.
+    """
+
+    coordinates: Callable[[Ints], Floats]
+    neighbours: Callable[[int], Ints]
+
+
+class Frontier:
+    """The candidates of one query and what is known of them."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        estimates: Floats,
+        start: Ints,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Begin with the chunks `start`; `estimates` (n,) are the codes' for the whole corpus.
+
+        `allowed` (n,) says which chunks may join later; None means all.
+        """
+        self._corpus = corpus
+        self._estimates = estimates
+        self._allowed = allowed
+        self.ids: Ints = np.empty(0, dtype=np.int64)
+        self.exact: Floats = np.empty(0, dtype=np.float32)
+        self._guess: Floats = np.empty(0, dtype=np.float32)
+        self._unit: Floats | None = None
+        self._place: dict[int, int] = {}
+        self._widened: set[int] = set()
+        self._join(start)
+
+    def next_batch(self, size: int) -> Ints:
+        """The unscored candidates that look best now, best first."""
+        unscored = np.flatnonzero(np.isnan(self.exact))
+        if len(unscored) == 0:
+            return np.empty(0, dtype=np.int64)
+        scores = self.current()[unscored]
+        return self.ids[unscored[np.argsort(-scores, kind="stable")[:size]]]
+
+    def current(self) -> Floats:
+        """The best guess for every candidate: exact where known, else corrected."""
+        scored = np.flatnonzero(~np.isnan(self.exact))
+        guess = self._guess.copy()
+        if len(scored) > 1 and self._unit is not None:
+            known = self._unit[scored]
+            kernel = np.clip(known @ known.T, 0, None) ** 3
+            kernel[np.diag_indices_from(kernel)] += RIDGE
+            weights = np.linalg.solve(kernel, self.exact[scored] - self._guess[scored])
+            guess += np.clip(self._unit @ known.T, 0, None) ** 3 @ weights
+        guess[scored] = self.exact[scored]
+        return guess
+
+    def add_exact(self, ids: Ints, scores: Floats) -> None:
+        """Take in exact cosines, then widen the pool by the neighbours of the best.
+
+        A NaN score says that a chunk cannot be read; its estimate stands, and it
+        is not proposed again.
+        """
+        for chunk, score in zip(ids, scores, strict=True):
+            place = self._place[int(chunk)]
+            self.exact[place] = self._guess[place] if np.isnan(score) else score
+        known = np.flatnonzero(~np.isnan(self.exact))
+        best = known[np.argsort(-self.exact[known], kind="stable")[:BEST_TO_WIDEN]]
+        for chunk, score in zip(self.ids[best], self.exact[best], strict=True):
+            if int(chunk) not in self._widened:
+                self._widened.add(int(chunk))
+                self._widen(int(chunk), float(score))
+
+    def _widen(self, chunk: int, score: float) -> None:
+        near = self._corpus.neighbours(chunk)
+        if self._allowed is not None:
+            near = near[self._allowed[near]]
+        self._join(np.array([n for n in near if int(n) not in self._place], dtype=np.int64))
+        places = [self._place[int(n)] for n in near]
+        own = self._estimates[near]
+        self._guess[places] = np.maximum(self._guess[places], own + PULL * (score - own))
+
+    def _join(self, new: Ints) -> None:
+        if len(new) == 0:
+            return
+        unit = _unit_rows(self._corpus.coordinates(new))
+        self._place.update({int(chunk): len(self.ids) + at for at, chunk in enumerate(new)})
+        self.ids = np.concatenate([self.ids, new])
+        self.exact = np.concatenate([self.exact, np.full(len(new), np.nan, dtype=np.float32)])
+        self._guess = np.concatenate([self._guess, self._estimates[new]])
+        self._unit = unit if self._unit is None else np.concatenate([self._unit, unit])
+
+
+def _unit_rows(rows: Floats) -> Floats:
+    unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return unit

@@ -1,0 +1,415 @@
+"""Query to results: words at once, then codes and graph under a deadline, then exact scores.
+
+The embeddings of the passages are not stored. The few that a query needs are
+read back from their files and embedded anew; what was computed lately is kept
+in memory within a bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import Cancelled, FileError
+from core.index.codes import Rotation
+from core.index.embedder import BATCH, Embedder
+from core.index.frontier import Corpus, Frontier
+from core.index.lexical import search_words
+from core.index.reader import Reader, Wanted
+from core.index.snippet import make_snippet
+from core.index.view import View
+from core.messages import Hit, Locator, Mode, PassageText
+from core.store.catalogue import Catalogue, FileRef
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+POOL = 400  # candidates taken from the codes before exact scoring starts
+LEXICAL_DEPTH = 50  # lexical hits that take part in the fusion
+LEXICAL_SEEDS = 8  # lexical hits that get an exact score in hybrid mode
+FUSION_K = 60  # reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009
+EXACT_READ = 256  # chunks read at a time for an exact scan
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for. `below` is an absolute folder, `suffix` a name ending."""
+
+    text: str
+    k: int = 10
+    mode: Mode = "hybrid"
+    below: str | None = None
+    suffix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Ranked hits; how many exact embeddings they took, and how many of those from memory.
+
+    `passages` holds the whole text of each hit (None where it cannot be shown),
+    `cosines` its exact or estimated similarity to the query (None in lexical mode).
+    """
+
+    hits: tuple[Hit, ...]
+    passages: tuple[str | None, ...]
+    cosines: tuple[float | None, ...]
+    recomputed: int
+    from_cache: int
+    timings_ms: dict[str, float]
+
+
+class EmbeddingCache:
+    """Recently computed embeddings by chunk number, least recently used out first."""
+
+    def __init__(self, capacity: int) -> None:
+        """Room for `capacity` embeddings."""
+        self._capacity = capacity
+        self._kept: OrderedDict[int, Floats] = OrderedDict()
+
+    def get(self, number: int) -> Floats | None:
+        """The embedding of a chunk, if it is kept."""
+        found = self._kept.get(number)
+        if found is not None:
+            self._kept.move_to_end(number)
+        return found
+
+    def put(self, number: int, embedding: Floats) -> None:
+        """Keep an embedding."""
+        self._kept[number] = embedding
+        self._kept.move_to_end(number)
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one search has found out so far."""
+
+    cancelled: Callable[[], bool]
+    passages: dict[int, PassageText] = field(default_factory=dict)
+    states: dict[int, str] = field(default_factory=dict)
+    files: dict[int, FileRef] = field(default_factory=dict)
+    recomputed: int = 0
+    from_cache: int = 0
+    spent_s: dict[str, float] = field(default_factory=dict)
+
+    def check(self) -> None:
+        if self.cancelled():
+            raise Cancelled
+
+    def clock(self, name: str, started: float) -> None:
+        self.spent_s[name] = self.spent_s.get(name, 0.0) + time.perf_counter() - started
+
+
+class Searcher:
+    """Searches one view of the index. Not for use by two threads at once."""
+
+    def __init__(
+        self,
+        view: View,
+        catalogue: Catalogue,
+        rotation: Rotation,
+        embedder: Callable[[], Embedder],
+        reader: Reader,
+        cache: EmbeddingCache,
+    ) -> None:
+        """`catalogue` is a reading connection of the searching thread."""
+        self._view = view
+        self._catalogue = catalogue
+        self._rotation = rotation
+        self._embedder = embedder
+        self._reader = reader
+        self._cache = cache
+        self._exact: Floats | None = None
+
+    def search(
+        self,
+        query: Query,
+        max_recomputes: int,
+        deadline_s: float,
+        cancelled: Callable[[], bool] = lambda: False,
+        exact: bool = False,
+    ) -> Results:
+        """Ranked passages. Raises Cancelled, and UserError when the model is not there."""
+        started = time.perf_counter()
+        work = _Work(cancelled)
+        allowed = self._allowed(query)
+        lexical = self._lexical(query, allowed, work) if query.mode != "semantic" else None
+        semantic: dict[int, float] = {}
+        if query.mode != "lexical" and query.text.strip() and self._view.chunks:
+            mark = time.perf_counter()
+            vector = self._embedder().embed([query.text])[0]
+            work.clock("embed_query", mark)
+            seeds = lexical[:LEXICAL_SEEDS] if lexical is not None else None
+            if exact:
+                semantic = self._exact_scores(vector, allowed, work)
+            else:
+                deadline = started + deadline_s
+                semantic = self._best_first(vector, allowed, seeds, max_recomputes, deadline, work)
+        order = _fuse(lexical, semantic)[: query.k]
+        results = self._results(query, order, lexical, semantic, work)
+        work.clock("total", started)
+        return Results(
+            *results,
+            recomputed=work.recomputed,
+            from_cache=work.from_cache,
+            timings_ms={name: round(1000 * s, 2) for name, s in work.spent_s.items()},
+        )
+
+    def related(self, position: int, k: int, max_recomputes: int, deadline_s: float) -> Results:
+        """Passages like the chunk at a position: its neighbours in the graph and in the codes."""
+        started = time.perf_counter()
+        work = _Work(lambda: False)
+        allowed = self._view.live.copy()
+        allowed[position] = False
+        self._load([position], work)
+        if position not in work.passages:
+            return Results((), (), (), 0, 0, {"total": 0.0})
+        text = work.passages[position].text
+        vector = self._embedder().embed([text])[0]
+        seeds = self._view.neighbours(position)
+        semantic = self._best_first(
+            vector, allowed, seeds, max_recomputes, started + deadline_s, work
+        )
+        query = Query("", k, "semantic")
+        results = self._results(query, _fuse(None, semantic)[:k], None, semantic, work)
+        work.clock("total", started)
+        return Results(
+            *results,
+            recomputed=work.recomputed,
+            from_cache=work.from_cache,
+            timings_ms={name: round(1000 * s, 2) for name, s in work.spent_s.items()},
+        )
+
+    # --- candidates ---------------------------------------------------------------------
+
+    def _allowed(self, query: Query) -> Flags:
+        if query.below is None and query.suffix is None:
+            return self._view.live
+        matching = self._catalogue.documents_matching(query.below, query.suffix)
+        return self._view.of_documents(matching) & self._view.live
+
+    def _lexical(self, query: Query, allowed: Flags, work: _Work) -> Ints:
+        mark = time.perf_counter()
+        filtered = allowed is not self._view.live
+        depth = max(LEXICAL_DEPTH, query.k)
+        hits = search_words(self._catalogue.db, query.text, depth * 20 if filtered else depth)
+        positions = self._view.positions(hits.chunks)
+        positions = positions[allowed[positions]][:depth]
+        work.clock("lexical", mark)
+        return positions
+
+    def _best_first(
+        self,
+        vector: Floats,
+        allowed: Flags,
+        seeds: Ints | None,
+        max_recomputes: int,
+        deadline: float,
+        work: _Work,
+    ) -> dict[int, float]:
+        mark = time.perf_counter()
+        estimates = self._view.estimates(self._rotation, vector)
+        estimates[~allowed] = -np.inf
+        start = _top(estimates, min(POOL, int(allowed.sum())))
+        if seeds is not None and len(seeds):
+            start = np.unique(np.concatenate([start, seeds[allowed[seeds]]]))
+        corpus = Corpus(
+            lambda ids: self._rotation.decode(self._view.codes(ids)), self._view.neighbours
+        )
+        frontier = Frontier(corpus, estimates, start, allowed)
+        work.clock("codes", mark)
+        first = None if seeds is None else seeds[allowed[seeds]]
+        done = 0
+        while done < max_recomputes and (done == 0 or time.perf_counter() < deadline):
+            work.check()
+            mark = time.perf_counter()
+            size = min(BATCH, max_recomputes - done)
+            batch = frontier.next_batch(size)
+            if done == 0 and first is not None and len(first):
+                batch = np.array(list(dict.fromkeys([*first, *batch])), dtype=np.int64)[:size]
+            work.clock("rank", mark)
+            if len(batch) == 0:
+                break
+            scores = self._scores(batch, vector, work)
+            mark = time.perf_counter()
+            frontier.add_exact(batch, scores)
+            work.clock("rank", mark)
+            done += len(batch)
+        scored = np.flatnonzero(~np.isnan(frontier.exact))
+        return {int(frontier.ids[at]): float(frontier.exact[at]) for at in scored}
+
+    def _scores(self, positions: Ints, vector: Floats, work: _Work) -> Floats:
+        """Exact cosines (n,) of chunks with the query; NaN for those that cannot be read."""
+        embeddings: dict[int, Floats] = {}
+        for position in positions.tolist():
+            kept = self._cache.get(self._view.number(position))
+            if kept is not None:
+                embeddings[position] = kept
+        work.from_cache += len(embeddings)
+        missing = [p for p in positions.tolist() if p not in embeddings]
+        self._load(missing, work)
+        readable = [p for p in missing if p in work.passages]
+        mark = time.perf_counter()
+        computed = self._embedder().embed([work.passages[p].text for p in readable])
+        work.clock("embed", mark)
+        for position, embedding in zip(readable, computed, strict=True):
+            embeddings[position] = embedding
+            self._cache.put(self._view.number(position), embedding)
+        work.recomputed += len(embeddings)
+        return np.array(
+            [
+                float(embeddings[p] @ vector) if p in embeddings else np.nan
+                for p in positions.tolist()
+            ],
+            dtype=np.float32,
+        )
+
+    # --- reading back -------------------------------------------------------------------
+
+    def _load(self, positions: Sequence[int], work: _Work) -> None:
+        """Read the passages at these positions back from their files, into `work`."""
+        mark = time.perf_counter()
+        todo = [p for p in positions if p not in work.passages and p not in work.states]
+        places = {p: self._view.place(p) for p in todo}
+        refs = self._catalogue.files_of(sorted({place.document for place in places.values()}))
+        groups: dict[int, list[int]] = {}
+        for position, place in places.items():
+            groups.setdefault(place.document, []).append(position)
+        attempt = 0
+        while groups:
+            wanted, owners = [], []
+            for document, members in list(groups.items()):
+                choices = refs.get(document, [])
+                online = [ref for ref in choices if not ref.offline]
+                if attempt >= len(online):
+                    self._give_up(members, choices, bool(online), work)
+                    del groups[document]
+                    continue
+                spans = self._view.spans(places[members[0]])
+                chosen = tuple(spans.spans[places[p].index] for p in members)
+                wanted.append(Wanted(online[attempt], chosen, spans.page_chars))
+                owners.append(document)
+            for document, request, found in zip(
+                owners, wanted, self._reader.read(wanted), strict=True
+            ):
+                if isinstance(found, FileError):
+                    for position in groups[document]:
+                        work.states[position] = _state_of(found)
+                        work.files[position] = request.file
+                    continue
+                for position, passage in zip(groups.pop(document), found, strict=True):
+                    work.passages[position] = passage
+                    work.states.pop(position, None)
+                    work.files[position] = request.file
+            attempt += 1
+        work.clock("read", mark)
+
+    def _give_up(
+        self, members: Sequence[int], choices: Sequence[FileRef], online: bool, work: _Work
+    ) -> None:
+        for position in members:
+            if choices:
+                work.files.setdefault(position, choices[0])
+            if not online:
+                work.states[position] = "offline" if choices else "missing"
+
+    def _exact_scores(self, vector: Floats, allowed: Flags, work: _Work) -> dict[int, float]:
+        """Exact cosines of every allowed chunk; the embeddings are kept for the next query."""
+        if self._exact is None:
+            self._exact = np.zeros((self._view.chunks, len(vector)), dtype=np.float32)
+            self._exact[:] = np.nan
+        missing = np.flatnonzero(allowed & np.isnan(self._exact[:, 0]))
+        for at in range(0, len(missing), EXACT_READ):
+            work.check()
+            part = missing[at : at + EXACT_READ].tolist()
+            scratch = _Work(work.cancelled)
+            self._load(part, scratch)
+            readable = [p for p in part if p in scratch.passages]
+            if readable:
+                self._exact[readable] = self._embedder().embed(
+                    [scratch.passages[p].text for p in readable]
+                )
+        scores = self._exact @ vector
+        known = np.flatnonzero(allowed & ~np.isnan(scores))
+        work.recomputed += len(known)
+        return {int(position): float(scores[position]) for position in known}
+
+    # --- results ------------------------------------------------------------------------
+
+    def _results(
+        self,
+        query: Query,
+        order: Sequence[tuple[int, float]],
+        lexical: Ints | None,
+        semantic: dict[int, float],
+        work: _Work,
+    ) -> tuple[tuple[Hit, ...], tuple[str | None, ...], tuple[float | None, ...]]:
+        self._load([position for position, _ in order], work)
+        words = set() if lexical is None else set(lexical.tolist())
+        hits: list[Hit] = []
+        texts: list[str | None] = []
+        cosines: list[float | None] = []
+        for position, score in order:
+            state = work.states.get(position, "ok")
+            if state == "missing" or position not in work.files:
+                continue
+            place = self._view.place(position)
+            start, end = self._view.spans(place).spans[place.index]
+            passage = work.passages.get(position)
+            snippet = make_snippet(passage.text, query.text) if passage else None
+            hits.append(
+                Hit(
+                    rank=len(hits) + 1,
+                    score=round(score, 6),
+                    path=work.files[position].path,
+                    locator=passage.locator if passage else Locator(),
+                    start=start,
+                    end=end,
+                    snippet=snippet.text if snippet else "",
+                    marks=snippet.marks if snippet else (),
+                    state=state,
+                    source="both"
+                    if position in words and position in semantic
+                    else ("lexical" if position in words else "semantic"),
+                )
+            )
+            texts.append(passage.text if passage else None)
+            cosines.append(semantic.get(position))
+        return tuple(hits), tuple(texts), tuple(cosines)
+
+
+def _state_of(error: FileError) -> str:
+    return error.problem if error.problem in ("changed", "missing") else "unreadable"
+
+
+def _top(scores: Floats, count: int) -> Ints:
+    if count <= 0:
+        return np.empty(0, dtype=np.int64)
+    if count >= len(scores):
+        return np.flatnonzero(scores > -np.inf)
+    return np.argpartition(-scores, count - 1)[:count]
+
+
+def _fuse(lexical: Ints | None, semantic: dict[int, float]) -> list[tuple[int, float]]:
+    """Positions with their scores, best first: cosine, rank, or the fusion of both ranks."""
+    by_cosine = sorted(semantic.items(), key=lambda item: (-item[1], item[0]))
+    if lexical is None:
+        return by_cosine
+    scores = {int(p): 1 / (FUSION_K + rank) for rank, p in enumerate(lexical, start=1)}
+    for rank, (position, _) in enumerate(by_cosine[:LEXICAL_DEPTH], start=1):
+        scores[position] = scores.get(position, 0.0) + 1 / (FUSION_K + rank)
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

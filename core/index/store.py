@@ -1,0 +1,330 @@
+"""The index on disk as one thing: its open segments, publishing new ones, merging old ones.
+
+Only the indexing thread uses it; searches take `view`, which never changes.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UserError
+from core.index.codes import Rotation
+from core.index.graph import Edges, build_edges, tidy
+from core.index.segment import Segment, SegmentError, Sizes, write_segment
+from core.index.spans import pack_document
+from core.index.view import View
+from core.store.catalogue import Catalogue, DocumentRow, NewDocument
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+MERGE_RATIO = 3  # a segment joins a merge when the smaller ones together reach a third of it
+DEAD_SHARE = 0.2  # a segment with more deleted chunks than this is written anew
+KEPT_EMBEDDINGS = 80_000  # of segments written lately, so that their merge is exact (60 MB)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document ready to be published: embeddings (n, d) and spans of its chunks."""
+
+    document: NewDocument
+    embeddings: Floats
+    spans: tuple[tuple[int, int], ...]
+    page_chars: tuple[int, ...]
+
+
+def plan_merge(sizes: Sequence[tuple[int, int, int]]) -> list[int]:
+    """Which segments to join now, by id: none, or one with many deletions, or several.
+
+    `sizes` holds (id, chunks, live chunks). Joining the smallest until the next
+    is over `MERGE_RATIO` times as large keeps their number logarithmic and
+    rewrites each chunk only a few times.
+    """
+    ordered = sorted(sizes, key=lambda item: (item[2], item[0]))
+    group: list[int] = []
+    together = 0
+    for segment, _, live in ordered:
+        if group and live > MERGE_RATIO * together:
+            break
+        group.append(segment)
+        together += live
+    if len(group) > 1:
+        return group
+    for segment, chunks, live in ordered:
+        if chunks - live > DEAD_SHARE * chunks:
+            return [segment]
+    return []
+
+
+class IndexStore:
+    """The segments of one home."""
+
+    def __init__(
+        self,
+        folder: Path,
+        catalogue: Catalogue,
+        rotation: Rotation,
+        model: str,
+        room: Callable[[], int],
+    ) -> None:
+        """Open every published segment.
+
+        A damaged or missing one, and one of another embedding model, is dropped
+        and its files wait to be read again; `repaired` says which. `room` gives
+        the bytes that the disk budget still allows.
+        """
+        self._folder = folder
+        self._catalogue = catalogue
+        self._rotation = rotation
+        self._model = model
+        self._room = room
+        self._segments: OrderedDict[int, Segment] = OrderedDict()
+        self._embeddings: OrderedDict[int, NDArray[np.float16]] = OrderedDict()
+        self.repaired: list[str] = []
+        self._open()
+        self.view = self._make_view()
+
+    def _open(self) -> None:
+        for row in self._catalogue.segments():
+            try:
+                if row.model != self._model:
+                    raise SegmentError("it was made with another embedding model")
+                segment = Segment(self._folder / row.name)
+                if segment.chunks != row.chunks or segment.header.model != self._model:
+                    raise SegmentError(f"{row.name} is not the one that was published")
+                if segment.header.code_bytes != self._rotation.code_bytes:
+                    raise SegmentError("its codes are of another length")
+                self._segments[row.id] = segment
+            except SegmentError as error:
+                files = self._catalogue.forget_segment(row.id)
+                self.repaired.append(f"{error}; its {files} files are read again")
+        published = {segment.path.name for segment in self._segments.values()}
+        for path in self._folder.iterdir():
+            if path.name not in published:
+                path.unlink(missing_ok=True)
+
+    def _make_view(self) -> View:
+        return View(list(self._segments.items()), self._catalogue.documents())
+
+    def refresh(self) -> None:
+        """Make a new view after documents were deleted in the catalogue."""
+        self.view = self._make_view()
+
+    def publish(self, prepared: Sequence[Prepared]) -> None:
+        """Make documents searchable: one new segment, one transaction, one new view.
+
+        Raises UserError when the disk is full; ask `fits` about the disk budget before.
+        """
+        full = [item for item in prepared if len(item.embeddings)]
+        empty = [item.document for item in prepared if not len(item.embeddings)]
+        documents = [item.document for item in full] + empty
+        if not full:
+            self._catalogue.publish(None, self._model, documents)
+            return
+        embeddings = np.concatenate([item.embeddings for item in full])
+        packed = [(len(item.spans), pack_document(item.spans, item.page_chars)) for item in full]
+        path = self._new_path()
+        edges = build_edges(embeddings)
+        self._write(path, self._rotation.encode(embeddings), edges, packed)
+        number = self._catalogue.publish(path.name, self._model, documents)
+        assert number is not None
+        self._segments[number] = Segment(path)
+        self._embeddings[number] = embeddings.astype(np.float16)
+        while sum(map(len, self._embeddings.values())) > KEPT_EMBEDDINGS:
+            self._embeddings.popitem(last=False)
+        self.view = self._make_view()
+
+    def fits(self, chunks: int, text_bytes: int, documents: int) -> bool:
+        """Whether publishing this much stays inside the disk budget, by a generous estimate."""
+        # Code, graph and spans; words twice, as they pass through the log; the rows of files.
+        need = chunks * (self._rotation.code_bytes + 12) + text_bytes * 2 // 5 + 1000 * documents
+        return need <= self._room()
+
+    @staticmethod
+    def budget_error() -> UserError:
+        """What to say when new content does not fit."""
+        return UserError(
+            "The disk budget is used up; new content waits.",
+            "Give Satchel more with `satchel budget --disk SIZE`, or watch fewer folders.",
+        )
+
+    def _new_path(self) -> Path:
+        return self._folder / f"{uuid.uuid4().hex[:16]}.segment"
+
+    def _write(
+        self,
+        path: Path,
+        codes: NDArray[np.uint8],
+        edges: Edges,
+        packed: Sequence[tuple[int, bytes]],
+    ) -> None:
+        try:
+            write_segment(path, self._model, codes, edges, packed)
+        except OSError as error:
+            raise UserError(
+                f"The index cannot be written to {self._folder}: {error.strerror}.",
+                "Free some disk space and run it again; what was indexed before is kept.",
+            ) from error
+
+    # --- merging ------------------------------------------------------------------------
+
+    def merge_once(self) -> bool:
+        """Join some segments if that is due; whether anything was done. Embeds nothing."""
+        rows = self._catalogue.documents()
+        live: dict[int, int] = dict.fromkeys(self._segments, 0)
+        for row in rows:
+            live[row.segment] += row.chunks
+        group = plan_merge(
+            [(number, segment.chunks, live[number]) for number, segment in self._segments.items()]
+        )
+        needed = sum(self._segments[number].sizes().total for number in group)
+        if not group or needed > self._room():
+            return False
+        self._merge(group, [row for row in rows if row.segment in group])
+        return True
+
+    def _merge(self, group: Sequence[int], rows: Sequence[DocumentRow]) -> None:
+        ordered = sorted(rows, key=lambda row: row.first_chunk)
+        taken = {number: self._taken(number, rows) for number in group}
+        target, total = self._targets(ordered)
+        old_to_new = {
+            number: np.full(self._segments[number].chunks, -1, dtype=np.int64) for number in group
+        }
+        for row in ordered:
+            start = taken[row.segment][row.place]
+            old_to_new[row.segment][start : start + row.chunks] = np.arange(
+                target[row.id], target[row.id] + row.chunks
+            )
+        if total == 0:
+            self._catalogue.replace_segments(group, None, self._model, [])
+            self._swap(group, None, None)
+            return
+        codes, vectors, exact = self._gather(group, old_to_new, total)
+        edges = build_edges(vectors)
+        if not exact:
+            edges = self._with_old_edges(group, old_to_new, edges)
+        packed = [
+            (row.chunks, self._segments[row.segment].packed_spans(row.place)) for row in ordered
+        ]
+        path = self._new_path()
+        self._write(path, codes, edges, packed)
+        self._catalogue.replace_segments(group, path.name, self._model, [row.id for row in ordered])
+        number = self._catalogue.segments()[-1].id
+        self._swap(group, number, Segment(path))
+        if exact and total <= KEPT_EMBEDDINGS:
+            self._embeddings[number] = vectors.astype(np.float16)
+
+    def _taken(self, number: int, rows: Sequence[DocumentRow]) -> dict[int, int]:
+        """For each live place in a segment, the position where its chunks start."""
+        counts = self._segments[number].chunk_counts
+        starts = np.cumsum(counts) - counts
+        return {row.place: int(starts[row.place]) for row in rows if row.segment == number}
+
+    @staticmethod
+    def _targets(ordered: Sequence[DocumentRow]) -> tuple[dict[int, int], int]:
+        target: dict[int, int] = {}
+        total = 0
+        for row in ordered:
+            target[row.id] = total
+            total += row.chunks
+        return target, total
+
+    def _gather(
+        self, group: Sequence[int], old_to_new: dict[int, Ints], total: int
+    ) -> tuple[NDArray[np.uint8], Floats, bool]:
+        """Codes and vectors of the live chunks in their new order; whether all are exact.
+
+        Embeddings still in memory serve as vectors; without them the decoded
+        codes do, brought to the same space and length.
+        """
+        exact = all(number in self._embeddings for number in group)
+        codes = np.empty((total, self._rotation.code_bytes), dtype=np.uint8)
+        parts: list[tuple[Ints, Floats]] = []
+        for number in group:
+            old = np.flatnonzero(old_to_new[number] >= 0)
+            new = old_to_new[number][old]
+            codes[new] = self._segments[number].codes[old]
+            if exact:
+                vectors = self._embeddings[number][old].astype(np.float32)
+            else:
+                vectors = self._rotation.decode(self._segments[number].codes[old])
+                vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+            parts.append((new, vectors))
+        joined = np.empty((total, parts[0][1].shape[1]), dtype=np.float32)
+        for new, vectors in parts:
+            joined[new] = vectors
+        return codes, joined, exact
+
+    def _with_old_edges(
+        self, group: Sequence[int], old_to_new: dict[int, Ints], found: Edges
+    ) -> Edges:
+        """Edges inside a segment were found by exact scores and stay; those between are new."""
+        owner = np.empty(sum(int((m >= 0).sum()) for m in old_to_new.values()), dtype=np.int64)
+        kept = []
+        for number in group:
+            mapping = old_to_new[number]
+            owner[mapping[mapping >= 0]] = number
+            moved = mapping[self._segments[number].edges]
+            kept.append(moved[(moved >= 0).all(axis=1)])
+        between = found[owner[found[:, 0]] != owner[found[:, 1]]]
+        return tidy(np.concatenate([*kept, between]))
+
+    def _swap(self, group: Sequence[int], number: int | None, segment: Segment | None) -> None:
+        gone = [self._segments.pop(old) for old in group]
+        for old in group:
+            self._embeddings.pop(old, None)
+        if number is not None and segment is not None:
+            self._segments[number] = segment
+        self.view = self._make_view()
+        for old_segment in gone:
+            # A search may still read the old map; on Windows the next start removes the file.
+            try:
+                old_segment.path.unlink(missing_ok=True)
+            except PermissionError:
+                if os.name != "nt":
+                    raise
+
+    def release_embeddings(self) -> None:
+        """Let go of the embeddings kept for merging."""
+        self._embeddings.clear()
+
+    def rewrite_without(self, segments: set[int]) -> None:
+        """Write segments anew without their deleted documents, so that no trace of them stays."""
+        rows = self._catalogue.documents()
+        for number in segments & set(self._segments):
+            self._merge([number], [row for row in rows if row.segment == number])
+
+    # --- looking ------------------------------------------------------------------------
+
+    def sizes(self) -> Sizes:
+        """Bytes of all segments by part."""
+        each = [segment.sizes() for segment in self._segments.values()]
+        return Sizes(
+            codes=sum(s.codes for s in each),
+            graph=sum(s.graph for s in each),
+            spans=sum(s.spans for s in each),
+            total=sum(s.total for s in each),
+        )
+
+    @property
+    def segment_count(self) -> int:
+        """How many segments there are."""
+        return len(self._segments)
+
+    def verify(self) -> list[str]:
+        """What is wrong with the segments, in words; empty when all is well."""
+        problems = []
+        for segment in self._segments.values():
+            try:
+                segment.verify()
+            except SegmentError as error:
+                problems.append(str(error))
+        return problems

@@ -1,0 +1,136 @@
+"""What a search sees: the open segments and the live documents in them, at one moment.
+
+A view never changes; publishing makes a new one. Chunks have a position,
+counted through all segments, and a number, given once for ever, which the
+lexical index uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.index.codes import Rotation, scan
+from core.index.segment import Segment
+from core.index.spans import DocumentSpans
+from core.store.catalogue import DocumentRow
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chunk: the `index`-th of a document, which is number `place` of segment `segment`."""
+
+    document: int
+    segment: int
+    place: int
+    index: int
+
+
+class View:
+    """Live chunks of some segments."""
+
+    def __init__(self, segments: Sequence[tuple[int, Segment]], rows: Sequence[DocumentRow]):
+        """`segments` with their ids, and the live documents of the catalogue."""
+        self._segments = [segment for _, segment in segments]
+        sizes = [segment.chunks for segment in self._segments]
+        self._offsets: Ints = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+        self.chunks = int(self._offsets[-1])
+        number = {segment_id: at for at, (segment_id, _) in enumerate(segments)}
+        known = [row for row in rows if row.segment in number]
+        starts = []
+        for row in known:
+            at = number[row.segment]
+            before = int(self._segments[at].chunk_counts[: row.place].sum()) if row.place else 0
+            starts.append(int(self._offsets[at]) + before)
+        self._fill(known, starts)
+
+    def _fill(self, rows: Sequence[DocumentRow], starts: Sequence[int]) -> None:
+        order = np.argsort(np.array(starts, dtype=np.int64), kind="stable")
+        self._starts: Ints = np.array(starts, dtype=np.int64)[order]
+        self._counts: Ints = np.array([row.chunks for row in rows], dtype=np.int64)[order]
+        self._documents: Ints = np.array([row.id for row in rows], dtype=np.int64)[order]
+        self._places: Ints = np.array([row.place for row in rows], dtype=np.int64)[order]
+        self._firsts: Ints = np.array([row.first_chunk for row in rows], dtype=np.int64)[order]
+        self._by_first: Ints = np.argsort(self._firsts)
+        self.live: Flags = np.zeros(self.chunks, dtype=np.bool_)
+        for start, count in zip(self._starts, self._counts, strict=True):
+            self.live[start : start + count] = True
+
+    def estimates(self, rotation: Rotation, query: Floats) -> Floats:
+        """The codes' estimate of every chunk's cosine with the query, by position."""
+        tables, constant = rotation.tables(query)
+        parts = [scan(tables, constant, segment.codes) for segment in self._segments]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+
+    def codes(self, positions: Ints) -> NDArray[np.uint8]:
+        """Codes (n, code_bytes) of the chunks at these positions; at least one."""
+        owners = np.searchsorted(self._offsets, positions, side="right") - 1
+        found = np.empty((len(positions), self._segments[0].codes.shape[1]), dtype=np.uint8)
+        for owner in np.unique(owners):
+            mine = owners == owner
+            found[mine] = self._segments[owner].codes[positions[mine] - self._offsets[owner]]
+        return found
+
+    def neighbours(self, position: int) -> Ints:
+        """Positions of the live chunks that share an edge with this one."""
+        owner = int(np.searchsorted(self._offsets, position, side="right")) - 1
+        offset = self._offsets[owner]
+        near = self._segments[owner].graph.neighbours(position - int(offset)) + offset
+        alive: Ints = near[self.live[near]]
+        return alive
+
+    def place(self, position: int) -> Place:
+        """The document that a live chunk belongs to. Raises KeyError for a deleted one."""
+        at = int(np.searchsorted(self._starts, position, side="right")) - 1
+        if at < 0 or position >= self._starts[at] + self._counts[at]:
+            raise KeyError(position)
+        owner = int(np.searchsorted(self._offsets, position, side="right")) - 1
+        return Place(
+            int(self._documents[at]),
+            owner,
+            int(self._places[at]),
+            position - int(self._starts[at]),
+        )
+
+    def spans(self, place: Place) -> DocumentSpans:
+        """All spans of the document of a chunk. Raises SegmentError when damaged."""
+        return self._segments[place.segment].spans(place.place)
+
+    def positions(self, numbers: Ints) -> Ints:
+        """Positions of the chunks with these numbers; those not in this view are left out."""
+        if len(self._firsts) == 0:
+            return np.empty(0, dtype=np.int64)
+        firsts = self._firsts[self._by_first]
+        at = np.searchsorted(firsts, numbers, side="right") - 1
+        document = self._by_first[np.maximum(at, 0)]
+        inside = numbers - self._firsts[document]
+        fits = (at >= 0) & (inside < self._counts[document])
+        found: Ints = (self._starts[document] + inside)[fits]
+        return found
+
+    def number(self, position: int) -> int:
+        """The lasting number of the live chunk at a position."""
+        at = int(np.searchsorted(self._starts, position, side="right")) - 1
+        return int(self._firsts[at] + position - self._starts[at])
+
+    def of_documents(self, documents: set[int]) -> Flags:
+        """Which chunks belong to these documents."""
+        flags = np.zeros(self.chunks, dtype=np.bool_)
+        for at in np.flatnonzero(np.isin(self._documents, list(documents))):
+            flags[self._starts[at] : self._starts[at] + self._counts[at]] = True
+        return flags
+
+    def chunks_of(self, document: int) -> Ints:
+        """Positions of a document's chunks in order; empty when it is not in this view."""
+        at = np.flatnonzero(self._documents == document)
+        if len(at) == 0:
+            return np.empty(0, dtype=np.int64)
+        start = int(self._starts[at[0]])
+        return np.arange(start, start + int(self._counts[at[0]]))

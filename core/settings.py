@@ -1,0 +1,225 @@
+"""The settings: declared once here, from which file, command line and window derive."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from core.atomic import write_atomic
+from core.errors import UserError
+
+Value = bool | int | float | str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One declared setting. `low` and `high` bound numbers; `choices` bounds texts."""
+
+    key: str
+    default: Value
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: object) -> Value:
+        """The value in this setting's type. Raises UserError when it does not fit."""
+        kind = type(self.default)
+        if kind is tuple and isinstance(value, (list, tuple)):
+            value = tuple(str(item) for item in value)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise self._refusal(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            below = self.low is not None and value < self.low
+            if below or (self.high is not None and value > self.high):
+                raise self._refusal(value)
+        if self.choices and value not in self.choices:
+            raise self._refusal(value)
+        assert isinstance(value, (bool, int, float, str, tuple))
+        return value
+
+    def _refusal(self, value: object) -> UserError:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(
+            type(self.default), "a list of texts" if isinstance(self.default, tuple) else "a text"
+        )
+        if self.choices:
+            wanted = "one of " + ", ".join(self.choices)
+        if self.low is not None and self.high is not None:
+            wanted += f" from {self.low:g} to {self.high:g}"
+        elif self.low is not None:
+            wanted += f" of at least {self.low:g}"
+        return UserError(f"{self.key} cannot be {value!r}.", f"Give {wanted}.")
+
+
+DECLARED: tuple[Setting, ...] = (
+    Setting(
+        "budget.disk_mb",
+        500.0,
+        "Most disk space for everything Satchel keeps but the models, in MB (10^6 bytes).",
+        low=4,
+    ),
+    Setting(
+        "budget.ram_mb",
+        2000.0,
+        "Most memory for all of Satchel's processes together, in MB (10^6 bytes).",
+        low=400,
+    ),
+    Setting(
+        "files.exclude",
+        (),
+        "Patterns in gitignore syntax that are left out in every folder.",
+    ),
+    Setting("files.max_mb", 200.0, "Files larger than this are not read, in MB.", low=0.01),
+    Setting(
+        "extract.timeout_s",
+        60.0,
+        "Longest time for reading one file, in seconds.",
+        low=1,
+        high=3600,
+    ),
+    Setting(
+        "extract.memory_mb",
+        1500,
+        "Most memory for reading one file, in MB.",
+        low=300,
+        high=32_000,
+    ),
+    Setting(
+        "index.text_cache_mb",
+        25.0,
+        "Most disk space for the texts of files that are slow to read; 0 keeps none, in MB.",
+        low=0,
+    ),
+    Setting(
+        "search.max_recomputes",
+        32,
+        "Most passages that one search embeds anew.",
+        low=8,
+        high=1000,
+    ),
+    Setting("assistant.model", "smollm2-135m-instruct", "The model that answers questions."),
+    Setting(
+        "assistant.context_tokens",
+        2048,
+        "How much text the model sees at once, in tokens.",
+        low=512,
+        high=131_072,
+    ),
+    Setting(
+        "assistant.answer_tokens", 200, "Longest answer, in tokens.", low=16, high=4096
+    ),
+    Setting(
+        "assistant.passage_tokens",
+        600,
+        "How much of the files goes into one question, in tokens.",
+        low=100,
+        high=32_000,
+    ),
+    Setting(
+        "assistant.idle_minutes",
+        5.0,
+        "The model leaves memory after this long without a question, in minutes.",
+        low=0.1,
+        high=1440,
+    ),
+)  # fmt: skip
+
+
+class Settings:
+    """The settings of one home, read from its file and written back whole."""
+
+    def __init__(self, path: Path, declared: tuple[Setting, ...] = DECLARED) -> None:
+        """Read the file; a missing one means defaults. Raises UserError when it is damaged."""
+        self._path = path
+        self._declared = {setting.key: setting for setting in declared}
+        self._file: dict[str, Any] = {}
+        try:
+            self._file = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            pass
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UserError(
+                f"The settings in {path} cannot be read: {error}.",
+                "Mend the file, or remove it to go back to the defaults.",
+            ) from error
+        self._values: dict[str, Value] = {
+            key: setting.check(found)
+            for key, setting in self._declared.items()
+            if (found := _lookup(self._file, key)) is not None
+        }
+
+    def get(self, key: str) -> Value:
+        """The value of a declared setting."""
+        return self._values.get(key, self._declared[key].default)
+
+    def number(self, key: str) -> float:
+        """The value of a setting that is a number."""
+        value = self.get(key)
+        if not isinstance(value, (int, float)):
+            raise TypeError(f"{key} is not a number")
+        return value
+
+    def text(self, key: str) -> str:
+        """The value of a setting that is a text."""
+        return str(self.get(key))
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """The value of a setting that is a list of texts."""
+        value = self.get(key)
+        if not isinstance(value, tuple):
+            raise TypeError(f"{key} is not a list")
+        return value
+
+    def set(self, changes: Mapping[str, object]) -> None:
+        """Check and keep the changes, all or none. Raises UserError."""
+        checked: dict[str, Value] = {}
+        for key, value in changes.items():
+            setting = self._declared.get(key)
+            if setting is None:
+                raise UserError(f"There is no setting {key}.", "See `satchel status --json`.")
+            checked[key] = setting.check(value)
+        for key, value in checked.items():
+            table, _, name = key.rpartition(".")
+            self._file.setdefault(table, {})[name] = (
+                list(value) if isinstance(value, tuple) else value
+            )
+        try:
+            write_atomic(self._path, tomli_w.dumps(self._file).encode())
+        except OSError as error:
+            raise UserError(
+                f"The settings cannot be written to {self._path}: {error.strerror}.",
+                "Free some disk space or choose another home with --home.",
+            ) from error
+        self._values.update(checked)
+
+    def table(self) -> list[dict[str, object]]:
+        """Every setting with its value, default, bounds and help, for showing."""
+        return [
+            {
+                "key": setting.key,
+                "value": _plain(self.get(setting.key)),
+                "default": _plain(setting.default),
+                "low": setting.low,
+                "high": setting.high,
+                "choices": list(setting.choices),
+                "help": setting.help,
+            }
+            for setting in self._declared.values()
+        ]
+
+
+def _lookup(file: Mapping[str, Any], key: str) -> object | None:
+    table, _, name = key.rpartition(".")
+    inner = file.get(table)
+    return inner.get(name) if isinstance(inner, dict) else None
+
+
+def _plain(value: Value) -> object:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,528 @@
+"""The catalogue: which files there are, what became of them, and where their chunks are.
+
+All of it is derived from the files. One connection writes; searches read
+through connections of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import apsw
+
+from core.index.lexical import lexical_text
+from core.store.database import errors, open_database
+from core.store.migrations import CATALOGUE, migrate
+
+
+class FileState(IntEnum):
+    """What became of a file. The numbers are stored."""
+
+    WAITING = 0
+    INDEXED = 1
+    FAILED = 2
+    SKIPPED = 3
+    NEEDS_OCR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRow:
+    """A watched folder. `skipped` counts excluded files by rule."""
+
+    id: int
+    path: str
+    offline: bool
+    skipped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A known file, for comparing with the disk."""
+
+    id: int
+    size_bytes: int
+    mtime_ns: int
+    state: FileState
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that holds a document, as it was when it was indexed."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    offline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A distinct content. `place` is its number inside its segment."""
+
+    id: int
+    segment: int
+    place: int
+    first_chunk: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document to be published: its chunks' texts go to the lexical index only."""
+
+    hash: bytes
+    chunk_texts: Sequence[str]
+    text_bytes: int
+    kind: str
+    title: str | None
+    slow: bool
+    file_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """A published segment."""
+
+    id: int
+    name: str
+    chunks: int
+    model: str
+
+
+def _fold(state: FileState, offline: bool) -> str:
+    if offline:
+        return "offline"
+    return {
+        FileState.WAITING: "waiting",
+        FileState.INDEXED: "indexed",
+        FileState.FAILED: "failed",
+        FileState.SKIPPED: "skipped",
+        FileState.NEEDS_OCR: "needs_ocr",
+    }[state]
+
+
+class Catalogue:
+    """The catalogue database of one home, opened for writing by its one owner."""
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        """Open it and bring its schema up to date. Raises UserError or StoreDamagedError."""
+        self._path = path
+        self.db = open_database(path, read_only)
+        if not read_only:
+            with errors(path):
+                migrate(self.db, CATALOGUE, "catalogue")
+
+    def close(self) -> None:
+        """Close the connection; the log is folded into the database by the last one out."""
+        self.db.close()
+
+    # --- folders ------------------------------------------------------------------------
+
+    def sync_folders(self, paths: Sequence[str]) -> None:
+        """Make the table hold exactly these watched folders; what left goes with its files."""
+        with errors(self._path), self.db:
+            known = {row.path: row.id for row in self.folders()}
+            for path in paths:
+                if path not in known:
+                    self.db.execute("INSERT INTO folder(path) VALUES(?)", (os.fsencode(path),))
+            for path, folder in known.items():
+                if path not in paths:
+                    self._drop_folder(folder)
+
+    def _drop_folder(self, folder: int) -> None:
+        ids = [row[0] for row in self.db.execute(
+            "SELECT file.id FROM file JOIN dir ON dir.id=dir WHERE folder=?", (folder,)
+        )]  # fmt: skip
+        self._remove_files(ids)
+        self.db.execute("DELETE FROM dir WHERE folder=?", (folder,))
+        self.db.execute("DELETE FROM folder WHERE id=?", (folder,))
+
+    def folders(self) -> list[FolderRow]:
+        """The watched folders, in the order they were added."""
+        return [
+            FolderRow(row[0], os.fsdecode(row[1]), bool(row[2]), json.loads(row[3]))
+            for row in self.db.execute("SELECT id, path, offline, skipped FROM folder ORDER BY id")
+        ]
+
+    def set_scanned(self, folder: int, offline: bool, skipped: Mapping[str, int] | None) -> None:
+        """Note the outcome of a scan; `skipped` None keeps the counts as they were."""
+        with errors(self._path), self.db:
+            self.db.execute("UPDATE folder SET offline=? WHERE id=?", (offline, folder))
+            if skipped is not None:
+                self.db.execute(
+                    "UPDATE folder SET skipped=? WHERE id=?", (json.dumps(skipped), folder)
+                )
+
+    # --- files --------------------------------------------------------------------------
+
+    def known_files(self, folder: int) -> dict[str, FileRow]:
+        """Every known file of a folder by its path relative to it."""
+        rows = self.db.execute(
+            "SELECT dir.path, name, file.id, size, mtime_ns, state FROM file "
+            "JOIN dir ON dir.id=dir WHERE folder=?",
+            (folder,),
+        )
+        return {
+            os.path.join(os.fsdecode(where), os.fsdecode(name)): FileRow(  # noqa: PTH118
+                number, size, mtime_ns, FileState(state)
+            )
+            for where, name, number, size, mtime_ns, state in rows
+        }
+
+    def note_files(self, folder: int, found: Iterable[tuple[str, int, int]]) -> None:
+        """Record new or changed files (relative path, size, mtime) as waiting.
+
+        A file that has a document keeps it until the new one is published.
+        """
+        with errors(self._path), self.db:
+            dirs: dict[str, int] = {}
+            for path, size_bytes, mtime_ns in found:
+                where, name = os.path.split(path)
+                if where not in dirs:
+                    dirs[where] = self._dir(folder, where)
+                self.db.execute(
+                    "INSERT INTO file(dir, name, size, mtime_ns, state) VALUES(?,?,?,?,0) "
+                    "ON CONFLICT(dir, name) DO UPDATE SET size=excluded.size, "
+                    "mtime_ns=excluded.mtime_ns, state=0, reason=NULL",
+                    (dirs[where], os.fsencode(name), size_bytes, mtime_ns),
+                )
+
+    def _dir(self, folder: int, path: str) -> int:
+        raw = os.fsencode(path)
+        row = self.db.execute(
+            "SELECT id FROM dir WHERE folder=? AND path=?", (folder, raw)
+        ).fetchone()
+        if row is not None:
+            return int(row[0])
+        self.db.execute("INSERT INTO dir(folder, path) VALUES(?,?)", (folder, raw))
+        return self.db.last_insert_rowid()
+
+    def remove_files(self, ids: Sequence[int]) -> None:
+        """Drop files that are gone, and the documents that no file holds any more."""
+        if ids:
+            with errors(self._path), self.db:
+                self._remove_files(ids)
+
+    def _remove_files(self, ids: Sequence[int]) -> None:
+        documents = set()
+        for number in ids:
+            row = self.db.execute("SELECT document FROM file WHERE id=?", (number,)).fetchone()
+            if row is not None and row[0] is not None:
+                documents.add(row[0])
+            self.db.execute("DELETE FROM file WHERE id=?", (number,))
+        self._drop_orphans(documents)
+
+    def _drop_orphans(self, documents: Iterable[int]) -> None:
+        for document in documents:
+            used = self.db.execute("SELECT 1 FROM file WHERE document=?", (document,)).fetchone()
+            if used is None:
+                first, chunks = self.db.execute(
+                    "SELECT first_chunk, chunks FROM document WHERE id=?", (document,)
+                ).get
+                self.db.execute(
+                    "DELETE FROM words WHERE rowid>=? AND rowid<?", (first, first + chunks)
+                )
+                self.db.execute("DELETE FROM document WHERE id=?", (document,))
+
+    def waiting(self) -> list[tuple[int, FileRef]]:
+        """Files to be read, newest first within small before large, of folders that are there."""
+        rows = self.db.execute(
+            "SELECT file.id, folder.path, dir.path, name, size, mtime_ns FROM file "
+            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder "
+            "WHERE state=0 AND NOT offline ORDER BY size > 20000000, mtime_ns DESC"
+        )
+        return [
+            (number, FileRef(_join(root, where, name), size, mtime_ns, False))
+            for number, root, where, name, size, mtime_ns in rows
+        ]
+
+    def set_state(self, file: int, state: FileState, reason: str | None) -> None:
+        """Note that a file has no text to search, and why; its old document goes."""
+        with errors(self._path), self.db:
+            old = self.db.execute("SELECT document FROM file WHERE id=?", (file,)).fetchone()
+            self.db.execute(
+                "UPDATE file SET state=?, reason=?, document=NULL WHERE id=?",
+                (int(state), self._reason(reason), file),
+            )
+            if old is not None and old[0] is not None:
+                self._drop_orphans([old[0]])
+
+    def _reason(self, text: str | None) -> int | None:
+        if text is None:
+            return None
+        self.db.execute("INSERT OR IGNORE INTO reason(text) VALUES(?)", (text,))
+        return int(self.db.execute("SELECT id FROM reason WHERE text=?", (text,)).get)
+
+    def retry(self, prefix: str | None = None) -> int:
+        """Put failed files (below a path) back in the queue; how many they are."""
+        chosen: list[int] = []
+        with errors(self._path), self.db:
+            chosen += [
+                number
+                for number, path in self._paths("state IN (2,4)")
+                if prefix is None or path == prefix or path.startswith(prefix.rstrip("/") + "/")
+            ]
+            for number in chosen:
+                self.db.execute("UPDATE file SET state=0, reason=NULL WHERE id=?", (number,))
+        return len(chosen)
+
+    def files_below(self, path: str) -> list[int]:
+        """Ids of the known file at this path, or of all below it."""
+        below = path.rstrip(os.sep) + os.sep
+        return [number for number, name in self._paths("1") if name == path
+                or name.startswith(below)]  # fmt: skip
+
+    def _paths(self, condition: str) -> list[tuple[int, str]]:
+        rows = self.db.execute(
+            "SELECT file.id, folder.path, dir.path, name FROM file JOIN dir ON dir.id=dir "
+            f"JOIN folder ON folder.id=dir.folder WHERE {condition}"
+        )
+        return [(number, _join(root, where, name)) for number, root, where, name in rows]
+
+    def files_in_state(
+        self, states: Sequence[FileState], folder: str | None, limit: int
+    ) -> list[dict[str, str]]:
+        """Paths and reasons of files in some states, for showing."""
+        marks = ",".join(str(int(state)) for state in states)
+        rows = self.db.execute(
+            "SELECT folder.path, dir.path, name, reason.text FROM file JOIN dir ON dir.id=dir "
+            "JOIN folder ON folder.id=dir.folder LEFT JOIN reason ON reason.id=file.reason "
+            f"WHERE state IN ({marks}) AND (? IS NULL OR folder.path=?) LIMIT ?",
+            (*(2 * (None if folder is None else os.fsencode(folder),)), limit),
+        )
+        return [
+            {"path": _join(root, where, name), "reason": reason or ""}
+            for root, where, name, reason in rows
+        ]
+
+    def coverage(self, folder: int | None = None) -> dict[str, int]:
+        """How many regular files are in each state; each file is in exactly one."""
+        counts = dict.fromkeys(
+            ("indexed", "skipped", "failed", "needs_ocr", "offline", "waiting"), 0
+        )
+        for row in self.folders():
+            if folder in (None, row.id):
+                where = "offline" if row.offline else "skipped"
+                counts[where] += sum(row.skipped.values())
+        rows = self.db.execute(
+            "SELECT state, offline, count(*) FROM file JOIN dir ON dir.id=dir "
+            "JOIN folder ON folder.id=dir.folder WHERE ? IS NULL OR folder.id=? "
+            "GROUP BY state, offline",
+            (folder, folder),
+        )
+        for state, offline, count in rows:
+            counts[_fold(FileState(state), bool(offline))] += count
+        return counts
+
+    # --- documents and segments ---------------------------------------------------------
+
+    def document_with(self, digest: bytes) -> int | None:
+        """The published document with this content hash."""
+        row = self.db.execute("SELECT id FROM document WHERE hash=?", (digest,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def link(self, file: int, document: int) -> None:
+        """Say that a file holds a document that is published already."""
+        with errors(self._path), self.db:
+            self._link(file, document)
+
+    def _link(self, file: int, document: int) -> None:
+        old = self.db.execute("SELECT document FROM file WHERE id=?", (file,)).fetchone()
+        self.db.execute(
+            "UPDATE file SET state=1, reason=NULL, document=? WHERE id=?", (document, file)
+        )
+        if old is not None and old[0] not in (None, document):
+            self._drop_orphans([old[0]])
+
+    def publish(
+        self, segment: str | None, model: str, documents: Sequence[NewDocument]
+    ) -> int | None:
+        """Make documents searchable in one transaction; the segment's id, if there is one.
+
+        The segment file must be in place. Without chunks there is no segment.
+        """
+        number = None
+        with errors(self._path), self.db:
+            if segment is not None:
+                total = sum(len(document.chunk_texts) for document in documents)
+                self.db.execute(
+                    "INSERT INTO segment(name, chunks, model) VALUES(?,?,?)",
+                    (segment, total, model),
+                )
+                number = self.db.last_insert_rowid()
+            place = 0
+            for document in documents:
+                chunks = len(document.chunk_texts)
+                self._publish_one(number if chunks else None, place, document)
+                place += bool(chunks)
+        return number
+
+    def _publish_one(self, segment: int | None, place: int, document: NewDocument) -> None:
+        first = self._next_chunk(len(document.chunk_texts))
+        self.db.execute(
+            "INSERT INTO document(hash, segment, place, first_chunk, chunks, text_bytes, kind, "
+            "title, slow) VALUES(?,?,?,?,?,?,?,?,?)",
+            (document.hash, segment, place if segment else None, first,
+             len(document.chunk_texts), document.text_bytes, document.kind, document.title,
+             document.slow),
+        )  # fmt: skip
+        number = self.db.last_insert_rowid()
+        self.db.executemany(
+            "INSERT INTO words(rowid, text) VALUES(?,?)",
+            [(first + at, lexical_text(text)) for at, text in enumerate(document.chunk_texts)],
+        )
+        for file in document.file_ids:
+            self._link(file, number)
+
+    def _next_chunk(self, count: int) -> int:
+        row = self.db.execute("SELECT value FROM meta WHERE key='next_chunk'").fetchone()
+        first = int(row[0]) if row is not None else 1
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES('next_chunk', ?)", (first + count,))
+        return first
+
+    def replace_segments(
+        self, old: Sequence[int], name: str | None, model: str, documents: Sequence[int]
+    ) -> None:
+        """Publish the merge of some segments: the documents, in their new order, move over."""
+        with errors(self._path), self.db:
+            if name is not None:
+                chunks = self.db.execute(
+                    f"SELECT sum(chunks) FROM document WHERE segment IN ({_marks(old)})", old
+                ).get
+                self.db.execute(
+                    "INSERT INTO segment(name, chunks, model) VALUES(?,?,?)", (name, chunks, model)
+                )
+                number = self.db.last_insert_rowid()
+                self.db.executemany(
+                    "UPDATE document SET segment=?, place=? WHERE id=?",
+                    [(number, place, document) for place, document in enumerate(documents)],
+                )
+            self.db.execute(f"DELETE FROM segment WHERE id IN ({_marks(old)})", old)
+
+    def segments(self) -> list[SegmentRow]:
+        """The published segments, oldest first."""
+        return [
+            SegmentRow(*row)
+            for row in self.db.execute("SELECT id, name, chunks, model FROM segment ORDER BY id")
+        ]
+
+    def documents(self) -> list[DocumentRow]:
+        """The live documents that have chunks, by segment and place."""
+        return [
+            DocumentRow(*row)
+            for row in self.db.execute(
+                "SELECT id, segment, place, first_chunk, chunks FROM document "
+                "WHERE segment IS NOT NULL ORDER BY segment, place"
+            )
+        ]
+
+    def forget_segment(self, segment: int) -> int:
+        """Drop a damaged segment: its files wait to be read again. How many files they are."""
+        files: list[int] = []
+        with errors(self._path), self.db:
+            files += [row[0] for row in self.db.execute(
+                "SELECT file.id FROM file JOIN document ON document.id=document "
+                "WHERE segment=?", (segment,)
+            )]  # fmt: skip
+            for number in files:
+                self.db.execute(
+                    "UPDATE file SET state=0, reason=NULL, document=NULL WHERE id=?", (number,)
+                )
+            self._drop_orphans(
+                [row[0] for row in self.db.execute(
+                    "SELECT id FROM document WHERE segment=?", (segment,)
+                )]
+            )  # fmt: skip
+            self.db.execute("DELETE FROM segment WHERE id=?", (segment,))
+        return len(files)
+
+    def files_of(self, documents: Sequence[int]) -> dict[int, list[FileRef]]:
+        """The files that hold each of these documents."""
+        found: dict[int, list[FileRef]] = {}
+        rows = self.db.execute(
+            "SELECT document, folder.path, dir.path, name, size, mtime_ns, offline FROM file "
+            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder "
+            f"WHERE document IN ({_marks(documents)}) ORDER BY file.id",
+            documents,
+        )
+        for document, root, where, name, size, mtime_ns, offline in rows:
+            found.setdefault(document, []).append(
+                FileRef(_join(root, where, name), size, mtime_ns, bool(offline))
+            )
+        return found
+
+    def documents_matching(self, below: str | None, suffix: str | None) -> set[int]:
+        """Documents of files below a folder and with a name ending, either may be None."""
+        rows = self.db.execute(
+            "SELECT document, folder.path, dir.path, name FROM file JOIN dir ON dir.id=dir "
+            "JOIN folder ON folder.id=dir.folder WHERE document IS NOT NULL"
+        )
+        prefix = None if below is None else os.fsencode(below.rstrip(os.sep) + os.sep)
+        ending = None if suffix is None else os.fsencode("." + suffix.lstrip(".").lower())
+        found = set()
+        for document, root, where, name in rows:
+            inside = prefix is None or os.path.join(root, where, b"").startswith(prefix)  # noqa: PTH118
+            if inside and (ending is None or name.lower().endswith(ending)):
+                found.add(document)
+        return found
+
+    def document_at(self, path: str) -> int | None:
+        """The document that the file at an absolute path holds."""
+        where, name = os.path.split(os.fsencode(path))
+        rows = self.db.execute(
+            "SELECT document, folder.path, dir.path FROM file JOIN dir ON dir.id=dir "
+            "JOIN folder ON folder.id=dir.folder WHERE name=? AND document IS NOT NULL",
+            (name,),
+        )
+        for document, root, inner in rows:
+            if os.path.join(root, inner).rstrip(b"/") == where.rstrip(b"/"):  # noqa: PTH118
+                return int(document)
+        return None
+
+    # --- sizes --------------------------------------------------------------------------
+
+    def totals(self) -> tuple[int, int]:
+        """Chunks and bytes of text in all published documents."""
+        row = self.db.execute(
+            "SELECT coalesce(sum(chunks),0), coalesce(sum(text_bytes),0) FROM document"
+        ).get
+        return int(row[0]), int(row[1])
+
+    def lexical_bytes(self) -> int:
+        """Bytes of the database pages that the lexical index takes."""
+        return int(
+            self.db.execute(
+                "SELECT coalesce(sum(pgsize),0) FROM dbstat WHERE aggregate AND name GLOB 'words_*'"
+            ).get
+        )
+
+    def checkpoint(self) -> None:
+        """Fold the log into the database and truncate it."""
+        with errors(self._path):
+            self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def scrub(self) -> None:
+        """Remove what deleted rows left in the lexical index and in free pages."""
+        with errors(self._path):
+            with self.db:
+                self.db.execute("INSERT INTO words(words) VALUES('optimize')")
+                self.db.execute(
+                    "DELETE FROM reason WHERE id NOT IN (SELECT reason FROM file "
+                    "WHERE reason IS NOT NULL)"
+                )
+                self.db.execute("DELETE FROM dir WHERE id NOT IN (SELECT dir FROM file)")
+            self.db.execute("VACUUM")
+            self.checkpoint()
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _join(root: bytes, where: bytes, name: bytes) -> str:
+    return os.fsdecode(os.path.join(root, where, name))  # noqa: PTH118 - bytes, not str

@@ -1,0 +1,53 @@
+"""Opening SQLite the way every store here needs it, with its errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from core.errors import UserError
+
+
+class StoreDamagedError(Exception):
+    """A database is not readable as one. The catalogue can be rebuilt; history is kept aside."""
+
+
+def open_database(path: Path, read_only: bool = False) -> apsw.Connection:
+    """A connection in WAL mode. Raises UserError or StoreDamagedError."""
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else (
+        apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    )  # fmt: skip
+    with errors(path):
+        db = apsw.Connection(str(path), flags=flags)
+        db.set_busy_timeout(5000)
+        if not read_only:
+            db.pragma("journal_mode", "wal")
+            db.pragma("synchronous", "normal")
+            db.pragma("secure_delete", True)
+            db.pragma("foreign_keys", True)
+            db.pragma("journal_size_limit", 1_000_000)
+            path.chmod(0o600)
+        db.pragma("schema_version")
+        return db
+
+
+@contextmanager
+def errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors about the disk or the file into ours."""
+    try:
+        yield
+    except apsw.FullError as error:
+        raise UserError(
+            f"The disk is full: {path} cannot grow.",
+            "Free some space and run it again; what was indexed before is kept.",
+        ) from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise StoreDamagedError(f"{path.name} is damaged: {error}") from error
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.IOError) as error:
+        raise UserError(
+            f"{path} cannot be used: {error}.",
+            "Check the disk and who may write there, then try again.",
+        ) from error

@@ -1,0 +1,123 @@
+"""Named, ordered, append-only schema changes, each in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from core.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step. Its name and statements never change after a release."""
+
+    name: str
+    statements: str
+
+
+CATALOGUE: tuple[Migration, ...] = (
+    Migration(
+        "0001-files-documents-segments",
+        """
+        CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+        CREATE TABLE folder(
+            id INTEGER PRIMARY KEY,
+            path BLOB NOT NULL UNIQUE,
+            offline INTEGER NOT NULL DEFAULT 0,
+            skipped TEXT NOT NULL DEFAULT '{}'
+        );
+        CREATE TABLE dir(
+            id INTEGER PRIMARY KEY,
+            folder INTEGER NOT NULL,
+            path BLOB NOT NULL,
+            UNIQUE(folder, path)
+        );
+        CREATE TABLE reason(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+        CREATE TABLE segment(
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            chunks INTEGER NOT NULL,
+            model TEXT NOT NULL
+        );
+        CREATE TABLE document(
+            id INTEGER PRIMARY KEY,
+            hash BLOB NOT NULL UNIQUE,
+            segment INTEGER,
+            place INTEGER,
+            first_chunk INTEGER NOT NULL,
+            chunks INTEGER NOT NULL,
+            text_bytes INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            title TEXT,
+            slow INTEGER NOT NULL
+        );
+        CREATE TABLE file(
+            id INTEGER PRIMARY KEY,
+            dir INTEGER NOT NULL,
+            name BLOB NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            reason INTEGER,
+            document INTEGER,
+            UNIQUE(dir, name)
+        );
+        CREATE INDEX file_document ON file(document) WHERE document IS NOT NULL;
+        CREATE VIRTUAL TABLE words USING fts5(
+            text, content='', contentless_delete=1, detail=none,
+            tokenize='porter unicode61 remove_diacritics 2'
+        );
+        """,
+    ),
+)
+
+HISTORY: tuple[Migration, ...] = (
+    Migration(
+        "0001-conversations",
+        """
+        CREATE TABLE conversation(
+            id INTEGER PRIMARY KEY,
+            title TEXT NOT NULL,
+            started_at REAL NOT NULL,
+            changed_at REAL NOT NULL
+        );
+        CREATE TABLE turn(
+            id INTEGER PRIMARY KEY,
+            conversation INTEGER NOT NULL REFERENCES conversation(id) ON DELETE CASCADE,
+            question TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            found INTEGER NOT NULL,
+            asked_at REAL NOT NULL
+        );
+        CREATE INDEX turn_conversation ON turn(conversation);
+        CREATE TABLE citation(
+            turn INTEGER NOT NULL REFERENCES turn(id) ON DELETE CASCADE,
+            n INTEGER NOT NULL,
+            path BLOB NOT NULL,
+            locator TEXT NOT NULL,
+            quote TEXT NOT NULL
+        );
+        CREATE INDEX citation_turn ON citation(turn);
+        """,
+    ),
+)
+
+
+def migrate(db: apsw.Connection, migrations: Sequence[Migration], what: str) -> None:
+    """Bring a database to the newest schema.
+
+    Raises UserError when a newer version of Satchel wrote it.
+    """
+    done = int(db.pragma("user_version"))
+    if done > len(migrations):
+        raise UserError(
+            f"The {what} was written by a newer version of Satchel.",
+            "Update Satchel, or choose another home with --home.",
+        )
+    for number, migration in enumerate(migrations[done:], start=done + 1):
+        with db:
+            db.execute(migration.statements)
+            db.pragma("user_version", number)
