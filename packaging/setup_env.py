@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 from console import SetupError, elapsed, say, stop
@@ -52,7 +53,10 @@ def ensure_venv() -> None:
     found = read_stamp()
     if found == stamp and python_of(VENV).exists():
         return
-    say("Setting Satchel up. The first time takes 10 to 20 minutes; after that, seconds.")
+    if found:
+        say("Bringing .venv up to date with this checkout.")
+    else:
+        say("Setting Satchel up. The first time takes 10 to 20 minutes; after that, seconds.")
     say(f"    environment {VENV}")
     say(f"    models      {models_dir()}")
     say(f"    cache       {cache_dir()}")
@@ -75,11 +79,13 @@ def ensure_venv() -> None:
 
 
 def digest() -> str:
-    """A hash of everything that decides what .venv holds."""
-    total = hashlib.sha256()
-    for path in [ROOT / "pyproject.toml", *sorted(PACKAGING.glob("*"))]:
-        if path.suffix in {".py", ".lock", ".toml"}:
-            total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    """A hash of everything that decides what .venv holds, and of nothing else."""
+    with (ROOT / "pyproject.toml").open("rb") as stream:
+        project = tomllib.load(stream)
+    tables = [project["build-system"], project["project"], project["tool"]["setuptools"]]
+    total = hashlib.sha256(json.dumps(tables, sort_keys=True).encode())
+    for name in ("dev.lock", "build.lock", "environment.py", "wheels.py", "setup_env.py"):
+        total.update(b"\0" + (PACKAGING / name).read_bytes())
     return total.hexdigest()
 
 
