@@ -14,6 +14,8 @@ TAIL_BYTES = 65_536
 
 NINJA_STEP = re.compile(r"\[(\d+)/(\d+)\]")
 PIP_STEP = re.compile(r"^\s*Collecting ([\w.-]+)", re.MULTILINE)
+# A line worth showing when no cause below is known.
+TELLING = re.compile(r"\berror: |fatal|FAILED|CMake Error|Error: ", re.IGNORECASE)
 
 # What in a log points at which advice; the first match wins.
 KNOWN_CAUSES = (
@@ -134,8 +136,9 @@ def advice_for(text: str, log: Path) -> str:
     known = next((advice for cause, advice in KNOWN_CAUSES if cause.search(text)), None)
     if known is not None:
         return f"{known}\nThe whole log: {log}"
-    last = [line for line in text.splitlines() if line.strip()][-8:]
-    return "\n".join([f"The log is {log}; it ends with:", *(f"  | {line}" for line in last)])
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line[:200] for line in lines if TELLING.search(line)][:8] or lines[-8:]
+    return "\n".join([f"The log is {log}; it says:", *(f"  | {line}" for line in telling)])
 
 
 def ninja_progress(text: str) -> str:

@@ -54,7 +54,11 @@ def recipes(processor: frozenset[str] | None) -> tuple[Recipe, ...]:
             {"HNSWLIB_NO_NATIVE": "1", "CFLAGS": vector, "CXXFLAGS": vector},
             "about a minute",
         ),
-        Recipe("llama-cpp-python", {"CMAKE_ARGS": " ".join(cmake)}, "5 to 10 minutes on two cores"),
+        Recipe(
+            "llama-cpp-python",
+            {"CMAKE_ARGS": " ".join(cmake)},
+            "6 minutes on two idle cores, up to 20 on busy ones",
+        ),
     )
 
 
