@@ -58,7 +58,9 @@ class Worker:
             request, stop = self._requests.get()
             self._carry_out(request, stop)
             with self._stops_lock:
-                self._stops.pop(request.id, None)
+                # The asker may have used the id again as soon as it saw the end.
+                if self._stops.get(request.id) is stop:
+                    del self._stops[request.id]
 
     def _read(self) -> None:
         try:

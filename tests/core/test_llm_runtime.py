@@ -86,8 +86,9 @@ def test_never_says_more_than_allowed(runtime: Runtime) -> None:
 def test_the_context_bounds_prompt_and_answer() -> None:
     small = Runtime(starter_model(), context_tokens=128)
     try:
-        prompt = small.tokenize_chat(chat("Count to a thousand: one, two, three, four."))
+        prompt = small.tokenize_chat(chat("one two three " * 32))
         outcome = small.generate(prompt, max_tokens=500, on_text=lambda _: None, stop=StopFlag())
+        assert 100 < len(prompt) < 128
         assert len(prompt) + outcome.answer_tokens <= small.context_tokens + 1
         with pytest.raises(UserError, match="too long"):
             small.generate(prompt * 10, max_tokens=5, on_text=lambda _: None, stop=StopFlag())
