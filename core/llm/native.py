@@ -18,9 +18,9 @@ from pathlib import Path
 # once, when it is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-from llama_cpp import llama_cpp as lib  # noqa: E402
+from llama_cpp import llama_cpp as lib
 
-from core.errors import Cancelled, UserError  # noqa: E402
+from core.errors import Cancelled, UserError
 
 _ABORTED = 2
 
