@@ -45,5 +45,5 @@ lock:
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find app core ui tests benchmarks packaging -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo 'Models and compiled packages are shared by all checkouts and stay where they are.'
