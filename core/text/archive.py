@@ -69,8 +69,8 @@ class Archive:
                 self._path, "is packed in a way Satchel cannot read; save it again"
             ) from error
 
-    def xml(self, name: str) -> Iterator[Event]:
-        """A member's XML as events, in order.
+    def xml(self, name: str, only_starts: frozenset[str] = frozenset()) -> Iterator[Event]:
+        """A member's XML as events, in order; if `only_starts` is given, just these elements' starts.
 
         Names come without their namespaces. Raises FileError when the XML is not
         well-formed; expat itself bounds the expansion of entities.
@@ -80,12 +80,17 @@ class Archive:
         parser.buffer_text = True
 
         def start(tag: str, attributes: dict[str, str]) -> None:
-            plain = {key.rpartition("}")[2]: value for key, value in attributes.items()}
-            events.append(("start", tag.rpartition("}")[2], plain))
+            local = tag.rpartition("}")[2]
+            if not only_starts or local in only_starts:
+                plain = {key.rpartition("}")[2]: value for key, value in attributes.items()}
+                events.append(("start", local, plain))
 
         parser.StartElementHandler = start
-        parser.EndElementHandler = lambda tag: events.append(("end", tag.rpartition("}")[2], _NONE))
-        parser.CharacterDataHandler = lambda text: events.append(("text", text, _NONE))
+        if not only_starts:
+            parser.EndElementHandler = lambda tag: events.append(
+                ("end", tag.rpartition("}")[2], _NONE)
+            )
+            parser.CharacterDataHandler = lambda text: events.append(("text", text, _NONE))
         data = self.read(name)
         try:
             for at in range(0, len(data), _PIECE_BYTES):

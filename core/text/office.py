@@ -1,7 +1,7 @@
 """Word and PowerPoint files (Office Open XML), read straight from their XML.
 
-python-docx and python-pptx build the whole document as objects; a pass over
-the XML takes a tenth of their time and keeps text boxes, notes and tables in order.
+One pass in bounded memory keeps text boxes, notes and tables in the order they
+are read, which python-docx and python-pptx hand out apart from each other.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _HEADING_STYLE = re.compile(r"(heading [1-9]|title)$", re.I)
 _NUMBERS = re.compile(r"(\d+)")
 _REL = "_rels/.rels"
 _LEVELS = frozenset("012345678")  # outline levels of headings; 9 is body text
+_STYLE_TAGS = frozenset(("style", "name", "outlineLvl"))
 _SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
@@ -120,9 +121,7 @@ def _heading_styles(archive: Archive, name: str) -> frozenset[str]:
     if name not in archive.names:
         return frozenset()
     style = ""
-    for event, tag, attributes in archive.xml(name):
-        if event != "start":
-            continue
+    for _, tag, attributes in archive.xml(name, _STYLE_TAGS):
         if tag == "style":
             style = attributes.get("styleId", "")
         elif (tag == "name" and _HEADING_STYLE.match(attributes.get("val", ""))) or (
