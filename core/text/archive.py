@@ -70,7 +70,7 @@ class Archive:
             ) from error
 
     def xml(self, name: str, only_starts: frozenset[str] = frozenset()) -> Iterator[Event]:
-        """A member's XML as events, in order; if `only_starts` is given, just these elements' starts.
+        """A member's XML as events, in order; with `only_starts` just these elements' starts.
 
         Names come without their namespaces. Raises FileError when the XML is not
         well-formed; expat itself bounds the expansion of entities.
