@@ -52,6 +52,8 @@ class ExtractorPool:
             self._slots.put(_Slot())
         self._size = size
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="read")
+        # On Linux a child ends with the thread that started it, so that thread has to last.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="start")
 
     def extract(self, file: FileRef) -> Iterator[Chunks | Extracted]:
         """The chunks of a file in order, then Extracted. Raises FileError."""
@@ -100,7 +102,7 @@ class ExtractorPool:
         slot = self._slots.get()
         whole = False
         try:
-            child = slot.child(self._command)
+            child = self._starter.submit(slot.child, self._command).result()
             child.send(request)
             waited_s = 0.0
             while not whole:
@@ -141,6 +143,7 @@ class ExtractorPool:
         self._threads.shutdown(wait=True, cancel_futures=True)
         for _ in range(self._size):
             self._slots.get().end()
+        self._starter.shutdown(wait=True)
 
 
 class _Slot:

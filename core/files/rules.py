@@ -70,7 +70,7 @@ class Rules:
     """The rules of one watched folder.
 
     `root` is an absolute path, `excludes` are the person's own patterns in
-    gitignore syntax, `own_home` is Satchel's own data, never indexed.
+    gitignore syntax, `own_home` are the folders of Satchel's own data, never indexed.
     `.gitignore` and `.satchelignore` files count for the folder they are in and
     below; they are read once a Rules object, so a new scan makes a new one.
     The person's own patterns come last and may bring back (`!pattern`) what
@@ -82,12 +82,12 @@ class Rules:
         root: str,
         excludes: Sequence[str] = (),
         *,
-        own_home: str | None = None,
+        own_home: Sequence[str] = (),
         max_file_bytes: int = 200_000_000,
         use_defaults: bool = True,
     ) -> None:
         self.root = os.path.abspath(root)  # noqa: PTH100 - keeps links as they are
-        self._own_home = os.path.abspath(own_home) if own_home else None  # noqa: PTH100
+        self._own_home = tuple(os.path.abspath(folder) for folder in own_home)  # noqa: PTH100
         self._max_file_bytes = max_file_bytes
         self._own = _spec(excludes, strict=True)
         self._defaults = tuple(
@@ -131,7 +131,7 @@ class Rules:
 
     def directory_verdict(self, path: str) -> Verdict:
         """Whether a directory is entered, given that those above it are."""
-        if self._own_home and _is_under(path, self._own_home):
+        if any(_is_under(path, folder) for folder in self._own_home):
             return Verdict(False, "Satchel's own data")
         if path == self.root:
             return _YES

@@ -209,7 +209,7 @@ class Indexer:
                         return
                     self._breathe()
                     number, ref, _, task = reading.popleft()
-                    found = self._settle_read(number, ref, task)
+                    found = self._settle_read(number, task)
                     progress.advance(ref)
                     self._report("indexing", progress)
                     if found is None:
@@ -260,7 +260,7 @@ class Indexer:
             chunks.extend(part.chunks)
         raise FileError(ref.path, "was not read to its end; it is tried again", "changed")
 
-    def _settle_read(self, number: int, ref: FileRef, task: Future[Reading]) -> Reading | None:
+    def _settle_read(self, number: int, task: Future[Reading]) -> Reading | None:
         try:
             return task.result()
         except FileError as error:

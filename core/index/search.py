@@ -7,6 +7,7 @@ in memory within a bound.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from core.index.frontier import Corpus, Frontier
 from core.index.lexical import search_words
 from core.index.reader import Reader, Wanted
 from core.index.snippet import make_snippet
+from core.index.text_cache import TextCache
 from core.index.view import View
 from core.messages import Hit, Locator, Mode, PassageText
 from core.store.catalogue import Catalogue, FileRef
@@ -65,30 +67,34 @@ class Results:
 
 
 class EmbeddingCache:
-    """Recently computed embeddings by chunk number, least recently used out first."""
+    """Recently computed embeddings by chunk number, least recently used out first. Thread-safe."""
 
     def __init__(self, capacity: int) -> None:
         """Room for `capacity` embeddings."""
         self._capacity = capacity
         self._kept: OrderedDict[int, Floats] = OrderedDict()
+        self._lock = threading.Lock()
 
     def get(self, number: int) -> Floats | None:
         """The embedding of a chunk, if it is kept."""
-        found = self._kept.get(number)
-        if found is not None:
-            self._kept.move_to_end(number)
-        return found
+        with self._lock:
+            found = self._kept.get(number)
+            if found is not None:
+                self._kept.move_to_end(number)
+            return found
 
     def put(self, number: int, embedding: Floats) -> None:
         """Keep an embedding."""
-        self._kept[number] = embedding
-        self._kept.move_to_end(number)
-        while len(self._kept) > self._capacity:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self._kept[number] = embedding
+            self._kept.move_to_end(number)
+            while len(self._kept) > self._capacity:
+                self._kept.popitem(last=False)
 
     def clear(self) -> None:
         """Let go of everything."""
-        self._kept.clear()
+        with self._lock:
+            self._kept.clear()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -100,6 +106,7 @@ class _Work:
 
     cancelled: Callable[[], bool]
     passages: dict[int, PassageText] = field(default_factory=dict)
+    texts: dict[int, str] = field(default_factory=dict)
     states: dict[int, str] = field(default_factory=dict)
     files: dict[int, FileRef] = field(default_factory=dict)
     recomputed: int = 0
@@ -125,6 +132,7 @@ class Searcher:
         embedder: Callable[[], Embedder],
         reader: Reader,
         cache: EmbeddingCache,
+        texts: TextCache,
     ) -> None:
         """`catalogue` is a reading connection of the searching thread."""
         self._view = view
@@ -133,6 +141,7 @@ class Searcher:
         self._embedder = embedder
         self._reader = reader
         self._cache = cache
+        self._texts = texts
         self._exact: Floats | None = None
 
     def search(
@@ -261,10 +270,10 @@ class Searcher:
                 embeddings[position] = kept
         work.from_cache += len(embeddings)
         missing = [p for p in positions.tolist() if p not in embeddings]
-        self._load(missing, work)
-        readable = [p for p in missing if p in work.passages]
+        self._load_texts(missing, work)
+        readable = [p for p in missing if p in work.texts]
         mark = time.perf_counter()
-        computed = self._embedder().embed([work.passages[p].text for p in readable])
+        computed = self._embedder().embed([work.texts[p] for p in readable])
         work.clock("embed", mark)
         for position, embedding in zip(readable, computed, strict=True):
             embeddings[position] = embedding
@@ -279,6 +288,23 @@ class Searcher:
         )
 
     # --- reading back -------------------------------------------------------------------
+
+    def _load_texts(self, positions: Sequence[int], work: _Work) -> None:
+        """The texts of passages for scoring: from the text cache, else from their files."""
+        mark = time.perf_counter()
+        by_document: dict[int, list[int]] = {}
+        for position in positions:
+            by_document.setdefault(self._view.place(position).document, []).append(position)
+        for document, members in by_document.items():
+            kept = self._texts.get(document)
+            if kept is not None:
+                for position in members:
+                    work.texts[position] = kept[self._view.place(position).index]
+        work.clock("read", mark)
+        self._load([p for p in positions if p not in work.texts], work)
+        for position in positions:
+            if position in work.passages:
+                work.texts.setdefault(position, work.passages[position].text)
 
     def _load(self, positions: Sequence[int], work: _Work) -> None:
         """Read the passages at these positions back from their files, into `work`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from core.index.codes import Rotation
 from core.index.graph import Edges, build_edges, tidy
 from core.index.segment import Segment, SegmentError, Sizes, write_segment
 from core.index.spans import pack_document
+from core.index.text_cache import TextCache
 from core.index.view import View
 from core.store.catalogue import Catalogue, DocumentRow, NewDocument
 
@@ -73,6 +74,7 @@ class IndexStore:
         catalogue: Catalogue,
         rotation: Rotation,
         model: str,
+        texts: TextCache,
         room: Callable[[], int],
     ) -> None:
         """Open every published segment.
@@ -85,6 +87,7 @@ class IndexStore:
         self._catalogue = catalogue
         self._rotation = rotation
         self._model = model
+        self._texts = texts
         self._room = room
         self._segments: OrderedDict[int, Segment] = OrderedDict()
         self._embeddings: OrderedDict[int, NDArray[np.float16]] = OrderedDict()
@@ -117,6 +120,7 @@ class IndexStore:
     def refresh(self) -> None:
         """Make a new view after documents were deleted in the catalogue."""
         self.view = self._make_view()
+        self._texts.keep_only({row.id for row in self._catalogue.documents()})
 
     def publish(self, prepared: Sequence[Prepared]) -> None:
         """Make documents searchable: one new segment, one transaction, one new view.
@@ -134,8 +138,11 @@ class IndexStore:
         path = self._new_path()
         edges = build_edges(embeddings)
         self._write(path, self._rotation.encode(embeddings), edges, packed)
-        number = self._catalogue.publish(path.name, self._model, documents)
+        number, ids = self._catalogue.publish(path.name, self._model, documents)
         assert number is not None
+        for document, item in zip(ids, full, strict=False):
+            if item.document.slow:
+                self._texts.put(document, item.document.chunk_texts)
         self._segments[number] = Segment(path)
         self._embeddings[number] = embeddings.astype(np.float16)
         while sum(map(len, self._embeddings.values())) > KEPT_EMBEDDINGS:
@@ -319,12 +326,22 @@ class IndexStore:
         """How many segments there are."""
         return len(self._segments)
 
-    def verify(self) -> list[str]:
-        """What is wrong with the segments, in words; empty when all is well."""
-        problems = []
-        for segment in self._segments.values():
+    def verify(self) -> dict[int, str]:
+        """What is wrong with which segments, in words; empty when all is well."""
+        problems: dict[int, str] = {}
+        for number, segment in self._segments.items():
             try:
                 segment.verify()
             except SegmentError as error:
-                problems.append(str(error))
+                problems[number] = str(error)
         return problems
+
+    def drop(self, segments: Iterable[int]) -> int:
+        """Give up damaged segments; their files wait to be read again. How many files."""
+        files = 0
+        for number in segments:
+            files += self._catalogue.forget_segment(number)
+            self._embeddings.pop(number, None)
+            self._segments.pop(number).path.unlink(missing_ok=True)
+        self.view = self._make_view()
+        return files

@@ -341,12 +341,13 @@ class Catalogue:
 
     def publish(
         self, segment: str | None, model: str, documents: Sequence[NewDocument]
-    ) -> int | None:
-        """Make documents searchable in one transaction; the segment's id, if there is one.
+    ) -> tuple[int | None, list[int]]:
+        """Make documents searchable in one transaction: the segment's id and the documents'.
 
         The segment file must be in place. Without chunks there is no segment.
         """
         number = None
+        ids: list[int] = []
         with errors(self._path), self.db:
             if segment is not None:
                 total = sum(len(document.chunk_texts) for document in documents)
@@ -358,11 +359,11 @@ class Catalogue:
             place = 0
             for document in documents:
                 chunks = len(document.chunk_texts)
-                self._publish_one(number if chunks else None, place, document)
+                ids.append(self._publish_one(number if chunks else None, place, document))
                 place += bool(chunks)
-        return number
+        return number, ids
 
-    def _publish_one(self, segment: int | None, place: int, document: NewDocument) -> None:
+    def _publish_one(self, segment: int | None, place: int, document: NewDocument) -> int:
         first = self._next_chunk(len(document.chunk_texts))
         self.db.execute(
             "INSERT INTO document(hash, segment, place, first_chunk, chunks, text_bytes, kind, "
@@ -378,6 +379,7 @@ class Catalogue:
         )
         for file in document.file_ids:
             self._link(file, number)
+        return number
 
     def _next_chunk(self, count: int) -> int:
         row = self.db.execute("SELECT value FROM meta WHERE key='next_chunk'").fetchone()
@@ -483,6 +485,28 @@ class Catalogue:
             if os.path.join(root, inner).rstrip(b"/") == where.rstrip(b"/"):  # noqa: PTH118
                 return int(document)
         return None
+
+    def file_state(self, path: str) -> tuple[FileState, str | None] | None:
+        """State and reason of the file at an absolute path; None when it is not known."""
+        where, name = os.path.split(os.fsencode(path))
+        rows = self.db.execute(
+            "SELECT folder.path, dir.path, state, reason.text FROM file JOIN dir ON dir.id=dir "
+            "JOIN folder ON folder.id=dir.folder LEFT JOIN reason ON reason.id=file.reason "
+            "WHERE name=?",
+            (name,),
+        )
+        for root, inner, state, reason in rows:
+            if os.path.join(root, inner).rstrip(b"/") == where.rstrip(b"/"):  # noqa: PTH118
+                return FileState(state), reason
+        return None
+
+    def problems(self) -> list[str]:
+        """What SQLite finds wrong with the file, in words."""
+        try:
+            rows = [str(row[0]) for row in self.db.execute("PRAGMA integrity_check(10)")]
+        except apsw.Error as error:
+            rows = [str(error)]
+        return [f"the catalogue is damaged: {row}" for row in rows if row != "ok"]
 
     # --- sizes --------------------------------------------------------------------------
 

@@ -174,7 +174,7 @@ def read_passages(
     )
 
 
-def _extract_as(path: str, kind: str, limits: Limits) -> Document:  # noqa: PLR0911 - a table
+def _extract_as(path: str, kind: str, limits: Limits) -> Document:
     match kind:
         case "pdf":
             return extract_pdf(path, limits)

@@ -80,7 +80,7 @@ def test_satchelignore_comes_before_gitignore(tmp_path: Path) -> None:
 def test_own_home_size_links_and_absence(tmp_path: Path) -> None:
     make(tmp_path, "home/db.txt", "big.txt", "a.txt", "real/x.txt")
     (tmp_path / "big.txt").write_bytes(b"x" * 1_000_001)
-    rules = Rules(str(tmp_path), own_home=str(tmp_path / "home"), max_file_bytes=1_000_000)
+    rules = Rules(str(tmp_path), own_home=[str(tmp_path / "home")], max_file_bytes=1_000_000)
     assert "own data" in rules.verdict(str(tmp_path / "home" / "db.txt")).rule
     assert "larger than 1 MB" in rules.verdict(str(tmp_path / "big.txt")).rule
     assert "no such file" in rules.verdict(str(tmp_path / "none.txt")).rule

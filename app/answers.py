@@ -1,0 +1,106 @@
+"""The `ask` thread: a question is searched for, answered by the model, checked and kept."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from app.reports import current_plan
+from app.session import Session
+from core.chat.assistant import (
+    PASSAGES_SEARCHED,
+    answer_question,
+    choose_passages,
+    sources,
+)
+from core.errors import UserError
+from core.index.search import Query
+from core.llm.store import installed
+from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+SEARCH_DEADLINE_S = 3.0
+HISTORY_TURNS = 4
+
+
+class Answers:
+    """Handler for questions."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def answer(self, session: Session, message: Message) -> None:
+        """Answer one question; what was said is kept in its conversation."""
+        assert isinstance(message, Ask)
+        service = self._service
+        question = message.question.strip()
+        if not question:
+            raise UserError("The question is empty.", "Type what you want to know.")
+        name = message.model or service.settings.text("assistant.model")
+        self._choose_model(name)
+        started = time.perf_counter()
+
+        def given_up() -> bool:
+            return session.is_cancelled(message.id)
+
+        history = service.history
+        conversation = message.conversation
+        if conversation is None:
+            conversation = history.begin(question)
+        elif not history.exists(conversation):
+            raise UserError(f"There is no conversation {conversation}.", "Ask without naming one.")
+        searcher = service.engine.searcher(service.query_readers, service.catalogue())
+        limit = int(service.settings.number("search.max_recomputes"))
+        results = searcher.search(
+            Query(question, PASSAGES_SEARCHED), limit, SEARCH_DEADLINE_S, given_up
+        )
+        search_ms = 1000 * (time.perf_counter() - started)
+        budget = int(service.settings.number("assistant.passage_tokens"))
+        passages = choose_passages(results, question, budget)
+        session.reply(AnswerSources(message.id, sources(passages), conversation))
+        turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
+        answer = answer_question(
+            question,
+            passages,
+            service.model,
+            turns,
+            lambda piece: session.reply(AnswerText(message.id, piece)),
+            given_up,
+        )
+        history.add_turn(conversation, question, answer.text, answer.found, answer.citations)
+        timings = dict(answer.timings_ms)
+        for key in ("first_text", "total"):
+            if key in timings:
+                timings[key] = round(timings[key] + search_ms, 1)
+        session.reply(
+            AnswerDone(
+                id=message.id,
+                answer=answer.text,
+                found=answer.found,
+                citations=answer.citations,
+                timings_ms={"search": round(search_ms, 1), **timings},
+                prompt_tokens=answer.prompt_tokens,
+                answer_tokens=answer.answer_tokens,
+                stopped=answer.stopped,
+                model=name,
+            )
+        )
+
+    def _choose_model(self, name: str) -> None:
+        """Point the worker at a model. Raises UserError when it is not there or does not fit."""
+        service = self._service
+        here = {model.name: model for model in installed(service.home.models)}
+        if name not in here:
+            known = ", ".join(sorted(here)) or "none"
+            raise UserError(
+                f"The language model {name} is not installed (installed: {known}).",
+                f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
+            )
+        if not current_plan(service.home, service.settings).can_answer:
+            raise UserError(
+                "The memory budget has no room for the language model.",
+                "Give Satchel more with `satchel budget --ram SIZE`; search works without.",
+            )
+        service.model.use(here[name].path)

@@ -1,0 +1,191 @@
+"""The command line: `satchel COMMAND`, options before or after it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+
+from app.commands import COMMANDS
+from app.local import Caller, connect
+from app.output import Output
+from core.errors import UserError
+from core.home import HOME_VARIABLE, find_home
+from core.store.database import StoreDamagedError
+
+_SIZE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([kmgt]?i?b?)\s*", re.IGNORECASE)
+_UNITS = {
+    "": 1_000_000, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9,
+    "gb": 10**9, "t": 10**12, "tb": 10**12, "ki": 2**10, "kib": 2**10, "mi": 2**20,
+    "mib": 2**20, "gi": 2**30, "gib": 2**30, "ti": 2**40, "tib": 2**40,
+}  # fmt: skip
+
+
+def size_bytes(text: str) -> int:
+    """Bytes that a text like 500MB, 2 GB, 1.5g or 300 (megabytes) means.
+
+    MB is 10^6 bytes. Raises argparse.ArgumentTypeError for anything else.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write for example 500MB or 2GB")
+    return int(float(match.group(1).replace(",", ".")) * _UNITS[match.group(2).lower()])
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--home",
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help=f"keep everything but the models under DIR (or {HOME_VARIABLE})",
+    )
+    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS,
+                        help="print JSON on stdout, progress on stderr")  # fmt: skip
+    parser = argparse.ArgumentParser(
+        prog="satchel",
+        parents=[common],
+        description="Searches and talks about your own files, entirely on your machine.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[common])
+
+    folders = command("folders", "which folders are watched")
+    actions = folders.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, text in (("add", "watch folders"), ("remove", "stop watching folders")):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        action.add_argument("paths", nargs="+", metavar="PATH")
+        if name == "add":
+            action.add_argument(
+                "--exclude",
+                action="append",
+                default=[],
+                metavar="PATTERN",
+                help="leave this out, in gitignore syntax; may be repeated",
+            )
+    actions.add_parser("list", help="the watched folders", parents=[common])
+    check = actions.add_parser("check", help="why a path is or isn't indexed", parents=[common])
+    check.add_argument("path", metavar="PATH")
+
+    index = command("index", "bring the index up to date")
+    index.add_argument("--watch", action="store_true", help="go on with every change, until Ctrl+C")
+
+    search = command("search", "ranked passages for a query")
+    search.add_argument("query", metavar="QUERY")
+    batch = command("batch", "one query a line, one JSON result a line")
+    batch.add_argument("file", metavar="FILE", help="a file of queries, - for stdin")
+    for sub in (search, batch):
+        sub.add_argument("-k", type=_positive, default=10, metavar="N", help="how many results")
+        sub.add_argument("--folder", metavar="P", help="only below this folder")
+        sub.add_argument("--type", metavar="EXT", help="only files with this ending")
+        sub.add_argument("--mode", choices=("hybrid", "semantic", "lexical"), default="hybrid")
+        sub.add_argument(
+            "--exact",
+            action="store_true",
+            help="embed every passage anew: slow, the yardstick for recall",
+        )
+
+    ask = command("ask", "a cited answer from your files")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--model", metavar="NAME", help="answer with this model")
+
+    related = command("related", "passages like this one")
+    related.add_argument(
+        "place",
+        metavar="PATH[#locator]",
+        help="a file; #page=3, #line=12 or #char=400 names a place in it",
+    )
+    related.add_argument("-k", type=_positive, default=10, metavar="N", help="how many results")
+
+    command("status", "device, budgets, usage by component, index state")
+    budget = command("budget", "shows, previews or sets the budgets")
+    budget.add_argument("--disk", type=size_bytes, metavar="SIZE", help="for example 500MB")
+    budget.add_argument("--ram", type=size_bytes, metavar="SIZE", help="for example 2GB")
+    budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
+
+    models = command("models", "language models: the catalogue and what is on disk")
+    model_actions = models.add_subparsers(dest="action", metavar="ACTION", required=True)
+    model_actions.add_parser("list", help="the catalogue", parents=[common])
+    for name, text, what in (
+        ("fetch", "download a model of the catalogue", "NAME"),
+        ("add", "use a local GGUF file", "FILE"),
+        ("remove", "remove a model from disk", "NAME"),
+    ):
+        action = model_actions.add_parser(name, help=text, description=text, parents=[common])
+        action.add_argument("name", metavar=what)
+
+    forget = command("forget", "removes every trace of a file or folder")
+    forget.add_argument("path", metavar="PATH")
+    doctor = command("doctor", "checks the store, the models and the device")
+    doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
+    command("mcp", "read-only tools for other assistants, on stdio")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (0 done, 1 an error to mend, 2 wrong usage)."""
+    return run(sys.argv[1:] if argv is None else argv, os.environ)
+
+
+def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Parse and carry out; errors become one line on stderr."""
+    options = make_parser().parse_args(argv)
+    output = Output(json=getattr(options, "json", False))
+    if os.name == "posix":
+        os.umask(0o077)
+    caller: Caller | None = None
+    try:
+        if options.command is None:
+            return no_window(environment)
+        home = find_home(getattr(options, "home", None), environment)
+        caller = connect(home, environment)
+        return COMMANDS[options.command](caller, options, output)
+    except UserError as error:
+        output.error(error)
+        return 1
+    except StoreDamagedError as error:
+        output.error(UserError(f"{error}.", "Run `satchel doctor --repair`; no file is lost."))
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("Stopped; what was done is kept.", file=sys.stderr)
+        return 130
+    finally:
+        if caller is not None:
+            caller.close()
+
+
+def no_window(environment: Mapping[str, str]) -> int:
+    """Say what to run instead of the window."""
+    has_display = sys.platform in ("win32", "darwin") or any(
+        environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    why = "This version has no window yet." if has_display else "There is no display here."
+    print(
+        f"satchel: {why} Run `satchel search QUERY` or `satchel ask QUESTION` instead; "
+        "`satchel --help` lists all commands.",
+        file=sys.stderr,
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,234 @@
+"""What each command asks of the service, and how its exit code comes about."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from app.local import Caller
+from app.output import Output
+from core.errors import UserError
+from core.messages import (
+    AnswerDone,
+    AnswerSources,
+    AnswerText,
+    Ask,
+    BudgetRequest,
+    Doctor,
+    Failed,
+    FoldersAdd,
+    FoldersCheck,
+    FoldersList,
+    FoldersRemove,
+    Forget,
+    Index,
+    IndexProgress,
+    Message,
+    ModelsRequest,
+    Related,
+    Report,
+    Search,
+    SearchResults,
+    StatusRequest,
+)
+
+Command = Callable[[Caller, argparse.Namespace, Output], int]
+
+
+def _replies(caller: Caller, request: Message) -> Iterator[Message]:
+    """The replies to a request; a failure is raised as UserError."""
+    for reply in caller.ask(request):
+        if isinstance(reply, Failed):
+            raise UserError(reply.title, reply.advice)
+        yield reply
+
+
+def _report(caller: Caller, request: Message) -> object:
+    for reply in _replies(caller, request):
+        if isinstance(reply, Report):
+            return reply.body
+    raise UserError("The service gave no answer.", "Run the command again.")
+
+
+def _table(body: object) -> dict[str, object]:
+    return body if isinstance(body, dict) else {}
+
+
+def folders(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel folders add|remove|list|check`."""
+    number = caller.next_id()
+    if options.action == "check":
+        output.check(_report(caller, FoldersCheck(number, options.path)))
+        return 0
+    if options.action == "add":
+        request: Message = FoldersAdd(number, tuple(options.paths), tuple(options.exclude))
+    elif options.action == "remove":
+        request = FoldersRemove(number, tuple(options.paths))
+    else:
+        request = FoldersList(number)
+    output.folders(_report(caller, request))
+    return 0
+
+
+def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel index [--watch]`; exit code 1 when new content had to be left out."""
+    request = Index(caller.next_id(), options.watch)
+    for reply in _replies(caller, request):
+        if isinstance(reply, IndexProgress):
+            output.progress(reply)
+        elif isinstance(reply, Report):
+            output.index(reply.body)
+            problems = _table(reply.body).get("waiting")
+            return 1 if problems else 0
+    return 0
+
+
+def search(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel search`."""
+    output.results(_search(caller, options, options.query))
+    return 0
+
+
+def _search(caller: Caller, options: argparse.Namespace, query: str) -> SearchResults:
+    request = Search(
+        id=caller.next_id(),
+        query=query,
+        k=options.k,
+        folder=options.folder,
+        file_type=options.type,
+        mode=options.mode,
+        exact=options.exact,
+    )
+    for reply in _replies(caller, request):
+        if isinstance(reply, SearchResults) and reply.final:
+            return reply
+    raise UserError("The search gave no answer.", "Run it again.")
+
+
+def batch(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel batch`: a JSON line for each line of the file."""
+    if options.file == "-":
+        lines = sys.stdin.read().splitlines()
+    else:
+        try:
+            lines = Path(options.file).read_text("utf-8", errors="replace").splitlines()
+        except OSError as error:
+            raise UserError(
+                f"{options.file} cannot be read: {error.strerror}.", "Check the path."
+            ) from error
+    for line in lines:
+        if line.strip():
+            output.result_line(_search(caller, options, line))
+        else:
+            empty = SearchResults(0, (), final=True, timings_ms={"total": 0.0})
+            output.result_line(empty)
+    return 0
+
+
+def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel ask`."""
+    request = Ask(caller.next_id(), options.question, options.model)
+    for reply in _replies(caller, request):
+        if isinstance(reply, AnswerSources):
+            output.sources(reply)
+        elif isinstance(reply, AnswerText):
+            output.answer_text(reply)
+        elif isinstance(reply, AnswerDone):
+            output.answer(reply)
+    return 0
+
+
+def related(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel related PATH[#locator]`."""
+    path, page, line, start = parse_place(options.place)
+    request = Related(caller.next_id(), path, options.k, page, line, start)
+    for reply in _replies(caller, request):
+        if isinstance(reply, SearchResults):
+            output.results(reply)
+    return 0
+
+
+def parse_place(place: str) -> tuple[str, int | None, int | None, int | None]:
+    """Path, page, line and character of `PATH[#page=N|#line=N|#char=N]`. Raises UserError."""
+    path, mark, fragment = place.rpartition("#")
+    if not mark or Path(place).exists():
+        return place, None, None, None
+    name, _, value = fragment.partition("=")
+    if name not in ("page", "line", "char") or not value.isdigit():
+        raise UserError(
+            f"{fragment!r} does not name a place in a file.",
+            "Write #page=3, #line=12 or #char=400 after the path.",
+        )
+    number = int(value)
+    return (
+        path,
+        number if name == "page" else None,
+        number if name == "line" else None,
+        number if name == "char" else None,
+    )
+
+
+def status(caller: Caller, options: argparse.Namespace, output: Output) -> int:  # noqa: ARG001
+    """`satchel status`."""
+    output.status(_report(caller, StatusRequest(caller.next_id())))
+    return 0
+
+
+def budget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel budget`."""
+    request = BudgetRequest(caller.next_id(), options.disk, options.ram, options.preview)
+    output.budget(_report(caller, request))
+    return 0
+
+
+def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel models list|fetch|add|remove`."""
+    name = getattr(options, "name", None)
+    if options.action == "add" and name is not None:
+        name = str(Path(name).expanduser().absolute())
+    output.models(_report(caller, ModelsRequest(caller.next_id(), options.action, name)))
+    return 0
+
+
+def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel forget PATH`."""
+    output.forgotten(_report(caller, Forget(caller.next_id(), options.path)))
+    return 0
+
+
+def doctor(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel doctor [--repair]`; exit code 1 when something is wrong still."""
+    body = _report(caller, Doctor(caller.next_id(), options.repair))
+    output.doctor(body)
+    return 0 if _table(body).get("healthy") else 1
+
+
+def mcp(caller: Caller, options: argparse.Namespace, output: Output) -> int:  # noqa: ARG001
+    """`satchel mcp`: serves until its client hangs up."""
+    from app.mcp import run
+
+    def call(request: Message) -> Message:
+        last: Message | None = None
+        for reply in caller.ask(request):
+            last = reply
+        return last if last is not None else Failed(0, "No answer came.", "Try again.")
+
+    return run(call)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "folders": folders,
+    "index": index,
+    "search": search,
+    "batch": batch,
+    "ask": ask,
+    "related": related,
+    "status": status,
+    "budget": budget,
+    "models": models,
+    "forget": forget,
+    "doctor": doctor,
+    "mcp": mcp,
+}

@@ -1,0 +1,220 @@
+"""Talking to the service: through its owner-only socket, or inside this process.
+
+The socket lies inside the home (a named pipe on Windows); nothing listens on
+a network port. Each packet is one message as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from multiprocessing.connection import Client, Connection, Listener
+from typing import Protocol
+
+from app.service import HomeBusy, Service
+from app.session import Session
+from core.errors import UserError
+from core.home import Home
+from core.messages import Cancel, Failed, Message, ProtocolError, decode, encode, ends
+
+LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 on macOS
+CONNECT_TIMEOUT_S = 20.0
+LINGER_S = 30.0
+
+
+@contextlib.contextmanager
+def _address(home: Home) -> Iterator[str]:
+    """The socket's address, also where the home's path is too long for one."""
+    if sys.platform == "win32":
+        name = hashlib.blake2b(os.fsencode(home.socket), digest_size=12).hexdigest()
+        yield rf"\\.\pipe\satchel-{name}"
+        return
+    if len(os.fsencode(home.socket)) <= LONGEST_SOCKET_PATH:
+        yield str(home.socket)
+        return
+    if not sys.platform.startswith("linux"):
+        raise UserError(
+            f"The path of the home {home.data} is too long for a local socket.",
+            "Choose a home with a shorter path.",
+        )
+    folder = os.open(home.data, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{folder}/{home.socket.name}"
+    finally:
+        os.close(folder)
+
+
+class Server:
+    """Lets other processes of this user send requests to the service of this process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        service.home.socket.unlink(missing_ok=True)
+        old = os.umask(0o177) if os.name == "posix" else None
+        try:
+            with _address(service.home) as address:
+                self._listener = Listener(address)
+                # The listener would remove its file by an address that may not last.
+                finalizer = getattr(self._listener, "_listener", None)
+                unlink = getattr(finalizer, "_unlink", None)
+                if unlink is not None:
+                    unlink.cancel()
+        finally:
+            if old is not None:
+                os.umask(old)
+        self._thread = threading.Thread(target=self._accept, name="listen", daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(
+                target=self._serve, args=(connection,), name="client", daemon=True
+            ).start()
+
+    def _serve(self, connection: Connection) -> None:
+        lock = threading.Lock()
+
+        def send(message: Message) -> None:
+            with lock:
+                connection.send_bytes(encode(message).encode("ascii"))
+
+        session = Session(send)
+        self._service.attach(session)
+        try:
+            while True:
+                self._service.submit(session, decode(connection.recv_bytes()))
+        except (EOFError, OSError, ProtocolError):
+            pass
+        finally:
+            self._service.detach(session)
+            connection.close()
+
+    def close(self) -> None:
+        """Take no more clients."""
+        self._listener.close()
+        self._service.home.socket.unlink(missing_ok=True)
+
+
+class Caller(Protocol):
+    """Something that answers requests."""
+
+    def ask(self, request: Message) -> Iterator[Message]:
+        """The replies to a request, the last one ending it."""
+        ...
+
+    def next_id(self) -> int:
+        """A fresh request id."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the service."""
+        ...
+
+
+class InProcess:
+    """The service run by this very command, which also serves others meanwhile."""
+
+    def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
+        """Raises HomeBusy or UserError."""
+        self._service = Service(home, environment)
+        self._server = Server(self._service)
+        self._replies: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._session = Session(self._replies.put)
+        self._service.attach(self._session)
+        self._ids = itertools.count(1)
+
+    def next_id(self) -> int:
+        """A fresh request id."""
+        return next(self._ids)
+
+    def ask(self, request: Message) -> Iterator[Message]:
+        """The replies to a request; leaving the loop early cancels it."""
+        number = getattr(request, "id", 0)
+        whole = False
+        self._service.submit(self._session, request)
+        try:
+            while not whole:
+                reply = self._replies.get()
+                if getattr(reply, "id", None) == number:
+                    whole = ends(reply)
+                    yield reply
+        finally:
+            if not whole:
+                self._service.submit(self._session, Cancel(number))
+
+    def close(self) -> None:
+        """Wait for other clients' open requests for a while, then end the service."""
+        self._server.close()
+        self._service.detach(self._session)
+        deadline = time.monotonic() + LINGER_S
+        while self._service.busy_for_others and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._service.close()
+
+
+class Remote:
+    """A running service of this home in another process."""
+
+    def __init__(self, home: Home) -> None:
+        """Raises OSError when nobody listens."""
+        with _address(home) as address:
+            self._connection = Client(address)
+        self._ids = itertools.count(1)
+
+    def next_id(self) -> int:
+        """A fresh request id."""
+        return next(self._ids)
+
+    def ask(self, request: Message) -> Iterator[Message]:
+        """The replies to a request; leaving the loop early cancels it."""
+        number = getattr(request, "id", 0)
+        whole = False
+        try:
+            self._connection.send_bytes(encode(request).encode("ascii"))
+            while not whole:
+                reply = decode(self._connection.recv_bytes())
+                if getattr(reply, "id", None) == number:
+                    whole = ends(reply)
+                    yield reply
+        except (EOFError, OSError):
+            whole = True
+            yield Failed(number, "The running Satchel has ended.", "Run the command again.")
+        finally:
+            if not whole:
+                with contextlib.suppress(OSError):
+                    self._connection.send_bytes(encode(Cancel(number)).encode("ascii"))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
+def connect(home: Home, environment: Mapping[str, str]) -> Caller:
+    """The running service of a home, or one in this process where there is none.
+
+    Raises UserError when the home is held by a process that does not answer.
+    """
+    deadline = time.monotonic() + CONNECT_TIMEOUT_S
+    while True:
+        try:
+            return InProcess(home, environment)
+        except HomeBusy:
+            with contextlib.suppress(OSError, EOFError):
+                return Remote(home)
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"Another Satchel holds {home.data} and does not answer.",
+                "End it, or choose another home with --home.",
+            )
+        time.sleep(0.1)

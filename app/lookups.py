@@ -1,0 +1,268 @@
+"""What the service answers without changing anything: searches, previews and tables."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from app.reports import folders_report, status_report
+from app.session import Session
+from core.errors import FileError, UserError
+from core.files.folders import absolute, load_folders
+from core.index.reader import Wanted
+from core.index.search import Query, Results, Searcher
+from core.messages import (
+    ConversationDelete,
+    ConversationGet,
+    ConversationsList,
+    FilesList,
+    FoldersCheck,
+    FoldersList,
+    Locator,
+    Message,
+    PageImage,
+    PagePreview,
+    Preview,
+    PreviewText,
+    Related,
+    Report,
+    Search,
+    SearchResults,
+    SettingsGet,
+    StatusRequest,
+)
+from core.store.catalogue import FileRef, FileState
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+DEADLINE_S = 4.0
+EXACT_DEADLINE_S = 86_400.0
+
+
+class Lookups:
+    """Handlers for the `search` and `look` threads."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._exact: tuple[object, Searcher] | None = None
+
+    # --- search thread ------------------------------------------------------------------
+
+    def search(self, session: Session, message: Message) -> None:
+        """Search, related passages, and previews."""
+        if isinstance(message, Search):
+            self._search(session, message)
+        elif isinstance(message, Related):
+            self._related(session, message)
+        elif isinstance(message, Preview):
+            session.reply(self._preview(message))
+        elif isinstance(message, PagePreview):
+            image = self._service.query_readers.render(message.path, message.page, message.width_px)
+            session.reply(PageImage(message.id, image.png_base64, image.page, image.pages))
+
+    def _searcher(self, exact: bool) -> Searcher:
+        """A searcher; the one that has embedded everything is kept while the index stands."""
+        service = self._service
+        view = service.engine.store.view
+        if exact and self._exact is not None and self._exact[0] is view:
+            return self._exact[1]
+        searcher = service.engine.searcher(service.query_readers, service.catalogue())
+        if exact:
+            self._exact = (view, searcher)
+        return searcher
+
+    def _search(self, session: Session, message: Search) -> None:
+        if message.k < 1:
+            raise UserError("The number of results must be at least 1.", "Give -k a number.")
+        query = Query(
+            text=message.query,
+            k=message.k,
+            mode=message.mode,
+            below=None if message.folder is None else self._known_folder(message.folder),
+            suffix=message.file_type,
+        )
+
+        def given_up() -> bool:
+            stale = message.early and session.outdated(message.id)
+            return stale or session.is_cancelled(message.id)
+
+        searcher = self._searcher(message.exact)
+        limit = int(self._service.settings.number("search.max_recomputes"))
+        if message.early and message.mode == "hybrid":
+            words = Query(query.text, query.k, "lexical", query.below, query.suffix)
+            first = searcher.search(words, limit, DEADLINE_S, given_up)
+            session.reply(_reply(message.id, first, final=False))
+        results = searcher.search(
+            query,
+            limit,
+            EXACT_DEADLINE_S if message.exact else DEADLINE_S,
+            given_up,
+            exact=message.exact,
+        )
+        session.reply(_reply(message.id, results, final=True))
+
+    def _known_folder(self, folder: str) -> str:
+        path = absolute(folder)
+        for watched in load_folders(self._service.home.folders):
+            if path == watched.path or path.startswith(watched.path.rstrip(os.sep) + os.sep):
+                return path
+        raise UserError(
+            f"{path} is not inside a watched folder.",
+            "See the folders with `satchel folders list`.",
+        )
+
+    def _related(self, session: Session, message: Related) -> None:
+        searcher = self._searcher(exact=False)
+        position = self._position(message)
+        limit = int(self._service.settings.number("search.max_recomputes"))
+        results = searcher.related(position, message.k, limit, DEADLINE_S)
+        session.reply(_reply(message.id, results, final=True))
+
+    def _position(self, message: Related) -> int:
+        """The chunk at the asked place of a file; its first chunk when no place is asked."""
+        view = self._service.engine.store.view
+        path = absolute(message.path)
+        document = self._service.catalogue().document_at(path)
+        nothing = UserError(
+            f"{path} has no indexed text.", f"See why with: satchel folders check {path}"
+        )
+        if document is None:
+            raise nothing
+        chunks = view.chunks_of(document)
+        if len(chunks) == 0:
+            raise nothing
+        spans = view.spans(view.place(int(chunks[0])))
+        start = message.start
+        if start is None and message.page is not None:
+            start = sum(spans.page_chars[: max(0, message.page - 1)])
+        if start is None and message.line is not None:
+            start = self._start_of_line(document, spans.spans, spans.page_chars, message.line)
+        at = 0
+        for number, (first, _) in enumerate(spans.spans):
+            if start is not None and first <= start:
+                at = number
+        return int(chunks[at])
+
+    def _start_of_line(
+        self,
+        document: int,
+        spans: tuple[tuple[int, int], ...],
+        page_chars: tuple[int, ...],
+        line: int,
+    ) -> int:
+        file = self._service.catalogue().files_of([document])[document][0]
+        found = self._service.query_readers.read([Wanted(file, spans, page_chars)])[0]
+        if isinstance(found, FileError):
+            raise found
+        before = [p for p in found if p.locator.line is not None and p.locator.line <= line]
+        return before[-1].start if before else 0
+
+    def _preview(self, message: Preview) -> PreviewText:
+        path = absolute(message.path)
+        catalogue = self._service.catalogue()
+        document = catalogue.document_at(path)
+        if document is None:
+            raise UserError(
+                f"{path} is not in the index.", f"See why with: satchel folders check {path}"
+            )
+        ref = next(ref for ref in catalogue.files_of([document])[document] if ref.path == path)
+        view = self._service.engine.store.view
+        chunks = view.chunks_of(document)
+        if len(chunks) == 0:
+            return PreviewText(message.id, path, "", 0, 0, Locator())
+        spans = view.spans(view.place(int(chunks[0])))
+        last = spans.spans[-1][1]
+        start = min(max(0, message.start), last)
+        end = min(max(start, message.end), last)
+        return self._around(message, ref, start, end, spans.page_chars)
+
+    def _around(
+        self, message: Preview, ref: FileRef, start: int, end: int, page_chars: tuple[int, ...]
+    ) -> PreviewText:
+        before = max(0, start - message.around_chars)
+        wanted = Wanted(ref, ((before, end + message.around_chars), (start, end)), page_chars)
+        found = self._service.query_readers.read([wanted])[0]
+        if isinstance(found, FileError):
+            raise found
+        around, passage = found
+        return PreviewText(
+            message.id,
+            ref.path,
+            around.text,
+            passage.start - around.start,
+            passage.end - around.start,
+            passage.locator,
+        )
+
+    # --- look thread --------------------------------------------------------------------
+
+    def look(self, session: Session, message: Message) -> None:
+        """Tables of what there is."""
+        session.reply(Report(int(getattr(message, "id", 0)), self._table(message)))
+
+    def _table(self, message: Message) -> object:
+        service = self._service
+        if isinstance(message, StatusRequest):
+            state, reason = service.work.state()
+            return status_report(
+                service.engine,
+                service.catalogue(),
+                service.home,
+                service.settings,
+                service.pids(),
+                {
+                    "state": state,
+                    "reason": reason,
+                    "set_aside": list(service.deaths),
+                    "repaired": list(service.engine.repaired),
+                },
+            )
+        if isinstance(message, FoldersList):
+            return folders_report(service.catalogue(), load_folders(service.home.folders))
+        if isinstance(message, FoldersCheck):
+            return self._check(absolute(message.path))
+        if isinstance(message, FilesList):
+            states = {
+                "failed": (FileState.FAILED,),
+                "skipped": (FileState.SKIPPED,),
+                "needs_ocr": (FileState.NEEDS_OCR,),
+                "offline": tuple(FileState),
+            }[message.state]
+            return service.catalogue().files_in_state(states, message.folder, message.limit)
+        if isinstance(message, SettingsGet):
+            return service.settings.table()
+        if isinstance(message, ConversationsList):
+            return {"conversations": service.history.conversations()}
+        if isinstance(message, ConversationGet):
+            return {"turns": service.history.show(message.conversation)}
+        if isinstance(message, ConversationDelete):
+            return {"deleted": service.history.delete(message.conversation)}
+        raise TypeError(type(message).__name__)
+
+    def _check(self, path: str) -> dict[str, object]:
+        for folder in load_folders(self._service.home.folders):
+            if path == folder.path or path.startswith(folder.path.rstrip(os.sep) + os.sep):
+                verdict = self._service.engine.rules(folder).verdict(path)
+                known = self._service.catalogue().file_state(path)
+                rule = verdict.rule
+                if verdict.indexed and known is not None and known[0] != FileState.INDEXED:
+                    reason = known[1] or "it waits to be indexed"
+                    return {"path": path, "indexed": False, "rule": reason}
+                if verdict.indexed and known is None and not os.path.isdir(path):  # noqa: PTH112
+                    missing = not os.path.lexists(path)
+                    rule = "there is no such file" if missing else "it waits to be indexed"
+                    return {"path": path, "indexed": False, "rule": rule}
+                return {"path": path, "indexed": verdict.indexed, "rule": rule}
+        return {"path": path, "indexed": False, "rule": "not inside a watched folder"}
+
+
+def _reply(number: int, results: Results, final: bool) -> SearchResults:
+    return SearchResults(
+        id=number,
+        hits=results.hits,
+        final=final,
+        recomputed=results.recomputed,
+        from_cache=results.from_cache,
+        timings_ms=results.timings_ms,
+    )

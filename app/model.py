@@ -1,0 +1,215 @@
+"""The parent's side of the model worker: started with the first question, ended when idle."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.children import Child, ChildGone, ChildSlow
+from core.chat.assistant import ModelAnswer
+from core.errors import UserError
+from core.messages import (
+    Cancel,
+    ChatTurn,
+    Failed,
+    Generate,
+    Generated,
+    LoadModel,
+    Message,
+    ModelLoaded,
+    PromptReady,
+    Token,
+)
+
+POLL_S = 0.05
+LOAD_TIMEOUT_S = 300.0
+SILENCE_TIMEOUT_S = 300.0
+
+
+class ModelWorker:
+    """Implements `core.chat.assistant.Model` with a child process; one question at a time."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        context_tokens: int,
+        answer_tokens: int,
+        threads: int,
+        idle_s: float,
+    ) -> None:
+        self._command = command
+        self._context_tokens = context_tokens
+        self._answer_tokens = answer_tokens
+        self._threads = threads
+        self._idle_s = idle_s
+        self._lock = threading.Lock()
+        self._ids = itertools.count(1)
+        self._child: Child | None = None
+        self._loaded: Path | None = None
+        self._wanted: Path | None = None
+        self._used_at = time.monotonic()
+        self._timer: threading.Timer | None = None
+        self.last_loaded: ModelLoaded | None = None
+
+    def use(self, path: Path) -> None:
+        """From the next question on, answer with the model in this file."""
+        self._wanted = path
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker, None when it is not running."""
+        child = self._child
+        return child.pid if child is not None and child.alive else None
+
+    def answer(
+        self,
+        question: str,
+        passages: Sequence[str],
+        history: Sequence[ChatTurn],
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> ModelAnswer:
+        """Answer from numbered passages; pieces go to `on_text`. Raises UserError."""
+        with self._lock:
+            try:
+                child = self._ready(cancelled)
+                if child is None:
+                    return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
+                return self._generate(child, question, passages, history, on_text, cancelled)
+            except ChildGone as error:
+                self._end()
+                raise UserError(
+                    f"The language model stopped working ({error}).",
+                    "The question was set aside. Ask again; if it happens again, try another "
+                    "model (`satchel models list`).",
+                ) from error
+            except ChildSlow as error:
+                self._end()
+                raise UserError(
+                    "The language model did not answer in time and was ended.",
+                    "Ask again when the computer is less busy, or try a smaller model.",
+                ) from error
+            finally:
+                self._used_at = time.monotonic()
+                self._watch_idle()
+
+    def _ready(self, cancelled: Callable[[], bool]) -> Child | None:
+        """A worker with the wanted model loaded; None when cancelled meanwhile."""
+        if self._wanted is None:
+            raise UserError("No language model is chosen.", "See `satchel models list`.")
+        if self._child is not None and not self._child.alive:
+            self._end()
+        if self._child is None:
+            self._child = Child(self._command)
+        if self._loaded != self._wanted:
+            self._loaded = None
+            request = LoadModel(
+                id=next(self._ids),
+                path=str(self._wanted),
+                context_tokens=self._context_tokens,
+                threads=self._threads,
+            )
+            self._child.send(request)
+            reply = self._wait(self._child, request.id, LOAD_TIMEOUT_S, cancelled)
+            if reply is None:
+                self._end()
+                return None
+            if isinstance(reply, Failed):
+                raise UserError(reply.title, reply.advice)
+            if isinstance(reply, ModelLoaded):
+                self.last_loaded = reply
+            self._loaded = self._wanted
+        return self._child
+
+    def _generate(
+        self,
+        child: Child,
+        question: str,
+        passages: Sequence[str],
+        history: Sequence[ChatTurn],
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> ModelAnswer:
+        request = Generate(
+            id=next(self._ids),
+            question=question,
+            passages=tuple(passages),
+            history=tuple(history),
+            max_answer_tokens=self._answer_tokens,
+        )
+        child.send(request)
+        text: list[str] = []
+        used = prompt_tokens = answer_tokens = 0
+        while True:
+            reply = self._wait(child, request.id, SILENCE_TIMEOUT_S, cancelled)
+            if reply is None:
+                child.send(Cancel(request.id))
+                return ModelAnswer(
+                    "".join(text), "cancelled", used, prompt_tokens, answer_tokens, 0.0, 0.0
+                )
+            if isinstance(reply, Failed):
+                raise UserError(reply.title, reply.advice)
+            if isinstance(reply, PromptReady):
+                used, prompt_tokens = reply.passages_used, reply.prompt_tokens
+            elif isinstance(reply, Token):
+                text.append(reply.text)
+                answer_tokens += 1
+                on_text(reply.text)
+            elif isinstance(reply, Generated):
+                return ModelAnswer(
+                    "".join(text),
+                    reply.stopped,
+                    used,
+                    reply.prompt_tokens,
+                    reply.answer_tokens,
+                    reply.prefill_ms,
+                    reply.decode_ms,
+                )
+
+    @staticmethod
+    def _wait(
+        child: Child, request_id: int, timeout_s: float, cancelled: Callable[[], bool]
+    ) -> Message | None:
+        """The next reply to a request; what is left of earlier ones is passed over."""
+        deadline = time.monotonic() + timeout_s
+        while not cancelled():
+            try:
+                reply = child.receive(POLL_S)
+            except ChildSlow:
+                if time.monotonic() > deadline:
+                    raise
+                continue
+            if getattr(reply, "id", None) == request_id:
+                return reply
+        return None
+
+    def _watch_idle(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(self._idle_s, self._end_if_idle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end_if_idle(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._used_at >= self._idle_s:
+                self._end()
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.close()
+        self._child = None
+        self._loaded = None
+
+    def close(self) -> None:
+        """End the worker now, also in the middle of an answer."""
+        if self._timer is not None:
+            self._timer.cancel()
+        child = self._child
+        if child is not None:
+            child.close()
+        with self._lock:
+            self._end()

@@ -1,0 +1,328 @@
+"""What the commands print: tables and text for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from core.errors import UserError
+from core.messages import AnswerDone, AnswerSources, AnswerText, Hit, IndexProgress, SearchResults
+
+MB = 1_000_000
+_COUNTS = ("indexed", "skipped", "failed", "needs_ocr", "offline")
+
+
+def shown(text: str) -> str:
+    """Text that is safe to print: control characters and lone surrogates as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def results_body(results: SearchResults) -> dict[str, Any]:
+    """The JSON of a search."""
+    body: dict[str, Any] = {
+        "results": [msgspec.to_builtins(hit) for hit in results.hits],
+        "recomputed": results.recomputed,
+        "from_cache": results.from_cache,
+        "timings_ms": {"total": 0.0, **results.timings_ms},
+    }
+    if results.note is not None:
+        body["note"] = results.note
+    return body
+
+
+def place(hit: Hit) -> str:
+    """Path and place of a hit, as `related` takes it."""
+    locator = hit.locator
+    if locator.page is not None:
+        return f"{hit.path}#page={locator.page}"
+    if locator.line is not None:
+        return f"{hit.path}#line={locator.line}"
+    return hit.path
+
+
+class Output:
+    """Prints either for people or, with `json`, one JSON value on stdout."""
+
+    def __init__(self, json: bool) -> None:
+        self._json = json
+        self._streamed = False
+        self._progress_shown = False
+
+    # --- shared -------------------------------------------------------------------------
+
+    def error(self, error: UserError) -> None:
+        """One line on stderr: what happened and what to do."""
+        self._clear_progress()
+        text = shown(f"{error.title} {error.advice}".strip().replace("\n", " "))
+        print(f"satchel: {text}", file=sys.stderr)
+
+    def _print_json(self, body: object) -> None:
+        print(json.dumps(body, ensure_ascii=True), flush=True)
+
+    def _line(self, text: str = "") -> None:
+        print(shown(text))
+
+    def progress(self, progress: IndexProgress) -> None:
+        """How far indexing is: one line on a terminal, rewritten in place."""
+        if not sys.stderr.isatty() and progress.phase == "indexing" and progress.files_done % 500:
+            return
+        parts: list[str] = [progress.phase]
+        if progress.phase == "indexing":
+            parts.append(f"{progress.files_done} of {progress.files_total} files")
+            parts.append(f"{progress.chunks} passages, {progress.chunks_per_s:g}/s")
+            if progress.eta_s is not None:
+                parts.append(f"about {_duration(progress.eta_s)} left")
+        text = ", ".join(parts)
+        if sys.stderr.isatty():
+            name = os.path.basename(progress.current or "")[:40]  # noqa: PTH119
+            sys.stderr.write(f"\r\x1b[K{shown(f'{text}  {name}')}")
+            sys.stderr.flush()
+            self._progress_shown = True
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def _clear_progress(self) -> None:
+        if self._progress_shown:
+            sys.stderr.write("\r\x1b[K")
+            self._progress_shown = False
+
+    # --- commands -----------------------------------------------------------------------
+
+    def folders(self, body: Any) -> None:
+        """The watched folders."""
+        if self._json:
+            self._print_json(body)
+            return
+        if not body:
+            self._line("No folder is watched. Add one with: satchel folders add PATH")
+        for folder in body:
+            counts = folder["files"]
+            files = _counts(counts) if counts else "not indexed yet; run: satchel index"
+            self._line(f"{folder['path']}  ({folder['state']})  {files}")
+            for pattern in folder["excluded"]:
+                self._line(f"    leaves out {pattern}")
+
+    def check(self, body: Any) -> None:
+        """Why a path is or isn't indexed."""
+        if self._json:
+            self._print_json(body)
+            return
+        answer = "is indexed" if body["indexed"] else "is not indexed"
+        self._line(f"{body['path']} {answer}: {body['rule']}")
+
+    def index(self, body: Any) -> None:
+        """The coverage summary."""
+        self._clear_progress()
+        if self._json:
+            self._print_json(body)
+            return
+        self._line(f"{_counts(body['files'])}; {body['chunks']} passages")
+        self._line(f"took {_duration(body['seconds'])}")
+        self.store_bytes(body["store_bytes"], body["text_bytes"])
+        for failure in body["failures"]:
+            self._line(f"  {failure['path']}: {failure['reason']}")
+        for problem in body["problems"]:
+            self._line(f"  {problem}")
+
+    def store_bytes(self, parts: Mapping[str, int], text_bytes: int) -> None:
+        """The size of the store by part, beside the text it stands for."""
+        self._line(f"the store takes {_size(parts['total'])} for {_size(text_bytes)} of text:")
+        for name, size in parts.items():
+            if name != "total" and size:
+                share = f"  {100 * size / text_bytes:5.1f} % of the text" if text_bytes else ""
+                self._line(f"  {name.replace('_', ' '):<12} {_size(size):>10}{share}")
+
+    def results(self, results: SearchResults) -> None:
+        """Ranked passages."""
+        if self._json:
+            self._print_json(results_body(results))
+            return
+        if not results.hits:
+            self._line("Nothing found.")
+        for hit in results.hits:
+            heading = f"  {hit.locator.heading}" if hit.locator.heading else ""
+            state = "" if hit.state == "ok" else f"  [{_STATES.get(hit.state, hit.state)}]"
+            self._line(f"{hit.rank:>2}. {place(hit)}{heading}{state}")
+            if hit.snippet:
+                self._line(f"    {_marked(hit)}")
+
+    def result_line(self, results: SearchResults) -> None:
+        """One JSON line of a batch."""
+        self._print_json(results_body(results))
+
+    def sources(self, sources: AnswerSources) -> None:
+        """The passages that the answer may rest on, before its first word."""
+        if not self._json:
+            for source in sources.sources:
+                self._line(f"  [{source.n}] {source.path}")
+            if sources.sources:
+                self._line()
+
+    def answer_text(self, piece: AnswerText) -> None:
+        """The next piece of an answer."""
+        if not self._json:
+            sys.stdout.write(shown(piece.text))
+            sys.stdout.flush()
+            self._streamed = True
+
+    def answer(self, answer: AnswerDone) -> None:
+        """The end of an answer: its citations with their quotes."""
+        if self._json:
+            self._print_json(
+                {
+                    "answer": answer.answer,
+                    "found": answer.found,
+                    "citations": [msgspec.to_builtins(c) for c in answer.citations],
+                    "timings_ms": answer.timings_ms,
+                    "tokens": {"prompt": answer.prompt_tokens, "answer": answer.answer_tokens},
+                    "model": answer.model,
+                    "stopped": answer.stopped,
+                }
+            )
+            return
+        self._line()
+        if not answer.found:
+            return
+        self._line()
+        for citation in answer.citations:
+            where = f", page {citation.locator.page}" if citation.locator.page else ""
+            self._line(f'  [{citation.n}] {citation.path}{where}: "{citation.quote}"')
+        if not answer.citations:
+            self._line("  No passage supports this answer; look at the sources above.")
+
+    def status(self, body: Any) -> None:
+        """Device, budgets, usage and index."""
+        if self._json:
+            self._print_json(body)
+            return
+        device, usage, index = body["device"], body["usage"], body["index"]
+        free = device["disk_free_bytes"]
+        self._line(
+            f"device   {device['system']}, {device['processors']} processors, "
+            f"{_size(device['memory_available_bytes'])} of {_size(device['memory_bytes'])} memory "
+            f"available, disk free: {_size(free) if free is not None else 'unknown'}"
+        )
+        self._line(
+            f"budgets  disk {_size(body['budgets']['disk_bytes'])}, used "
+            f"{_size(usage['disk_bytes'])}; memory {_size(body['budgets']['ram_bytes'])}, used "
+            f"{_size(sum(usage['memory_bytes'].values()))}"
+        )
+        self._line(f"index    {index['state']}: {_counts(index['files'])}; {index['level']}")
+        if index["reason"]:
+            self._line(f"         {index['reason']}")
+        for name in ("set_aside", "repaired"):
+            for item in index[name]:
+                self._line(f"         {name.replace('_', ' ')}: {item}")
+        self.store_bytes(usage["store_bytes"], index["text_bytes"])
+        model = body["model"]
+        here = "" if model["assistant_installed"] else " (not installed)"
+        self._line(
+            f"models   {_size(usage['models_bytes'])} on disk; embedding {model['embedding']}, "
+            f"answers {model['assistant']}{here}"
+        )
+
+    def budget(self, body: Any) -> None:
+        """The plan for the budgets."""
+        if self._json:
+            self._print_json(body)
+            return
+        what = "would be" if body["preview"] else "are"
+        self._line(
+            f"The budgets {what} {_size(body['budgets']['disk_bytes'])} of disk "
+            f"({_size(body['used']['disk_bytes'])} used) and "
+            f"{_size(body['budgets']['ram_bytes'])} of memory."
+        )
+        for reason in body["reasons"]:
+            self._line(f"  {reason}")
+
+    def models(self, body: Any) -> None:
+        """The model catalogue."""
+        if self._json:
+            self._print_json(body)
+            return
+        for model in body:
+            here = "installed" if model["installed"] else "not installed"
+            chosen = ", in use" if model["chosen"] else ""
+            self._line(f"{model['name']}  {_size(model['size_bytes'])}  {here}{chosen}")
+            if model["good_for"]:
+                self._line(f"    {model['good_for']} ({model['licence']})")
+
+    def forgotten(self, body: Any) -> None:
+        """What was removed."""
+        if self._json:
+            self._print_json(body)
+            return
+        self._line(
+            f"Forgot {body['path']}: {body['files']} files of the index, {body['answers']} answers."
+        )
+        if body["excluded_by"]:
+            self._line(f"It is left out from now on ({body['excluded_by']}).")
+
+    def doctor(self, body: Any) -> None:
+        """The findings of a check."""
+        if self._json:
+            self._print_json(body)
+            return
+        for finding in body["findings"]:
+            state = "repaired" if finding["repaired"] else "found"
+            self._line(f"{finding['part']}: {finding['problem']} ({state})")
+        if not body["findings"]:
+            self._line(f"All is well: {', '.join(body['checked'])}.")
+        if body["advice"]:
+            self._line(body["advice"])
+
+
+_STATES = {
+    "offline": "offline: connect its drive to read it",
+    "changed": "changed since it was indexed; run: satchel index",
+    "unreadable": "cannot be read now",
+}
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    parts = [f"{counts.get('indexed', 0)} files indexed"]
+    parts += [
+        f"{counts[name]} {name.replace('_', ' ').replace('ocr', 'OCR')}"
+        for name in (*_COUNTS[1:], "waiting")
+        if counts.get(name)
+    ]
+    return ", ".join(parts)
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    if size_bytes < MB:
+        return f"{size_bytes / 1000:.1f} kB"
+    if size_bytes < 1000 * MB:
+        return f"{size_bytes / MB:.1f} MB"
+    return f"{size_bytes / (1000 * MB):.1f} GB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _marked(hit: Hit) -> str:
+    """The snippet with its matching words in bold on a terminal."""
+    if not sys.stdout.isatty():
+        return hit.snippet
+    out, at = [], 0
+    for start, end in hit.marks:
+        out += [hit.snippet[at:start], "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}"]
+        out += [hit.snippet[start:end], "\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"]
+        at = end
+    return "".join([*out, hit.snippet[at:]])

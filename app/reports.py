@@ -1,0 +1,166 @@
+"""The tables that status, budget, folders and models show, as plain JSON values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from core.budget.measure import measure_device, measure_disk, memory_of, models_bytes
+from core.budget.plan import MB, Limits, Plan, make_plan
+from core.files.folders import WatchedFolder
+from core.home import Home
+from core.index.engine import Engine
+from core.llm.catalogue import load_catalogue
+from core.llm.store import installed
+from core.settings import Settings
+from core.store.catalogue import Catalogue
+
+Table = dict[str, object]
+
+CONTEXT_BYTES_A_TOKEN = 12_240  # KV cell in q8_0 of the starter model, measured
+
+
+def model_memory_bytes(home: Home, settings: Settings) -> int:
+    """Memory that the chosen language model takes when loaded; 0 when it is not installed."""
+    chosen = settings.text("assistant.model")
+    context = int(settings.number("assistant.context_tokens"))
+    for model in installed(home.models):
+        if model.name == chosen:
+            return int(model.size_bytes * 1.1) + context * CONTEXT_BYTES_A_TOKEN + 100 * MB
+    return 0
+
+
+def current_plan(
+    home: Home, settings: Settings, disk_bytes: int | None = None, ram_bytes: int | None = None
+) -> Plan:
+    """The plan for the budgets as set, or as they would be. Raises UserError."""
+    limits = Limits(
+        disk_bytes if disk_bytes is not None else int(settings.number("budget.disk_mb") * MB),
+        ram_bytes if ram_bytes is not None else int(settings.number("budget.ram_mb") * MB),
+    )
+    wish = int(settings.number("index.text_cache_mb") * MB)
+    return make_plan(limits, wish, model_memory_bytes(home, settings))
+
+
+def budget_report(
+    home: Home, settings: Settings, disk_bytes: int | None, ram_bytes: int | None, preview: bool
+) -> Table:
+    """The plan for these budgets, with reasons, beside what is used now."""
+    plan = current_plan(home, settings, disk_bytes, ram_bytes)
+    used = measure_disk(home).total
+    disk = disk_bytes if disk_bytes is not None else int(settings.number("budget.disk_mb") * MB)
+    ram = ram_bytes if ram_bytes is not None else int(settings.number("budget.ram_mb") * MB)
+    reasons = list(plan.reasons)
+    if used > disk:
+        reasons.append(
+            f"{used / MB:.1f} MB are used already, more than this budget: nothing is removed, and "
+            "new content waits until files or folders are taken out."
+        )
+    return {
+        "preview": preview,
+        "budgets": {"disk_bytes": disk, "ram_bytes": ram},
+        "used": {"disk_bytes": used},
+        "plan": {
+            name: value for name, value in dataclasses.asdict(plan).items() if name != "reasons"
+        },
+        "reasons": reasons,
+    }
+
+
+def status_report(
+    engine: Engine,
+    catalogue: Catalogue,
+    home: Home,
+    settings: Settings,
+    pids: Mapping[str, Sequence[int]],
+    state: Table,
+) -> Table:
+    """Device, budgets, usage by component, index and model."""
+    chunks, text_bytes = catalogue.totals()
+    fidelity = engine.model.description.fidelity
+    return {
+        "device": dataclasses.asdict(measure_device(home)),
+        "budgets": {
+            "disk_bytes": int(settings.number("budget.disk_mb") * MB),
+            "ram_bytes": int(settings.number("budget.ram_mb") * MB),
+        },
+        "usage": {
+            "disk_bytes": measure_disk(home).total,
+            "store_bytes": engine.store_bytes(),
+            "models_bytes": models_bytes(home),
+            "memory_bytes": {name: memory_of(found) for name, found in pids.items()},
+        },
+        "index": {
+            **state,
+            "files": catalogue.coverage(),
+            "chunks": chunks,
+            "text_bytes": text_bytes,
+            "segments": engine.store.segment_count,
+            "level": f"{engine.rotation.code_bytes} bytes of code a passage, with the graph",
+        },
+        "model": {
+            "embedding": engine.model.description.name,
+            "embedding_fidelity": {
+                "mean_cosine": fidelity.mean_cosine,
+                "least_cosine": fidelity.least_cosine,
+            },
+            "assistant": settings.text("assistant.model"),
+            "assistant_installed": model_memory_bytes(home, settings) > 0,
+        },
+        "settings": settings.table(),
+    }
+
+
+def folders_report(catalogue: Catalogue, folders: Sequence[WatchedFolder]) -> list[Table]:
+    """Each watched folder with its state and coverage."""
+    known = {row.path: row for row in catalogue.folders()}
+    report: list[Table] = []
+    for folder in folders:
+        row = known.get(folder.path)
+        counts = catalogue.coverage(row.id) if row else None
+        state = "new" if row is None else ("offline" if row.offline else "watched")
+        report.append(
+            {
+                "path": folder.path,
+                "state": state,
+                "files": counts,
+                "excluded": list(folder.exclude),
+                "skipped_by_rule": dict(row.skipped) if row else {},
+            }
+        )
+    return report
+
+
+def models_report(home: Home, settings: Settings) -> list[Table]:
+    """The catalogue of language models and what is on disk."""
+    here = {model.name: model for model in installed(home.models)}
+    chosen = settings.text("assistant.model")
+    report: list[Table] = [
+        {
+            "name": entry.name,
+            "installed": entry.name in here,
+            "chosen": entry.name == chosen,
+            "size_bytes": entry.size_bytes,
+            "licence": entry.licence,
+            "parameters": entry.parameters,
+            "architecture": entry.architecture,
+            "good_for": entry.good_for,
+        }
+        for entry in load_catalogue()
+    ]
+    listed = {entry["name"] for entry in report}
+    for name, model in here.items():
+        if name not in listed:
+            report.append(
+                {
+                    "name": name,
+                    "installed": True,
+                    "chosen": name == chosen,
+                    "size_bytes": model.size_bytes,
+                    "licence": None,
+                    "parameters": None,
+                    "architecture": None,
+                    "good_for": None,
+                }
+            )
+    return report

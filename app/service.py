@@ -1,0 +1,314 @@
+"""The service: owner of one home's store, its children, and the threads between them.
+
+Four threads, each with one subject: `work` changes the store (indexing,
+folders, forgetting, repair), `search` searches, `ask` answers questions, and
+`look` shows tables. Changes wait for each other; searches and looks do not
+wait for changes. Indexing steps aside while a search runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import filelock
+
+from app.answers import Answers
+from app.children import python_child
+from app.extractors import ExtractorPool, processors
+from app.lookups import Lookups
+from app.model import ModelWorker
+from app.reports import current_plan
+from app.session import Session
+from app.work import Work
+from core.errors import Cancelled, FileError, UserError
+from core.home import Home
+from core.index.engine import Engine
+from core.messages import (
+    Ask,
+    BudgetRequest,
+    Cancel,
+    ConversationDelete,
+    ConversationGet,
+    ConversationsList,
+    Doctor,
+    Done,
+    Failed,
+    FilesList,
+    FoldersAdd,
+    FoldersCheck,
+    FoldersList,
+    FoldersRemove,
+    Forget,
+    Index,
+    Message,
+    ModelsRequest,
+    PagePreview,
+    Pause,
+    Preview,
+    Raise,
+    Related,
+    Search,
+    SettingsGet,
+    SettingsSet,
+    Shutdown,
+    State,
+    StatusRequest,
+    Subscribe,
+)
+from core.settings import Settings
+from core.store.catalogue import Catalogue
+from core.store.database import StoreDamagedError
+from core.store.history import History
+
+WORK = (Index, FoldersAdd, FoldersRemove, Forget, Doctor, BudgetRequest, SettingsSet, ModelsRequest)
+SEARCH = (Search, Related, Preview, PagePreview)
+LOOK = (
+    StatusRequest,
+    FoldersList,
+    FoldersCheck,
+    FilesList,
+    SettingsGet,
+    ConversationsList,
+    ConversationGet,
+    ConversationDelete,
+)
+
+
+class HomeBusy(Exception):
+    """Another process runs the service of this home."""
+
+
+class Service:
+    """One home, opened. Requests come in through `submit` and are answered to their session."""
+
+    def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
+        """Take the home's lock and open everything.
+
+        Raises HomeBusy when another process has the home, UserError when something
+        is missing or cannot be read.
+        """
+        home.create()
+        self.home = home
+        self._lock = filelock.FileLock(home.lock, mode=0o600)
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise HomeBusy from None
+        try:
+            self._open(environment)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, environment: Mapping[str, str]) -> None:
+        home = self.home
+        self.settings = Settings(home.settings)
+        threads = processors()
+        self.engine = Engine(home, self.settings, current_plan(home, self.settings), threads)
+        self.history = self._open_history()
+        self.deaths: list[str] = []
+        command = python_child(
+            "app.extractor",
+            "--memory-mb",
+            str(int(self.settings.number("extract.memory_mb"))),
+        )
+        timeout_s = self.settings.number("extract.timeout_s")
+        tokenizer = str(self.engine.model.tokenizer)
+        self.index_readers = ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append)
+        self.query_readers = ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append)
+        self.model = ModelWorker(
+            python_child("app.worker"),
+            int(self.settings.number("assistant.context_tokens")),
+            int(self.settings.number("assistant.answer_tokens")),
+            threads,
+            60 * self.settings.number("assistant.idle_minutes"),
+        )
+        self._environment = environment
+        self._active = 0
+        self._gate = threading.Condition()
+        self._sessions: list[Session] = []
+        self._stopping = threading.Event()
+        self.on_shutdown: Callable[[], None] = lambda: None
+        self._catalogues = threading.local()
+        self._search = ThreadPoolExecutor(1, thread_name_prefix="search")
+        self._ask = ThreadPoolExecutor(1, thread_name_prefix="ask")
+        self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
+        self._lookups = Lookups(self)
+        self._answers = Answers(self)
+        self.work = Work(self)
+
+    def _open_history(self) -> History:
+        try:
+            return History(self.home.history)
+        except StoreDamagedError as error:
+            aside = self.home.history.with_name(f"history-damaged-{int(time.time())}.db")
+            self.home.history.rename(aside)
+            for suffix in ("-wal", "-shm"):
+                self.home.history.with_name(f"history.db{suffix}").unlink(missing_ok=True)
+            self.engine.repaired.append(f"{error}; it was kept as {aside.name}")
+            return History(self.home.history)
+
+    # --- requests -----------------------------------------------------------------------
+
+    def attach(self, session: Session) -> None:
+        """Let a client send requests."""
+        self._sessions.append(session)
+
+    def detach(self, session: Session) -> None:
+        """The client is gone; what it asked for is given up."""
+        session.close()
+        with contextlib.suppress(ValueError):
+            self._sessions.remove(session)
+
+    def submit(self, session: Session, message: Message) -> None:
+        """Take a request; its replies come through the session."""
+        if isinstance(message, Cancel):
+            session.cancel(message.id)
+            return
+        number = int(getattr(message, "id", 0))
+        session.begin(number)
+        if isinstance(message, Search) and message.early:
+            session.begin_search(number)
+        if self._stopping.is_set():
+            session.reply(Failed(number, "Satchel is closing.", "Try again in a moment."))
+        elif isinstance(message, WORK):
+            self.work.submit(session, message)
+        elif isinstance(message, SEARCH):
+            self._search.submit(self._run, session, message, self._lookups.search)
+        elif isinstance(message, Ask):
+            self._ask.submit(self._run, session, message, self._answers.answer)
+        elif isinstance(message, LOOK):
+            self._look.submit(self._run, session, message, self._lookups.look)
+        else:
+            self._control(session, message, number)
+
+    def _control(self, session: Session, message: Message, number: int) -> None:
+        if isinstance(message, Pause):
+            self.work.pause(message.paused)
+            session.reply(Done(number))
+        elif isinstance(message, Subscribe):
+            session.subscription = number
+            session.reply(State(number, *self.work.state()))
+        elif isinstance(message, Raise):
+            self.broadcast(message)
+            session.reply(Done(number))
+        elif isinstance(message, Shutdown):
+            session.reply(Done(number))
+            self.on_shutdown()
+        else:
+            session.reply(
+                Failed(number, "This request is not one for the service.", "Update Satchel.")
+            )
+
+    def _run(
+        self, session: Session, message: Message, handle: Callable[[Session, Message], None]
+    ) -> None:
+        """Handle one request on its thread; whatever happens, it ends."""
+        number = int(getattr(message, "id", 0))
+        with self.first_things_first():
+            self.guard(session, number, lambda: handle(session, message))
+
+    def guard(self, session: Session, number: int, handle: Callable[[], None]) -> None:
+        """Run a handler; its failure becomes the request's ending."""
+        try:
+            if session.is_cancelled(number):
+                raise Cancelled
+            handle()
+        except Cancelled:
+            session.reply(Failed(number, "Cancelled.", ""))
+        except UserError as error:
+            session.reply(Failed(number, error.title, error.advice))
+        except FileError as error:
+            session.reply(Failed(number, f"{error.path} {error.reason}.", ""))
+        except StoreDamagedError as error:
+            session.reply(
+                Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
+            )
+        except Exception as error:  # the top of a thread: a bug must not end it
+            session.reply(
+                Failed(
+                    number,
+                    f"Satchel made a mistake ({type(error).__name__} in {_where(error)}).",
+                    "Please report it; nothing of your files is in this message.",
+                )
+            )
+
+    @contextlib.contextmanager
+    def first_things_first(self) -> Iterator[None]:
+        """While a person waits for an answer, indexing steps aside."""
+        with self._gate:
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._active -= 1
+                self._gate.notify_all()
+
+    def wait_for_people(self, longest_s: float) -> None:
+        """Wait until nobody waits for an answer, at most this long."""
+        deadline = time.monotonic() + longest_s
+        with self._gate:
+            while self._active and (left := deadline - time.monotonic()) > 0:
+                self._gate.wait(left)
+
+    def catalogue(self) -> Catalogue:
+        """A reading connection of the calling thread."""
+        generation, found = getattr(self._catalogues, "own", (-1, None))
+        if found is None or generation != self.engine.generation:
+            found = Catalogue(self.home.catalogue, read_only=True)
+            self._catalogues.own = (self.engine.generation, found)
+        assert isinstance(found, Catalogue)
+        return found
+
+    def broadcast(self, message: Message) -> None:
+        """Send an event to every client that subscribed."""
+        for session in list(self._sessions):
+            if session.subscription is not None and not session.closed:
+                session.reply(message)
+
+    def pids(self) -> dict[str, list[int]]:
+        """Process ids by part, for measuring memory."""
+        worker = self.model.pid
+        return {
+            "service": [os.getpid()],
+            "extractors": self.index_readers.pids() + self.query_readers.pids(),
+            "model_worker": [] if worker is None else [worker],
+        }
+
+    @property
+    def busy_for_others(self) -> bool:
+        """Whether a client is still owed an answer."""
+        return any(session.busy for session in self._sessions)
+
+    def close(self) -> None:
+        """Stop after the file in hand, end the children, release the home."""
+        self._stopping.set()
+        for session in list(self._sessions):
+            session.close()
+        self.work.close()
+        self.model.close()
+        for executor in (self._search, self._ask, self._look):
+            executor.shutdown(wait=True, cancel_futures=True)
+        self.index_readers.close()
+        self.query_readers.close()
+        self.history.close()
+        self.engine.close()
+        self._lock.release()
+
+
+def _where(error: Exception) -> str:
+    """The file and line of ours that an unexpected error came from."""
+    place = "an unknown place"
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f"{Path(code.co_filename).name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,305 @@
+"""The `work` thread: everything that changes the store, one thing after another."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from app.reports import budget_report, folders_report, models_report
+from app.session import Session
+from core.budget.measure import measure_device
+from core.budget.plan import MB
+from core.errors import Cancelled, UserError
+from core.files.folders import absolute, load_folders, save_folders, with_added, with_removed
+from core.files.watch import RECONCILE_S, Watcher
+from core.index.indexer import Outcome
+from core.llm import store as model_store
+from core.llm.catalogue import find_entry, load_catalogue
+from core.llm.fetch import fetch
+from core.llm.gguf import read_header
+from core.messages import (
+    BudgetRequest,
+    Doctor,
+    FoldersAdd,
+    FoldersRemove,
+    Forget,
+    Index,
+    IndexProgress,
+    Message,
+    ModelsRequest,
+    Report,
+    SettingsSet,
+    State,
+)
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+StateName = Literal["idle", "indexing", "paused", "attention"]
+
+YIELD_S = 2.0  # the longest that one piece of indexing waits for a search
+WATCH_POLL_S = 0.3
+PROGRESS_EVERY_S = 0.2
+
+
+class Work:
+    """A queue of changes and the thread that carries them out.
+
+    Indexing is interrupted by any other change and goes on after it, so that
+    a folder is removed or a file forgotten at once.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._jobs: queue.Queue[tuple[Session, Message] | None] = queue.Queue()
+        self._paused = threading.Event()
+        self._stopping = threading.Event()
+        self._state: StateName = "idle"
+        self._reason: str | None = None
+        self._told_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="work", daemon=True)
+        self._thread.start()
+
+    def submit(self, session: Session, message: Message) -> None:
+        """Queue a change."""
+        self._jobs.put((session, message))
+
+    def pause(self, paused: bool) -> None:
+        """Hold indexing, or let it go on."""
+        if paused:
+            self._paused.set()
+        else:
+            self._paused.clear()
+        self._tell(*self.state())
+
+    def state(self) -> tuple[StateName, str | None]:
+        """What is being done, and why if that needs a word."""
+        if self._paused.is_set():
+            return "paused", "you paused it"
+        return self._state, self._reason
+
+    def close(self) -> None:
+        """Stop after the file in hand."""
+        self._stopping.set()
+        self._jobs.put(None)
+        self._thread.join()
+
+    # --- the thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if self._stopping.is_set():
+                return
+            session, message = job
+            number = int(getattr(message, "id", 0))
+            self._service.guard(session, number, self._handler(session, message))
+
+    def _handler(self, session: Session, message: Message) -> Callable[[], None]:
+        if isinstance(message, Index):
+            return lambda: self._index(session, message)
+
+        def change() -> None:
+            session.reply(Report(int(getattr(message, "id", 0)), self._change(message)))
+
+        return change
+
+    def _change(self, message: Message) -> object:
+        service = self._service
+        if isinstance(message, FoldersAdd):
+            folders = with_added(load_folders(service.home.folders), message.paths, message.exclude)
+            for folder in folders:
+                service.engine.rules(folder)
+            save_folders(service.home.folders, folders)
+            service.engine.sync_folders(folders)
+            return folders_report(service.engine.catalogue, folders)
+        if isinstance(message, FoldersRemove):
+            folders = with_removed(load_folders(service.home.folders), message.paths)
+            save_folders(service.home.folders, folders)
+            service.engine.sync_folders(folders)
+            return folders_report(service.engine.catalogue, folders)
+        if isinstance(message, Forget):
+            return self._forget(absolute(message.path))
+        if isinstance(message, Doctor):
+            return self._doctor(message.repair)
+        if isinstance(message, BudgetRequest):
+            return self._budget(message)
+        if isinstance(message, SettingsSet):
+            service.settings.set({message.key: message.value})
+            return service.settings.table()
+        if isinstance(message, ModelsRequest):
+            return self._models(message)
+        raise TypeError(type(message).__name__)
+
+    # --- indexing -----------------------------------------------------------------------
+
+    def _index(self, session: Session, message: Index) -> None:
+        service = self._service
+        folders = load_folders(service.home.folders)
+        if not folders and not message.watch:
+            raise UserError("No folder is watched yet.", "Add one with `satchel folders add PATH`.")
+
+        def breathe() -> None:
+            service.wait_for_people(YIELD_S)
+            while self._paused.is_set() and not self._given_up(session, message.id):
+                self._stopping.wait(0.1)
+            if self._given_up(session, message.id) or not self._jobs.empty():
+                raise Cancelled
+
+        self._tell("indexing", None)
+        try:
+            indexer = service.engine.indexer(
+                folders,
+                service.index_readers,
+                lambda p: self._progress(session, message, p),
+                breathe,
+            )
+            outcome = indexer.run()
+        finally:
+            self._tell("idle", None)
+        if self._given_up(session, message.id):
+            raise Cancelled
+        if outcome.interrupted:
+            self._jobs.put((session, message))
+            return
+        if outcome.stopped is not None:
+            self._tell("attention", str(outcome.stopped))
+        if message.watch:
+            self._watch(session, message, outcome)
+        else:
+            session.reply(Report(message.id, service.engine.summary(outcome)))
+
+    def _given_up(self, session: Session, number: int) -> bool:
+        return self._stopping.is_set() or session.is_cancelled(number)
+
+    def _watch(self, session: Session, message: Index, outcome: Outcome) -> None:
+        """Wait for changes; then index again, by way of the queue so that others get a turn."""
+        folders = load_folders(self._service.home.folders)
+        roots = [folder.path for folder in folders if Path(folder.path).is_dir()]
+        watcher = Watcher(roots)
+        if watcher.limited:
+            self._tell("attention", watcher.limited)
+        self._progress(
+            session, message, IndexProgress(0, "watching", 0, 0, 0, 0, 0, None, 0.0, None)
+        )
+        reconcile_at = time.monotonic() + RECONCILE_S
+        try:
+            while time.monotonic() < reconcile_at and self._jobs.empty():
+                if self._given_up(session, message.id):
+                    session.reply(Report(message.id, self._service.engine.summary(outcome)))
+                    return
+                if watcher.wait(WATCH_POLL_S):
+                    break
+        finally:
+            watcher.close()
+        self._jobs.put((session, message))
+
+    def _progress(self, session: Session, message: Index, progress: IndexProgress) -> None:
+        now = time.monotonic()
+        if progress.phase == "indexing" and now - self._told_at < PROGRESS_EVERY_S:
+            return
+        self._told_at = now
+        fields = {name: getattr(progress, name) for name in progress.__struct_fields__}
+        session.reply(IndexProgress(**{**fields, "id": message.id}))
+        self._service.broadcast(progress)
+
+    def _tell(self, state: StateName, reason: str | None) -> None:
+        if state != "paused":
+            self._state, self._reason = state, reason
+        self._service.broadcast(State(0, state, reason))
+
+    # --- other changes ------------------------------------------------------------------
+
+    def _forget(self, path: str) -> dict[str, object]:
+        """Remove all that was derived from a path, and leave it out from now on."""
+        service = self._service
+        files = service.engine.forget(path)
+        turns = service.history.forget(path)
+        folders = load_folders(service.home.folders)
+        excluded = None
+        for at, folder in enumerate(folders):
+            inside = path.startswith(folder.path.rstrip("/\\") + "/")
+            if inside:
+                excluded = "/" + _escaped(path[len(folder.path.rstrip("/\\")) + 1 :])
+                if excluded not in folder.exclude:
+                    changed = type(folder)(folder.path, (*folder.exclude, excluded))
+                    save_folders(service.home.folders, (*folders[:at], changed, *folders[at + 1 :]))
+        if not files and not turns and excluded is None:
+            raise UserError(
+                f"Nothing is known of {path}.", "Give the path as `satchel search` shows it."
+            )
+        return {"path": path, "files": files, "answers": turns, "excluded_by": excluded}
+
+    def _doctor(self, repair: bool) -> dict[str, object]:
+        service = self._service
+        problems = service.engine.verify()
+        if repair and problems:
+            service.engine.rebuild()
+        findings: list[dict[str, object]] = [
+            {"part": "store", "problem": problem, "repaired": done}
+            for done, found in ((True, service.engine.repaired), (repair, problems))
+            for problem in found
+        ]
+        for model in model_store.installed(service.home.models):
+            try:
+                read_header(model.path)
+            except UserError as error:
+                findings.append({"part": "models", "problem": str(error), "repaired": False})
+        device = measure_device(service.home)
+        if device.disk_free_bytes is not None and device.disk_free_bytes < 200 * MB:
+            findings.append(
+                {
+                    "part": "device",
+                    "problem": f"the disk has only {device.disk_free_bytes / MB:.0f} MB free",
+                    "repaired": False,
+                }
+            )
+        advice = None
+        if repair and problems:
+            advice = "Run `satchel index` to read the files again."
+        elif problems:
+            advice = "Run `satchel doctor --repair`; your files are not touched."
+        return {
+            "findings": findings,
+            "advice": advice,
+            "healthy": all(found["repaired"] for found in findings),
+            "checked": ["store", "models", "device"],
+        }
+
+    def _budget(self, message: BudgetRequest) -> object:
+        service = self._service
+        report = budget_report(
+            service.home, service.settings, message.disk_bytes, message.ram_bytes, message.preview
+        )
+        if not message.preview:
+            changes: dict[str, object] = {}
+            if message.disk_bytes is not None:
+                changes["budget.disk_mb"] = message.disk_bytes / MB
+            if message.ram_bytes is not None:
+                changes["budget.ram_mb"] = message.ram_bytes / MB
+            if changes:
+                service.settings.set(changes)
+        return report
+
+    def _models(self, message: ModelsRequest) -> object:
+        service = self._service
+        if message.action != "list":
+            if message.name is None:
+                raise UserError("No model is named.", "See `satchel models list`.")
+            if message.action == "fetch":
+                entry = find_entry(load_catalogue(), message.name)
+                fetch(entry, service.home.models)
+            elif message.action == "add":
+                model_store.add(service.home.models, Path(message.name))
+            else:
+                service.model.close()
+                model_store.remove(service.home.models, message.name)
+        return models_report(service.home, service.settings)
+
+
+def _escaped(path: str) -> str:
+    """A path as a gitignore pattern that means just this path."""
+    return "".join(f"\\{c}" if c in "\\*?[]!# " else c for c in path.replace("\\", "/"))

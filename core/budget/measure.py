@@ -1,0 +1,111 @@
+"""What the device has and what Satchel uses of it; what cannot be measured is None."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from core.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The machine as it is now; sizes in bytes."""
+
+    system: str
+    processors: int
+    memory_bytes: int
+    memory_available_bytes: int
+    disk_bytes: int | None
+    disk_free_bytes: int | None
+    on_battery: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """Bytes of files by part of the home, temporary files and logs included."""
+
+    catalogue: int
+    segments: int
+    text_cache: int
+    history: int
+    other: int
+
+    @property
+    def total(self) -> int:
+        """Everything that the disk budget covers."""
+        return self.catalogue + self.segments + self.text_cache + self.history + self.other
+
+
+def measure_device(home: Home) -> Device:
+    """Look at the machine and at the disk that the home is on."""
+    memory = psutil.virtual_memory()
+    try:
+        disk = shutil.disk_usage(home.data)
+    except OSError:
+        disk = None
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    return Device(
+        system=f"{platform.system()} {platform.machine()}",
+        processors=len(psutil.Process().cpu_affinity())
+        if hasattr(psutil.Process, "cpu_affinity")
+        else (os.cpu_count() or 1),
+        memory_bytes=memory.total,
+        memory_available_bytes=memory.available,
+        disk_bytes=disk.total if disk else None,
+        disk_free_bytes=disk.free if disk else None,
+        on_battery=None if battery is None else not battery.power_plugged,
+    )
+
+
+def measure_disk(home: Home) -> DiskUse:
+    """Add up the files of the home by part."""
+    parts = {"catalogue": 0, "segments": 0, "text_cache": 0, "history": 0, "other": 0}
+    for root in home.roots():
+        for folder, _, names in os.walk(root):
+            if Path(folder).is_relative_to(home.models):
+                continue
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    size = path.lstat().st_size
+                except OSError:
+                    continue
+                parts[_part(path, home)] += size
+    return DiskUse(**parts)
+
+
+def _part(path: Path, home: Home) -> str:
+    if path.name.startswith(home.catalogue.name):
+        return "catalogue"
+    if path.name.startswith(home.history.name):
+        return "history"
+    if path.is_relative_to(home.segments):
+        return "segments"
+    return "text_cache" if path.is_relative_to(home.text_cache) else "other"
+
+
+def models_bytes(home: Home) -> int:
+    """Bytes of all models in the shared store."""
+    return sum(path.stat().st_size for path in home.models.rglob("*") if path.is_file())
+
+
+def memory_of(pids: Sequence[int]) -> int:
+    """Bytes of memory of some processes: the proportional share where it is told, else resident."""
+    total = 0
+    for pid in pids:
+        try:
+            process = psutil.Process(pid)
+            try:
+                total += int(process.memory_full_info().pss)
+            except (AttributeError, psutil.AccessDenied):
+                total += int(process.memory_info().rss)
+        except psutil.NoSuchProcess:
+            continue
+    return total

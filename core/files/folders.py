@@ -1,0 +1,114 @@
+"""Which folders are watched, and what is left out of each: the person's own list, in one file.
+
+It is JSON and not TOML because a path may hold bytes that are not UTF-8, which
+JSON can carry as escapes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from core.atomic import write_atomic
+from core.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFolder:
+    """An absolute path and patterns in gitignore syntax."""
+
+    path: str
+    exclude: tuple[str, ...] = ()
+
+
+def absolute(path: str) -> str:
+    """The path as it is kept: absolute, `~` expanded, links left alone."""
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - may not be UTF-8
+
+
+def load_folders(file: Path) -> tuple[WatchedFolder, ...]:
+    """The list as it was written; empty when there is none. Raises UserError when damaged."""
+    try:
+        entries = json.loads(file.read_text("ascii"))
+        return tuple(WatchedFolder(str(e["path"]), tuple(map(str, e["exclude"]))) for e in entries)
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"The list of folders in {file} cannot be read: {error}.",
+            "Mend the file, or remove it and add your folders again.",
+        ) from error
+
+
+def save_folders(file: Path, folders: Sequence[WatchedFolder]) -> None:
+    """Write the list. Raises UserError."""
+    entries = [{"path": folder.path, "exclude": list(folder.exclude)} for folder in folders]
+    try:
+        write_atomic(file, (json.dumps(entries, indent=1) + "\n").encode("ascii"))
+    except OSError as error:
+        raise UserError(
+            f"The list of folders cannot be written to {file}: {error.strerror}.",
+            "Free some disk space or choose another home with --home.",
+        ) from error
+
+
+def with_added(
+    folders: Sequence[WatchedFolder], paths: Sequence[str], exclude: Sequence[str]
+) -> tuple[WatchedFolder, ...]:
+    """The list with more folders; one that is there gets the further patterns.
+
+    Raises UserError for what is not a folder, or lies inside or around another.
+    """
+    found = {folder.path: folder for folder in folders}
+    for given in paths:
+        path = absolute(given)
+        _require_folder(path)
+        for other in found:
+            if path != other and _inside(path, other):
+                raise UserError(
+                    f"{path} lies inside {other}, which is watched already.",
+                    "It is indexed with that folder; there is nothing to add.",
+                )
+            if path != other and _inside(other, path):
+                raise UserError(
+                    f"{path} holds {other}, which is watched already.",
+                    f"Remove that one first: satchel folders remove {other}",
+                )
+        known = found.get(path, WatchedFolder(path))
+        more = tuple(pattern for pattern in exclude if pattern not in known.exclude)
+        found[path] = replace(known, exclude=known.exclude + more)
+    return tuple(found.values())
+
+
+def with_removed(
+    folders: Sequence[WatchedFolder], paths: Sequence[str]
+) -> tuple[WatchedFolder, ...]:
+    """The list without some folders. Raises UserError for one that is not in it."""
+    gone = {absolute(path) for path in paths}
+    unknown = gone - {folder.path for folder in folders}
+    if unknown:
+        raise UserError(
+            f"{min(unknown)} is not a watched folder.",
+            "See the list with `satchel folders list`.",
+        )
+    return tuple(folder for folder in folders if folder.path not in gone)
+
+
+def _require_folder(path: str) -> None:
+    if not os.path.exists(path):  # noqa: PTH110 - may not be UTF-8
+        raise UserError(
+            f"There is no folder {path}.", "Check the spelling, or connect the drive it is on."
+        )
+    if not os.path.isdir(path):  # noqa: PTH112
+        raise UserError(f"{path} is a file, not a folder.", "Add the folder that it is in.")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise UserError(
+            f"{path} cannot be read by you.", "Change its permissions, then add it again."
+        )
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)

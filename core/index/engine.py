@@ -1,0 +1,244 @@
+"""The index of one home as the service uses it: opened, searched, brought up to date, repaired.
+
+Two threads use an Engine: one changes it (`Engine.writer` methods), one
+searches through `Engine.searcher`. They meet in the view, which never changes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.budget.measure import measure_disk
+from core.budget.plan import Plan
+from core.errors import UserError
+from core.files.folders import WatchedFolder
+from core.files.rules import Rules
+from core.home import Home
+from core.index.codes import Rotation, load_rotation
+from core.index.embedder import Embedder, EmbeddingModel, find_model
+from core.index.indexer import Indexer, Outcome
+from core.index.reader import Reader
+from core.index.search import EmbeddingCache, Searcher
+from core.index.store import IndexStore
+from core.index.text_cache import TextCache
+from core.messages import IndexProgress
+from core.settings import Settings
+from core.store.catalogue import Catalogue, FileState
+from core.store.database import StoreDamagedError
+
+MB = 1_000_000
+ROTATIONS = Path(__file__).parents[2] / "resources" / "rotations"
+LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and settings
+
+
+def find_rotation(model: EmbeddingModel, code_bytes: int) -> Rotation:
+    """The rotation that ships for an embedding model. Raises UserError when there is none."""
+    path = ROTATIONS / f"{model.description.name}-{code_bytes}.npz"
+    try:
+        return load_rotation(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"The codes for the embedding model {model.description.name} cannot be read: {error}.",
+            "Install Satchel again.",
+        ) from error
+
+
+class Engine:
+    """Opens the store of a home and lends its parts."""
+
+    def __init__(self, home: Home, settings: Settings, plan: Plan, threads: int) -> None:
+        """Open or create the store.
+
+        A catalogue that SQLite cannot read is set aside and rebuilt from the
+        files; `repaired` tells. Raises UserError when the model is not there.
+        """
+        self._home = home
+        self._settings = settings
+        self._threads = threads
+        self._embedder: Embedder | None = None
+        self.repaired: list[str] = []
+        self.model = find_model(home.embedding_model)
+        self.rotation = find_rotation(self.model, plan.code_bytes_a_chunk)
+        self.cache = EmbeddingCache(plan.embedding_cache_entries)
+        self.texts = TextCache(home.text_cache, plan.text_cache_bytes)
+        self.generation = 0
+        self.catalogue, self.store = self._open()
+
+    def _open(self) -> tuple[Catalogue, IndexStore]:
+        catalogue = self._open_catalogue()
+        store = IndexStore(
+            self._home.segments,
+            catalogue,
+            self.rotation,
+            self.model.description.fingerprint,
+            self.texts,
+            self.room,
+        )
+        self.repaired += store.repaired
+        return catalogue, store
+
+    def _open_catalogue(self) -> Catalogue:
+        try:
+            return Catalogue(self._home.catalogue)
+        except StoreDamagedError as error:
+            self._remove_catalogue()
+            self.repaired.append(f"{error}; it is derived from your files and is made anew")
+            return Catalogue(self._home.catalogue)
+
+    def _remove_catalogue(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            path = self._home.catalogue.with_name(self._home.catalogue.name + suffix)
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.catalogue.close()
+
+    def embedder(self) -> Embedder:
+        """The embedding model, loaded at its first use."""
+        if self._embedder is None:
+            self._embedder = Embedder(self.model.folder, self._threads)
+        return self._embedder
+
+    def room(self) -> int:
+        """Bytes that the disk budget still allows, never more than the disk has free."""
+        use = measure_disk(self._home)
+        budget = int(self._settings.number("budget.disk_mb") * MB)
+        status = os.statvfs(self._home.data) if hasattr(os, "statvfs") else None
+        free = status.f_bavail * status.f_frsize if status else budget
+        return min(budget - use.total, free) - LEAST_ROOM_BYTES
+
+    def searcher(self, reader: Reader, catalogue: Catalogue) -> Searcher:
+        """A searcher over the view of this moment; `catalogue` belongs to the caller's thread."""
+        return Searcher(
+            self.store.view,
+            catalogue,
+            self.rotation,
+            self.embedder,
+            reader,
+            self.cache,
+            self.texts,
+        )
+
+    def rules(self, folder: WatchedFolder) -> Rules:
+        """The rules of a watched folder as the settings are now."""
+        return Rules(
+            folder.path,
+            (*self._settings.texts("files.exclude"), *folder.exclude),
+            own_home=[str(root) for root in (*self._home.roots(), self._home.models)],
+            max_file_bytes=int(self._settings.number("files.max_mb") * MB),
+        )
+
+    def indexer(
+        self,
+        folders: Sequence[WatchedFolder],
+        reader: Reader,
+        on_progress: Callable[[IndexProgress], None],
+        breathe: Callable[[], None],
+    ) -> Indexer:
+        """An indexer over these folders; the catalogue's list of folders becomes theirs."""
+        self.sync_folders(folders)
+        by_path = {folder.path: folder for folder in folders}
+        return Indexer(
+            self.catalogue,
+            self.store,
+            reader,
+            self.embedder,
+            lambda path: self.rules(by_path[path]),
+            on_progress,
+            breathe,
+        )
+
+    def sync_folders(self, folders: Sequence[WatchedFolder]) -> None:
+        """Drop what was indexed from folders that are not watched any more."""
+        self.catalogue.sync_folders([folder.path for folder in folders])
+        self.store.refresh()
+
+    def forget(self, path: str) -> int:
+        """Remove every trace of a file or folder from the index; how many files it was.
+
+        The segments that held it are written anew and the database is scrubbed.
+        """
+        ids = self.catalogue.files_below(path)
+        segments = self._segments_of(ids)
+        self.catalogue.remove_files(ids)
+        self.store.refresh()
+        self.cache.clear()
+        self.store.rewrite_without(segments)
+        self.catalogue.scrub()
+        return len(ids)
+
+    def _segments_of(self, file_ids: Sequence[int]) -> set[int]:
+        found: set[int] = set()
+        for number in file_ids:
+            row = self.catalogue.db.execute(
+                "SELECT segment FROM document JOIN file ON file.document=document.id "
+                "WHERE file.id=? AND segment IS NOT NULL",
+                (number,),
+            ).fetchone()
+            if row is not None:
+                found.add(int(row[0]))
+        return found
+
+    def verify(self) -> list[str]:
+        """What is wrong with the store, in words."""
+        return self.catalogue.problems() + list(self.store.verify().values())
+
+    def rebuild(self) -> None:
+        """Give up what is damaged. All of it is derived: the next indexing makes it anew.
+
+        After a new catalogue `generation` is another, and readers open it again.
+        """
+        if self.catalogue.problems():
+            folders = [row.path for row in self.catalogue.folders()]
+            self.catalogue.close()
+            self._remove_catalogue()
+            self.catalogue, self.store = self._open()
+            self.catalogue.sync_folders(folders)
+            self.generation += 1
+        else:
+            self.store.drop(list(self.store.verify()))
+        self.cache.clear()
+
+    def store_bytes(self) -> dict[str, int]:
+        """Bytes of the home by part of the index; they add up to `total`."""
+        use = measure_disk(self._home)
+        sizes = self.store.sizes()
+        lexical = self.catalogue.lexical_bytes()
+        parts = {
+            "catalogue": max(0, use.catalogue - lexical),
+            "codes": sizes.codes,
+            "graph": sizes.graph,
+            "spans": sizes.spans,
+            "embeddings": 0,
+            "lexical": lexical,
+            "text_cache": use.text_cache,
+            "history": use.history,
+            "other": use.other + max(0, use.segments - sizes.codes - sizes.graph - sizes.spans),
+        }
+        return {**parts, "total": sum(parts.values())}
+
+    def summary(self, outcome: Outcome | None) -> dict[str, object]:
+        """What `satchel index` prints: totals for the store, not for the run."""
+        counts = self.catalogue.coverage()
+        chunks, text_bytes = self.catalogue.totals()
+        waiting = counts.pop("waiting")
+        counts["skipped"] += waiting
+        return {
+            "files": counts,
+            "waiting": waiting,
+            "chunks": chunks,
+            "text_bytes": text_bytes,
+            "store_bytes": self.store_bytes(),
+            "seconds": round(outcome.seconds, 3) if outcome else 0.0,
+            "embedded_chunks": outcome.embedded_chunks if outcome else 0,
+            "problems": [
+                *(outcome.unreadable if outcome else []),
+                *([str(outcome.stopped)] if outcome and outcome.stopped else []),
+            ],
+            "failures": self.catalogue.files_in_state(
+                (FileState.FAILED, FileState.NEEDS_OCR), None, 100
+            ),
+        }

@@ -1,0 +1,67 @@
+"""Texts of documents that are slow to read again, compressed, within a budget of bytes.
+
+One file a document, named by the document's id. They serve for scoring only;
+what is shown is always read from the person's own file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.atomic import write_atomic
+
+
+class TextCache:
+    """A folder of compressed texts; the ones used longest ago go first."""
+
+    def __init__(self, folder: Path, capacity_bytes: int) -> None:
+        self._folder = folder
+        self._capacity_bytes = capacity_bytes
+
+    def put(self, document: int, chunk_texts: Sequence[str]) -> None:
+        """Keep a document's chunks, if they fit and the disk has room."""
+        if self._capacity_bytes <= 0:
+            return
+        packed = zlib.compress(json.dumps(list(chunk_texts)).encode("ascii"), 6)
+        if len(packed) > self._capacity_bytes // 4:
+            return
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._make_room(len(packed))
+            write_atomic(self._path(document), packed)
+        except OSError:
+            return  # a cache that cannot be written is only a slower search
+
+    def get(self, document: int) -> list[str] | None:
+        """The chunks of a document, if they are kept."""
+        path = self._path(document)
+        try:
+            texts = json.loads(zlib.decompress(path.read_bytes()))
+            os.utime(path)
+        except (OSError, ValueError, zlib.error):
+            return None
+        return [str(text) for text in texts]
+
+    def keep_only(self, documents: set[int]) -> None:
+        """Remove the texts of all other documents."""
+        if not self._folder.is_dir():
+            return
+        for path in self._folder.iterdir():
+            if not (path.stem.isdigit() and int(path.stem) in documents):
+                path.unlink(missing_ok=True)
+
+    def _path(self, document: int) -> Path:
+        return self._folder / f"{document}.z"
+
+    def _make_room(self, needed: int) -> None:
+        files = [(path.stat(), path) for path in self._folder.iterdir()]
+        total = sum(status.st_size for status, _ in files)
+        for status, path in sorted(files, key=lambda item: item[0].st_mtime_ns):
+            if total + needed <= self._capacity_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= status.st_size
