@@ -7,13 +7,14 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from app.commands import COMMANDS
-from app.local import Caller, connect
-from app.output import Output
 from core.errors import UserError
-from core.home import HOME_VARIABLE, find_home
-from core.store.database import StoreDamagedError
+
+if TYPE_CHECKING:
+    from app.local import Caller
+
+HOME_VARIABLE = "SATCHEL_HOME"  # as core.home has it, which the window does not import
 
 _SIZE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([kmgt]?i?b?)\s*", re.IGNORECASE)
 _UNITS = {
@@ -145,13 +146,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Parse and carry out; errors become one line on stderr."""
     options = make_parser().parse_args(argv)
-    output = Output(json=getattr(options, "json", False))
     if os.name == "posix":
         os.umask(0o077)
+    if options.command is None:
+        return open_window(getattr(options, "home", None), environment)
+    return run_command(options, environment)
+
+
+def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Carry out one command."""
+    # Late, for the window's process does without all of this.
+    from app.commands import COMMANDS
+    from app.local import connect
+    from app.output import Output
+    from core.home import find_home
+    from core.store.database import StoreDamagedError
+
+    output = Output(json=getattr(options, "json", False))
     caller: Caller | None = None
     try:
-        if options.command is None:
-            return no_window(environment)
         home = find_home(getattr(options, "home", None), environment)
         caller = connect(home, environment)
         return COMMANDS[options.command](caller, options, output)
@@ -173,18 +186,29 @@ def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
             caller.close()
 
 
-def no_window(environment: Mapping[str, str]) -> int:
-    """Say what to run instead of the window."""
-    has_display = sys.platform in ("win32", "darwin") or any(
-        environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
-    why = "This version has no window yet." if has_display else "There is no display here."
+def open_window(home: str | None, environment: Mapping[str, str]) -> int:
+    """Open the window; where there is no display, say what to run instead."""
+    why = "There is no display here."
+    if has_display(environment):
+        try:
+            from app.window import open_window as opened
+        except ImportError as error:  # Qt's system libraries are missing
+            why = f"The window cannot be opened ({error})."
+        else:
+            return opened(home)
     print(
         f"satchel: {why} Run `satchel search QUERY` or `satchel ask QUESTION` instead; "
         "`satchel --help` lists all commands.",
         file=sys.stderr,
     )
     return 1
+
+
+def has_display(environment: Mapping[str, str]) -> bool:
+    """Whether a window can be opened here."""
+    if sys.platform in ("win32", "darwin") or environment.get("QT_QPA_PLATFORM"):
+        return True
+    return any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 if __name__ == "__main__":

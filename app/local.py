@@ -7,48 +7,24 @@ a network port. Each packet is one message as one line of JSON.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
 import queue
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Protocol
 
+from app.address import address
 from app.service import HomeBusy, Service
 from app.session import Session
 from core.errors import UserError
 from core.home import Home
 from core.messages import Cancel, Failed, Message, ProtocolError, decode, encode, ends
 
-LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 on macOS
 CONNECT_TIMEOUT_S = 20.0
 LINGER_S = 30.0
-
-
-@contextlib.contextmanager
-def _address(home: Home) -> Iterator[str]:
-    """The socket's address, also where the home's path is too long for one."""
-    if sys.platform == "win32":
-        name = hashlib.blake2b(os.fsencode(home.socket), digest_size=12).hexdigest()
-        yield rf"\\.\pipe\satchel-{name}"
-        return
-    if len(os.fsencode(home.socket)) <= LONGEST_SOCKET_PATH:
-        yield str(home.socket)
-        return
-    if not sys.platform.startswith("linux"):
-        raise UserError(
-            f"The path of the home {home.data} is too long for a local socket.",
-            "Choose a home with a shorter path.",
-        )
-    folder = os.open(home.data, os.O_RDONLY)
-    try:
-        yield f"/proc/self/fd/{folder}/{home.socket.name}"
-    finally:
-        os.close(folder)
 
 
 class Server:
@@ -59,8 +35,8 @@ class Server:
         service.home.socket.unlink(missing_ok=True)
         old = os.umask(0o177) if os.name == "posix" else None
         try:
-            with _address(service.home) as address:
-                self._listener = Listener(address)
+            with address(service.home) as where:
+                self._listener = Listener(where)
                 # The listener would remove its file by an address that may not last.
                 finalizer = getattr(self._listener, "_listener", None)
                 unlink = getattr(finalizer, "_unlink", None)
@@ -168,8 +144,8 @@ class Remote:
 
     def __init__(self, home: Home) -> None:
         """Raises OSError when nobody listens."""
-        with _address(home) as address:
-            self._connection = Client(address)
+        with address(home) as where:
+            self._connection = Client(where)
         self._ids = itertools.count(1)
 
     def next_id(self) -> int:

@@ -172,7 +172,8 @@ class Service:
             session.cancel(message.id)
             return
         number = int(getattr(message, "id", 0))
-        session.begin(number)
+        watching = isinstance(message, Index) and message.watch
+        session.begin(number, lasting=watching or isinstance(message, Subscribe))
         if isinstance(message, Search) and message.early:
             session.begin_search(number)
         if self._stopping.is_set():
@@ -196,8 +197,11 @@ class Service:
             session.subscription = number
             session.reply(State(number, *self.work.state()))
         elif isinstance(message, Raise):
-            self.broadcast(message)
-            session.reply(Done(number))
+            if any(other.subscription is not None for other in self._sessions):
+                self.broadcast(message)
+                session.reply(Done(number))
+            else:
+                session.reply(Failed(number, "No window is open.", "Open one with `satchel`."))
         elif isinstance(message, Shutdown):
             session.reply(Done(number))
             self.on_shutdown()

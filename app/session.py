@@ -15,15 +15,18 @@ class Session:
         self._send = send
         self._open: set[int] = set()
         self._cancelled: set[int] = set()
+        self._lasting: set[int] = set()
         self._newest_search = 0
         self._lock = threading.Lock()
         self.closed = False
         self.subscription: int | None = None
 
-    def begin(self, request_id: int) -> None:
-        """Note that a request has come."""
+    def begin(self, request_id: int, lasting: bool = False) -> None:
+        """Note that a request has come; a `lasting` one is not work that anybody waits for."""
         with self._lock:
             self._open.add(request_id)
+            if lasting:
+                self._lasting.add(request_id)
 
     def begin_search(self, request_id: int) -> None:
         """A search that makes the older ones of this client pointless."""
@@ -58,6 +61,7 @@ class Session:
         with self._lock:
             self._open.discard(request_id)
             self._cancelled.discard(request_id)
+            self._lasting.discard(request_id)
 
     def close(self) -> None:
         """The client is gone: all that it asked for is given up."""
@@ -66,4 +70,4 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether replies are still owed."""
-        return bool(self._open) and not self.closed
+        return bool(self._open - self._lasting) and not self.closed

@@ -366,13 +366,19 @@ class FilesList(Message, frozen=True):
 
 
 class Preview(Message, frozen=True):
-    """The text around a passage. Ends with PreviewText."""
+    """The text around a passage. Ends with PreviewText.
+
+    With `quote` the passage is these words, at or after the `locator` of their
+    citation, instead of `start` to `end`.
+    """
 
     id: int
     path: str
     start: int
     end: int
     around_chars: int = 3000
+    quote: str | None = None
+    locator: Locator | None = None
 
 
 class PagePreview(Message, frozen=True):

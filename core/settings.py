@@ -129,6 +129,19 @@ DECLARED: tuple[Setting, ...] = (
         low=0.1,
         high=1440,
     ),
+    Setting(
+        "window.theme",
+        "system",
+        "Light or dark colours.",
+        choices=("system", "light", "dark"),
+    ),
+    Setting(
+        "window.on_close",
+        "auto",
+        "What closing the window does: to the tray where there is one and else quit, quit, "
+        "or stay in the background.",
+        choices=("auto", "quit", "stay"),
+    ),
 )  # fmt: skip
 
 

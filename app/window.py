@@ -1,0 +1,96 @@
+"""Starts the Qt application: the window, and the service as its child.
+
+This process holds no worker threads and no numpy; all it imports of `core`
+are the messages and the errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from ui.client import Client
+from ui.icons import Icons
+from ui.opening import Opener
+from ui.parts import Look
+from ui.theme import Theme
+from ui.window import MainWindow
+
+SHOW_AT_LATEST_MS = 900
+SETTLE_MS = 40  # a second start hears of the first window right after the greeting
+SIGNAL_POLL_MS = 300
+
+
+class Desktop:
+    """The parts of the running window, from start to quit."""
+
+    def __init__(self, application: QApplication, service: Sequence[str]) -> None:
+        self.application = application
+        application.setApplicationName("satchel")
+        application.setApplicationDisplayName("Satchel")
+        application.setDesktopFileName("satchel")
+        application.setQuitOnLastWindowClosed(False)
+        self.client = Client(service, first_arguments=["--raise-other"])
+        self.client.start()  # first of all: it starts up while the window is built
+        self.look = Look(Theme(application), Icons())
+        self.window = MainWindow(self.look, self.client, Opener())
+        # The service was started before the window could listen.
+        self.window.activity.begin()
+        self.client.open_elsewhere.connect(self.quit)
+        self.client.greeted.connect(lambda: QTimer.singleShot(SETTLE_MS, self.show))
+        self.client.ended.connect(application.quit)
+        self.window.quit_asked.connect(self.quit)
+        application.commitDataRequest.connect(lambda _: self.quit())
+        self._quitting = False
+        self._shown = False
+        QTimer.singleShot(SHOW_AT_LATEST_MS, self.show)
+
+    def show(self) -> None:
+        """Show the window, once it is known that no other is open."""
+        if not self._shown and not self._quitting:
+            self._shown = True
+            self.window.show()
+
+    def quit(self) -> None:
+        """Close the window at once and end when the service has ended."""
+        if not self._quitting:
+            self._quitting = True
+            self.window.hide()
+            self.window.tray.icon.hide()
+            self.client.close()
+
+
+def service_command(home: str | None) -> list[str]:
+    """The command line of the service for a home."""
+    where = [] if home is None else ["--home", home]
+    return [sys.executable, "-m", "app.service_process", *where]
+
+
+def open_window(home: str | None) -> int:
+    """Open the window and stay until it is quit; returns the exit code."""
+    application = QApplication(sys.argv[:1])
+    desktop = Desktop(application, service_command(home))
+    # Ctrl+C and a polite kill quit like the menu does. Python looks at signals
+    # only when it runs, so a timer gives it a moment now and then.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: desktop.quit())
+    pulse = QTimer()
+    pulse.timeout.connect(lambda: None)
+    pulse.start(SIGNAL_POLL_MS)
+    return application.exec()
+
+
+def main() -> int:
+    """Open the window for the home that `--home` names."""
+    parser = argparse.ArgumentParser(prog="satchel")
+    parser.add_argument("--home", default=None)
+    return open_window(parser.parse_args().home)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,298 @@
+"""Draws every page and state into build/gallery, light and dark: `make gallery`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from samples import (
+    PAGE,
+    LEASE,
+    failures,
+    folders,
+    hit,
+    hits,
+    many,
+    page_png,
+    plan,
+    settings,
+    sources,
+    status,
+)
+from scripted import ScriptedClient
+
+from core.messages import (
+    AnswerDone,
+    AnswerSources,
+    AnswerText,
+    Ask,
+    BudgetRequest,
+    ConversationGet,
+    ConversationsList,
+    Failed,
+    FilesList,
+    FoldersList,
+    IndexProgress,
+    Locator,
+    Message,
+    ModelsRequest,
+    PageImage,
+    PagePreview,
+    Preview,
+    PreviewText,
+    Report,
+    Search,
+    SearchResults,
+    SettingsGet,
+    State,
+    StatusRequest,
+)
+from ui.client import Link
+from ui.icons import Icons
+from ui.opening import Opener
+from ui.parts import Look
+from ui.theme import Theme
+from ui.window import MainWindow
+
+OUT = Path(__file__).parents[2] / "build" / "gallery"
+ANSWER = (
+    "The lease of the workshop ends on 31 May 2028 [1]. The council expects it to close in the "
+    "spring of that year unless both sides sign a renewal [2]. It may be renewed once, for "
+    "another five years, if notice is given six months before [1]."
+)
+CONVERSATIONS = [
+    {"id": 3, "title": "When does the workshop lease end?", "changed_at": 3.0},
+    {"id": 2, "title": "Who waters the tomatoes in August, and how often?", "changed_at": 2.0},
+    {"id": 1, "title": "متى ينتهي عقد الإيجار؟", "changed_at": 1.0},
+]
+
+
+def number(message: Message) -> int:
+    """The id of a request."""
+    return int(getattr(message, "id", 0))
+
+
+def usual(client: ScriptedClient) -> None:
+    """Answers for an ordinary day."""
+    client.script = {
+        FoldersList: lambda m: Report(number(m), folders()),
+        SettingsGet: lambda m: Report(number(m), settings()),
+        StatusRequest: lambda m: Report(number(m), status()),
+        BudgetRequest: lambda m: Report(number(m), plan()),
+        FilesList: lambda m: Report(number(m), failures()),
+        ModelsRequest: lambda m: Report(
+            number(m), [{"name": "smollm2-135m-instruct", "installed": True}]
+        ),
+        ConversationsList: lambda m: Report(number(m), {"conversations": CONVERSATIONS}),
+        Search: lambda m: SearchResults(number(m), hits(), True, timings_ms={"total": 431.0}),
+        Preview: lambda m: PreviewText(
+            number(m), "", PAGE, PAGE.find(LEASE), PAGE.find(LEASE) + len(LEASE), Locator(page=1)
+        ),
+        PagePreview: lambda m: PageImage(number(m), page_png(), 1, 3),
+    }
+
+
+class Gallery:
+    """One window, taken through its states."""
+
+    def __init__(self, application: QApplication) -> None:
+        self.theme = Theme(application)
+        self.icons = Icons()
+        self.fresh()
+
+    def fresh(self) -> None:
+        """A new window and a new client."""
+        self.client = ScriptedClient()
+        self.window = MainWindow(Look(self.theme, self.icons), self.client, Opener())
+        usual(self.client)
+        self.client.news.emit(State(1, "idle"))
+        self.client.lose(Link("ready"))
+        self.window.show()
+
+    def shoot(self, name: str, mode: str) -> None:
+        """Keep a picture of the window."""
+        QTest.qWait(160)
+        self.window.grab().save(str(OUT / f"{name}-{mode}.png"))
+
+    def query(self, text: str = "when does the lease end") -> None:
+        """Search for something."""
+        self.window.open_page("search")
+        self.window.search.entry.setText(text)
+        self.window.search.search()
+
+    def question(self, *replies: Callable[[int], Message]) -> None:
+        """Ask something and answer it."""
+        self.client.script.pop(Ask, None)
+        self.window.ask("When does the lease of the workshop end?")
+        asked = self.client.last(Ask)
+        for reply in replies:
+            self.client.reply(reply(asked.id))
+
+
+def answered(text: str, found: bool, cited: bool, stopped: str = "end") -> Callable[[int], Message]:
+    """The end of an answer."""
+    return lambda n: AnswerDone(n, text, found, sources() if cited else (), {}, 0, 0, stopped)
+
+
+def given(n: int) -> Message:
+    """The sources of an answer."""
+    return AnswerSources(n, sources(), 3)
+
+
+def search_states(g: Gallery, mode: str) -> None:
+    """The search page."""
+    g.shoot("search-start", mode)
+    g.window.search.know_folders(False)
+    g.shoot("search-first-start", mode)
+    g.window.search.know_folders(True)
+    g.query()
+    g.shoot("search-results", mode)
+    g.window.preview.page_button.click()
+    g.shoot("search-page-picture", mode)
+    g.window.preview.text_button.click()
+    g.window.search.view.setFocus()
+    g.shoot("search-list-focused", mode)
+    g.window.resize(840, 620)
+    g.shoot("search-small-window", mode)
+    g.window.resize(1240, 800)
+    g.client.script[Search] = lambda m: SearchResults(number(m), hits()[:3], False)
+    g.query("lease")
+    g.shoot("search-words-first", mode)
+    g.client.script[Search] = lambda m: SearchResults(number(m), many(500), True)
+    g.query("many")
+    g.shoot("search-many", mode)
+    g.client.script[Search] = lambda m: SearchResults(number(m), (), True)
+    g.query("xyzzy")
+    g.shoot("search-nothing", mode)
+    g.client.script[Search] = lambda m: Failed(
+        number(m), "The index is damaged.", "Run `satchel doctor --repair`; no file is lost."
+    )
+    g.query("broken")
+    g.shoot("search-error", mode)
+    g.client.script[Search] = lambda m: SearchResults(number(m), (hit(1),), True)
+    g.client.script[Preview] = lambda m: Failed(
+        number(m), "/home/ana/Documents/workshop-lease.pdf has changed since it was indexed.", ""
+    )
+    g.query("x" * 5000)
+    g.window.search.entry.shortened.emit()
+    g.shoot("search-cut-and-preview-error", mode)
+
+
+def chat_states(g: Gallery, mode: str) -> None:
+    """The chat page."""
+    g.window.open_page("chat")
+    g.shoot("chat-empty", mode)
+    g.question()
+    g.shoot("chat-waiting", mode)
+    g.question(given, lambda n: AnswerText(n, ANSWER[:120]))
+    g.shoot("chat-streaming", mode)
+    g.window.chat.stop()
+    g.shoot("chat-stopped", mode)
+    g.question(given, answered(ANSWER, True, True))
+    g.shoot("chat-answer", mode)
+    g.window.chat.turns[-1].answer.cited.emit(1)
+    g.window.chat.ask_to_delete(3)
+    g.shoot("chat-cited-and-delete", mode)
+    g.window.chat.banner.hide()
+    g.window._close_preview()
+    g.question(given, answered("The lease probably ends soon.", True, False))
+    g.shoot("chat-unsupported", mode)
+    g.question(given, answered("Not found in your files.", False, False))
+    g.shoot("chat-not-found", mode)
+    g.question(
+        lambda n: Failed(
+            n,
+            "The language model smollm2-135m-instruct is not installed (installed: none).",
+            "Fetch it with `satchel models fetch smollm2-135m-instruct`.",
+        )
+    )
+    g.shoot("chat-no-model", mode)
+    turn = {"question": "When does it end? <b>bold</b>", "answer": "# On 31 May 2028 [1] *really*",
+            "found": True, "citations": [{"n": 1, "path": "/home/ana/lease.pdf", "locator":
+            {"page": 1}, "quote": "to 31 May 2028"}]}  # fmt: skip
+    g.client.script[ConversationGet] = lambda m: Report(number(m), {"turns": [turn, turn]})
+    g.window.chat.new()
+    g.window.chat.open(2)
+    g.shoot("chat-kept", mode)
+    g.window.chat.new()
+
+
+def folder_states(g: Gallery, mode: str) -> None:
+    """The folders page."""
+    g.window.open_page("folders")
+    g.shoot("folders", mode)
+    g.client.news.emit(State(0, "indexing"))
+    g.client.news.emit(
+        IndexProgress(0, "indexing", 412, 1240, 41_000_000, 120_000_000, 9000,
+                      "/home/ana/Documents/tax/2021/annual-statement.pdf", 61.0, 240.0)
+    )  # fmt: skip
+    g.shoot("folders-indexing", mode)
+    g.client.news.emit(State(0, "paused", "you paused it"))
+    g.shoot("folders-paused", mode)
+    g.client.news.emit(State(0, "attention", "The disk budget is full: 12 files wait."))
+    g.window.folders.show_problems("/home/ana/Documents")
+    g.shoot("folders-problems", mode)
+    g.window.folders.problems.hide()
+    g.window.folders.ask_to_remove("/home/ana/Notes")
+    g.shoot("folders-remove", mode)
+    g.client.script[FoldersList] = lambda m: Report(number(m), [])
+    g.window.folders.reload()
+    g.client.news.emit(State(0, "idle"))
+    g.shoot("folders-empty", mode)
+    g.client.script[FoldersList] = lambda m: Failed(number(m), "The list cannot be read.", "Mend.")
+    g.window.folders.reload()
+    g.shoot("folders-error", mode)
+
+
+def other_states(g: Gallery, mode: str) -> None:
+    """Storage, settings, and a service that is gone."""
+    usual(g.client)
+    g.window.open_page("storage")
+    g.shoot("storage", mode)
+    g.client.script[BudgetRequest] = lambda m: Report(number(m), plan(80_000_000))
+    g.window.storage.disk.setValue(80)
+    g.window.storage.preview()
+    g.shoot("storage-preview", mode)
+    g.client.script[BudgetRequest] = lambda m: Failed(
+        number(m), "A disk budget of 2 MB is too small.", "The smallest is 4 MB."
+    )
+    g.window.storage.disk.setValue(2)
+    g.window.storage.preview()
+    g.shoot("storage-refused", mode)
+    g.window.open_page("settings")
+    g.shoot("settings", mode)
+    g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
+    g.shoot("settings-refused", mode)
+    g.client.lose(Link("lost", "Satchel's background service stopped unexpectedly.",
+                       "It is being started again; nothing of your files is lost."))  # fmt: skip
+    g.window.open_page("search")
+    g.shoot("service-lost", mode)
+    g.client.lose(Link("refused", "Satchel cannot use /root/x for its data: read-only.",
+                       "Choose a folder that you can write to with --home."))  # fmt: skip
+    g.shoot("service-refused", mode)
+
+
+def main() -> int:
+    """Draw everything."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    application = QApplication(sys.argv)
+    gallery = Gallery(application)
+    for mode in ("light", "dark"):
+        gallery.theme.choose(mode)
+        for states in (search_states, chat_states, folder_states, other_states):
+            gallery.fresh()
+            gallery.theme.choose(mode)
+            states(gallery, mode)
+            gallery.window.deleteLater()
+    print(f"{len(list(OUT.glob('*.png')))} pictures in {OUT}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,226 @@
+"""Made-up results, folders, conversations and usage, as the service would send them."""
+
+from __future__ import annotations
+
+import base64
+import random
+
+from PySide6.QtCore import QBuffer, QIODevice, Qt
+from PySide6.QtGui import QColor, QFont, QImage, QPainter
+
+from core.messages import Citation, Hit, Locator
+from core.settings import DECLARED
+
+LEASE = (
+    "The lease runs for five years, from 1 June 2023 to 31 May 2028. The tenants may renew it "
+    "once, for another five years, by giving notice in writing at least six months before the "
+    "end. The rent is 540 pounds a month, payable on the first working day."
+)
+PAGE = (
+    "LEASE of the forge workshop at 4 Mill Lane\n\n1. Parties. This lease is made between the "
+    "Harrow Trust and the Mill Lane Makers.\n\n2. Term. " + LEASE + " It stays fixed for the "
+    "first three years and may then rise by no more than the official rate.\n\n4. Use. The "
+    "workshop is let for metalwork, woodwork and the repair of bicycles. No paint may be sprayed "
+    "indoors.\n\n5. Insurance. The tenants insure the contents; the Trust insures the building."
+)
+
+
+def marks(text: str, *words: str) -> tuple[tuple[int, int], ...]:
+    """Ranges of the first place of each word."""
+    return tuple((text.find(w), text.find(w) + len(w)) for w in words if w in text)
+
+
+def hit(
+    rank: int = 1,
+    path: str = "/home/ana/Documents/workshop-lease.pdf",
+    snippet: str = LEASE,
+    locator: Locator | None = None,
+    source: str = "both",
+    state: str = "ok",
+    start: int = 0,
+    words: tuple[str, ...] = ("lease", "end"),
+) -> Hit:
+    """One result."""
+    return Hit(
+        rank=rank,
+        score=1.0 / rank,
+        path=path,
+        locator=locator or Locator(page=1, heading="2. Term"),
+        start=start,
+        end=start + len(snippet),
+        snippet=snippet if state == "ok" else "",
+        marks=marks(snippet, *words) if state == "ok" and source != "semantic" else (),
+        state=state,
+        source=source,  # type: ignore[arg-type]
+    )
+
+
+def hits() -> tuple[Hit, ...]:
+    """A handful of results of several kinds."""
+    return (
+        hit(1),
+        hit(
+            2,
+            "/home/ana/Documents/letters/letter-from-the-council.txt",
+            "Please note that the agreement for the premises will come to a close in the spring of "
+            "2028 unless both sides sign a renewal.",
+            Locator(line=14),
+            "semantic",
+            start=40,
+        ),
+        hit(
+            3,
+            "/home/ana/Documents/house/house-notes.md",
+            "The warranty ends on 13 March 2031, but only if it is serviced every year before the "
+            "end of March; the service book hangs on a nail inside the boiler cupboard.",
+            Locator(line=31, heading="Boiler"),
+            "lexical",
+            start=80,
+            words=("ends", "end of"),
+        ),
+        hit(
+            4,
+            "/home/ana/Documents/club/2024/minutes/club-minutes-of-the-spring-meeting.docx",
+            "The end of the lease was discussed. Margit will write to the Trust.",
+            Locator(heading="Any other business"),
+            "both",
+            start=120,
+        ),
+        hit(
+            5,
+            "/media/backup/old/tenancy-2018.odt",
+            state="offline",
+            source="semantic",
+            locator=Locator(),
+        ),
+        hit(
+            6,
+            "/home/ana/Documents/invoice\u202efdp.exe.txt",
+            "A name with a right-to-left override, and <b>markup</b> that stays as it is.",
+            Locator(line=1),
+            "lexical",
+            words=("override",),
+        ),
+    )
+
+
+def many(number: int) -> tuple[Hit, ...]:
+    """So many results."""
+    return tuple(hit(n + 1, f"/home/ana/Notes/note-{n:05}.txt", start=n) for n in range(number))
+
+
+def sources() -> tuple[Citation, ...]:
+    """Two passages for an answer."""
+    return (
+        Citation(1, "/home/ana/Documents/workshop-lease.pdf", Locator(page=1, heading="2. Term"),
+                 "The lease runs for five years, from 1 June 2023 to 31 May 2028."),
+        Citation(2, "/home/ana/Documents/letters/letter-from-the-council.txt", Locator(line=14),
+                 "The agreement for the premises will come to a close in the spring of 2028."),
+    )  # fmt: skip
+
+
+def folders() -> list[dict[str, object]]:
+    """Three folders: one whole, one with problems, one offline."""
+    none = {"indexed": 0, "skipped": 0, "failed": 0, "needs_ocr": 0, "offline": 0, "waiting": 0}
+    return [
+        {
+            "path": "/home/ana/Documents",
+            "state": "watched",
+            "files": {**none, "indexed": 1240, "skipped": 12, "failed": 3, "needs_ocr": 2},
+            "excluded": ["*.tmp", "node_modules/"],
+            "skipped_by_rule": {"node_modules/": 410, "*.tmp": 6},
+        },
+        {
+            "path": "/home/ana/Notes",
+            "state": "watched",
+            "files": {**none, "indexed": 318},
+            "excluded": [],
+            "skipped_by_rule": {},
+        },
+        {
+            "path": "/media/backup/old",
+            "state": "offline",
+            "files": {**none, "offline": 77},
+            "excluded": [],
+            "skipped_by_rule": {},
+        },
+    ]
+
+
+def failures() -> list[dict[str, str]]:
+    """Files that could not be read."""
+    return [
+        {"path": "/home/ana/Documents/tax/2019.pdf", "reason": "is protected by a password"},
+        {"path": "/home/ana/Documents/old/thesis.doc", "reason": "is damaged: no end of the table"},
+        {"path": "/home/ana/Documents/<b>x</b>\u202etxt.pdf", "reason": "took longer than 60 s"},
+    ]
+
+
+def settings() -> list[dict[str, object]]:
+    """The table of the declared settings with their defaults."""
+    return [
+        {
+            "key": s.key,
+            "value": list(s.default) if isinstance(s.default, tuple) else s.default,
+            "default": list(s.default) if isinstance(s.default, tuple) else s.default,
+            "low": s.low,
+            "high": s.high,
+            "choices": list(s.choices),
+            "help": s.help,
+        }
+        for s in DECLARED
+    ]
+
+
+def status() -> dict[str, object]:
+    """A status as the service reports it."""
+    store = {
+        "catalogue": 4_100_000, "codes": 12_400_000, "graph": 2_300_000, "spans": 1_900_000,
+        "embeddings": 0, "lexical": 61_000_000, "text_cache": 23_700_000, "history": 410_000,
+        "other": 12_000, "total": 105_822_000,
+    }  # fmt: skip
+    return {
+        "budgets": {"disk_bytes": 500_000_000, "ram_bytes": 2_000_000_000},
+        "usage": {
+            "disk_bytes": 105_822_000,
+            "store_bytes": store,
+            "models_bytes": 176_000_000,
+            "memory_bytes": {
+                "service": 402_000_000, "extractors": 88_000_000, "model_worker": 231_000_000,
+            },
+        },
+        "index": {"files": {"indexed": 1558}, "text_bytes": 310_000_000},
+    }  # fmt: skip
+
+
+def plan(disk_bytes: int = 500_000_000, ram_bytes: int = 2_000_000_000) -> dict[str, object]:
+    """A plan as the service reports it."""
+    return {
+        "budgets": {"disk_bytes": disk_bytes, "ram_bytes": ram_bytes},
+        "reasons": [
+            "32 bytes of code a passage and the graph find the right passages with about 32 "
+            "recomputed embeddings a query; the embeddings themselves are not stored.",
+            f"{disk_bytes // 1_050_000} MB of index hold about {disk_bytes // 263_000} MB of text.",
+            "The language model takes 233 MB while it answers and leaves memory when idle.",
+        ],
+    }
+
+
+def page_png(width: int = 900) -> str:
+    """A made-up page as the base64 text of a PNG."""
+    image = QImage(width, round(width * 1.414), QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.white)
+    painter = QPainter(image)
+    painter.setPen(QColor("#333333"))
+    font = QFont()
+    font.setPixelSize(width // 50)
+    painter.setFont(font)
+    line, words = 0, random.Random(7).choices(PAGE.split(), k=360)
+    for at in range(0, len(words), 11):
+        line += width // 28
+        painter.drawText(width // 10, width // 10 + line, " ".join(words[at : at + 11]))
+    painter.end()
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")  # type: ignore[call-overload]
+    return base64.b64encode(bytes(buffer.data().data())).decode("ascii")

@@ -1,0 +1,95 @@
+"""What the service does in the background: watched here once, shown in several places."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from core.messages import Failed, Index, IndexProgress, Message, Pause, State, Subscribe
+from ui.client import Client, Link
+from ui.text import tr
+
+Doing = Literal["starting", "idle", "indexing", "paused", "attention", "lost"]
+
+
+class Activity(QObject):
+    """Keeps indexing going and knows its state; `changed` follows every change of it."""
+
+    changed = Signal()
+    settled = Signal()  # the index or the folders may have changed: look again
+
+    def __init__(self, client: Client, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._client = client
+        self.doing: Doing = "starting"
+        self.reason: str | None = None
+        self.progress: IndexProgress | None = None
+        self.failed: Failed | None = None
+        client.news.connect(self._event)
+        client.started.connect(self.begin)
+        client.link_changed.connect(self._link)
+
+    def begin(self) -> None:
+        """Ask the service for news, and to bring the index up to date and keep it so."""
+        self.failed = None
+        self._client.ask(Subscribe, lambda _: None)
+        self._client.ask(lambda number: Index(number, watch=True), self._index_reply)
+
+    def pause(self, paused: bool) -> None:
+        """Hold indexing, or let it go on."""
+        self._client.ask(lambda number: Pause(number, paused), self._pause_reply)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the person has paused indexing."""
+        return self.doing == "paused"
+
+    def headline(self) -> str:
+        """The state in a few words."""
+        if self.failed is not None:
+            return self.failed.title
+        if self.doing == "indexing" and self.progress is not None and self.progress.files_total:
+            share = 100 * self.progress.files_done // max(1, self.progress.files_total)
+            return tr("Indexing, %1 %").replace("%1", str(share))
+        return {
+            "starting": tr("Starting…"),
+            "idle": tr("Up to date"),
+            "indexing": tr("Looking for changes…"),
+            "paused": tr("Paused"),
+            "attention": tr("Needs your attention"),
+            "lost": tr("Restarting…"),
+        }[self.doing]
+
+    def _event(self, message: Message) -> None:
+        if isinstance(message, State):
+            was = self.doing
+            self.doing, self.reason = message.state, message.reason
+            if message.state != "indexing":
+                self.progress = None
+            self.changed.emit()
+            if was != self.doing:
+                self.settled.emit()
+        elif isinstance(message, IndexProgress):
+            self.progress = message if message.phase in ("scanning", "indexing") else None
+            self.changed.emit()
+            if message.phase == "watching":
+                self.settled.emit()
+
+    def _link(self, link: Link) -> None:
+        if link.state == "starting":
+            self.doing, self.progress = "starting", None
+        elif link.state != "ready":
+            self.doing, self.progress = "lost", None
+        self.reason = None
+        self.changed.emit()
+
+    def _index_reply(self, message: Message) -> None:
+        if isinstance(message, Failed) and self._client.link.state == "ready":
+            self.failed = message
+            self.changed.emit()
+
+    def _pause_reply(self, message: Message) -> None:
+        if isinstance(message, Failed):
+            self.reason = message.title
+            self.changed.emit()

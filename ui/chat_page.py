@@ -1,0 +1,303 @@
+"""The chat: conversations on the left, questions and answers beside them."""
+
+from __future__ import annotations
+
+import msgspec
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from core.messages import (
+    AnswerDone,
+    AnswerSources,
+    AnswerText,
+    Ask,
+    Citation,
+    ConversationDelete,
+    ConversationGet,
+    Failed,
+    Message,
+    Report,
+)
+from ui.client import Asker
+from ui.conversations import ConversationsPanel
+from ui.entry import EntryField
+from ui.parts import Banner, EmptyState, Look, button, clear, column, label, row, rule
+from ui.tables import Row, rows_of, text_of
+from ui.text import count_text, tr
+from ui.turn import TurnView
+
+TURNS_SHOWN = 30
+
+
+class ChatPage(QWidget):
+    """One conversation at a time. A question in hand can be stopped at any moment."""
+
+    target_chosen = Signal(object)
+
+    def __init__(self, look: Look, client: Asker) -> None:
+        super().__init__()
+        self._look = look
+        self._client = client
+        self.conversation: int | None = None
+        self.turns: list[TurnView] = []
+        self._request = 0
+        self._opening = 0
+        self._following = True
+        self.panel = ConversationsPanel(look, client)
+        self.panel.chosen.connect(self.open)
+        self.panel.new_asked.connect(self.new)
+        self.panel.delete_asked.connect(self.ask_to_delete)
+        self.panel.setFixedWidth(220)
+        self.banner = Banner(look)
+        self.empty = EmptyState(
+            look,
+            "chat",
+            tr("Ask about your files"),
+            tr("Answers name the passages they rest on. Nothing leaves this computer."),
+        )
+        self._turns_layout = column(spacing=8)
+        self._turns_layout.setContentsMargins(26, 16, 26, 8)
+        self.area = self._build_area()
+        self._body = QStackedWidget()
+        self._body.addWidget(self.empty)
+        self._body.addWidget(self.area)
+        self.entry = EntryField(tr("Question"), tr("Ask a question about your files"))
+        self.send_button = button(tr("Ask"), self.send, "primary")
+        self.stop_button = button(tr("Stop"), self.stop)
+        main = column(self._body, self._build_composer(), spacing=0)
+        main.setStretch(0, 1)
+        whole = row(self.panel, rule("down"), spacing=0)
+        whole.addLayout(main, 1)
+        self.setLayout(whole)
+
+    def _build_area(self) -> QScrollArea:
+        inner = QWidget()
+        inner.setProperty("ground", "none")
+        inner.setLayout(column(self._turns_layout, 1))
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(inner)
+        bar = area.verticalScrollBar()
+        bar.rangeChanged.connect(self._follow)
+        bar.sliderMoved.connect(self._note_place)
+        bar.actionTriggered.connect(self._note_place)
+        return area
+
+    def _build_composer(self) -> QVBoxLayout:
+        self.entry.entered.connect(self.send)
+        self.entry.asked.connect(self.send)
+        self.entry.shortened.connect(self._cut)
+        self.entry.moved.connect(self._scroll_by)
+        self._look.dress(self.send_button, "send", "on_accent")
+        self._look.dress(self.stop_button, "stop", "text")
+        self.stop_button.hide()
+        composer = row(self.entry, self.send_button, self.stop_button, spacing=8)
+        composer.setStretch(0, 1)
+        hint = label(
+            tr("The model can be wrong. Its sources are always shown: check what matters."), "small"
+        )
+        hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        foot = column(self.banner, composer, hint, spacing=8)
+        foot.setContentsMargins(26, 8, 26, 12)
+        return foot
+
+    # --- asking -------------------------------------------------------------------------
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is awaited."""
+        return self._request != 0
+
+    def send(self) -> None:
+        """Ask what stands in the field."""
+        question = self.entry.words()
+        if question and not self.answering:
+            self.entry.clear()
+            self.ask(question)
+
+    def ask(self, question: str) -> None:
+        """Ask a question in the open conversation; one in hand is stopped first."""
+        if self.answering:
+            self.stop()
+        self._leave_opening()
+        self.banner.hide()
+        turn = TurnView(self._look, question)
+        turn.target_chosen.connect(self.target_chosen)
+        turn.retried.connect(lambda text, old=turn: self._retry(old, text))
+        self._add_turn(turn)
+        self._following = True
+        self._set_answering(True)
+        self._request = self._client.ask(
+            lambda number: Ask(number, question, conversation=self.conversation),
+            lambda message: self._reply(turn, message),
+            turn.slow,
+        )
+
+    def stop(self) -> None:
+        """Stop the answer in hand, at once."""
+        if self.answering:
+            self._client.cancel(self._request)
+            self._request = 0
+            self.turns[-1].stopped()
+            self._set_answering(False)
+            self.entry.setFocus()
+            self.panel.reload()
+
+    def _retry(self, old: TurnView, question: str) -> None:
+        if old in self.turns:
+            self.turns.remove(old)
+            old.hide()
+            old.deleteLater()
+        self.ask(question)
+
+    def _reply(self, turn: TurnView, message: Message) -> None:
+        if isinstance(message, AnswerSources):
+            self.conversation = message.conversation
+            turn.sources(message.sources)
+        elif isinstance(message, AnswerText):
+            turn.add(message.text)
+        elif isinstance(message, AnswerDone):
+            turn.done(message)
+            self._finished()
+        elif isinstance(message, Failed):
+            turn.failed(message)
+            self._finished()
+
+    def _finished(self) -> None:
+        self._request = 0
+        self._set_answering(False)
+        self.panel.reload()
+        if self.isVisible() and self.window().focusWidget() is self.stop_button:
+            self.entry.setFocus()
+
+    def _set_answering(self, answering: bool) -> None:
+        had_focus = self.send_button.hasFocus() or self.entry.hasFocus()
+        self.send_button.setVisible(not answering)
+        self.stop_button.setVisible(answering)
+        if answering and had_focus:
+            self.stop_button.setFocus()
+
+    def _cut(self) -> None:
+        self.banner.tell(
+            tr("The text was too long for a question, so it was cut."),
+            tr("The first %1 characters are kept.").replace(
+                "%1", count_text(self.entry.maxLength())
+            ),
+        )
+
+    # --- conversations ------------------------------------------------------------------
+
+    def new(self) -> None:
+        """Begin a new conversation."""
+        self.stop()
+        self._leave_opening()
+        self.conversation = None
+        self._forget_turns()
+        self.panel.select(None)
+        self.entry.setFocus()
+
+    def open(self, conversation: int) -> None:
+        """Show a kept conversation."""
+        if conversation == self.conversation and self.turns:
+            return
+        self.stop()
+        self._leave_opening()
+        self._forget_turns()
+        self.conversation = conversation
+        self.panel.select(conversation)
+        self.empty.change("chat", tr("Opening the conversation…"), "")
+        self._opening = self._client.ask(
+            lambda number: ConversationGet(number, conversation),
+            self._opened,
+            self.banner.working,
+        )
+
+    def _leave_opening(self) -> None:
+        if self._opening:
+            self._client.cancel(self._opening)
+            self._opening = 0
+        self._invite()
+
+    def _invite(self) -> None:
+        self.empty.change(
+            "chat",
+            tr("Ask about your files"),
+            tr("Answers name the passages they rest on. Nothing leaves this computer."),
+        )
+
+    def _opened(self, message: Message) -> None:
+        self._opening = 0
+        self.banner.hide()
+        self._invite()
+        if isinstance(message, Failed):
+            conversation, self.conversation = self.conversation, None
+            self.banner.fail(message, lambda: self.open(conversation or 0))
+        elif isinstance(message, Report):
+            rows = rows_of(message.body, "turns")
+            if len(rows) > TURNS_SHOWN:
+                self._turns_layout.addWidget(
+                    label(tr("Earlier questions are kept, but not shown here."), "small")
+                )
+            for found in rows[-TURNS_SHOWN:]:
+                self._add_turn(self._kept_turn(found))
+
+    def _kept_turn(self, found: Row) -> TurnView:
+        turn = TurnView(self._look, text_of(found, "question"))
+        turn.target_chosen.connect(self.target_chosen)
+        citations = [msgspec.convert(item, Citation) for item in rows_of(found, "citations")]
+        turn.sources(citations)
+        turn.finish(text_of(found, "answer"), bool(found.get("found")), citations)
+        return turn
+
+    def ask_to_delete(self, conversation: int) -> None:
+        """Ask in place before a conversation goes for good."""
+        self.banner.tell(
+            tr("Delete this conversation?"),
+            tr("Its questions and answers are removed for good. Your files stay."),
+            "question",
+            tr("Delete"),
+            lambda: self._delete(conversation),
+            tr("Keep"),
+        )
+
+    def _delete(self, conversation: int) -> None:
+        self._client.ask(
+            lambda number: ConversationDelete(number, conversation),
+            lambda message: self._deleted(conversation, message),
+        )
+
+    def _deleted(self, conversation: int, message: Message) -> None:
+        if isinstance(message, Failed):
+            self.banner.fail(message, lambda: self._delete(conversation))
+            return
+        if conversation == self.conversation:
+            self.new()
+        self.panel.reload()
+
+    # --- drawing ------------------------------------------------------------------------
+
+    def _add_turn(self, turn: TurnView) -> None:
+        self.turns.append(turn)
+        self._turns_layout.addWidget(turn)
+        self._body.setCurrentWidget(self.area)
+
+    def _forget_turns(self) -> None:
+        self.turns.clear()
+        clear(self._turns_layout)
+        self._body.setCurrentWidget(self.empty)
+
+    def _note_place(self) -> None:
+        bar = self.area.verticalScrollBar()
+        self._following = bar.sliderPosition() >= bar.maximum() - 24
+
+    def _scroll_by(self, steps: int) -> None:
+        bar = self.area.verticalScrollBar()
+        bar.setValue(bar.value() + steps * bar.pageStep() // 5)
+        self._note_place()
+
+    def _follow(self) -> None:
+        if self._following:
+            bar = self.area.verticalScrollBar()
+            bar.setValue(bar.maximum())

@@ -1,0 +1,298 @@
+"""Small parts that every page is made of: labels, cards, banners, empty states, buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from core.messages import Failed
+from ui.icons import Icons
+from ui.text import tr
+from ui.theme import Theme
+
+
+class Look(QObject):
+    """The theme and the icons together: what a part needs to draw itself."""
+
+    changed = Signal()
+
+    def __init__(self, theme: Theme, icons: Icons) -> None:
+        super().__init__(theme)
+        self.theme = theme
+        self.icons = icons
+        theme.changed.connect(self.changed)
+
+    def dress(self, button: QPushButton | QToolButton, icon: str, role: str = "text") -> None:
+        """Give a button an icon that keeps its colour right when the theme changes."""
+
+        def paint() -> None:
+            button.setIcon(self.icons.icon(icon, getattr(self.theme.colours, role)))
+
+        button.setIconSize(QSize(18, 18))
+        paint()
+        self.theme.changed.connect(paint)
+        button.destroyed.connect(lambda: self.theme.changed.disconnect(paint))
+
+
+def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
+    """Text that is drawn as it is: never as markup, whatever it holds."""
+    made = QLabel()
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setText(text)
+    made.setWordWrap(wrap)
+    if role:
+        made.setProperty("role", role)
+    if wrap:
+        made.setMinimumWidth(1)
+    return made
+
+
+def button(text: str, clicked: Callable[[], object], kind: str = "") -> QPushButton:
+    """A push button; `kind` is primary, danger, quiet, segment, source or nav."""
+    made = QPushButton(text)
+    made.setAutoDefault(False)
+    made.clicked.connect(lambda _=False: clicked())
+    if kind:
+        made.setProperty("kind", kind)
+    return made
+
+
+def icon_button(look: Look, icon: str, name: str, clicked: Callable[[], object]) -> QToolButton:
+    """A button with just an icon; its name is said by screen readers and shown as a tip."""
+    made = QToolButton()
+    made.setProperty("kind", "quiet")
+    made.setAccessibleName(name)
+    made.setToolTip(name)
+    made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    made.clicked.connect(lambda _=False: clicked())
+    look.dress(made, icon, "muted")
+    return made
+
+
+def restyle(widget: QWidget, name: str, value: str) -> None:
+    """Change a property that the style sheet looks at."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def column(*items: QWidget | QLayout | int, margin: int = 0, spacing: int = 8) -> QVBoxLayout:
+    """Parts below each other; a number is a stretch."""
+    layout = QVBoxLayout()
+    _fill(layout, items, margin, spacing)
+    return layout
+
+
+def row(*items: QWidget | QLayout | int, margin: int = 0, spacing: int = 8) -> QHBoxLayout:
+    """Parts side by side; a number is a stretch."""
+    layout = QHBoxLayout()
+    _fill(layout, items, margin, spacing)
+    return layout
+
+
+def _fill(
+    layout: QVBoxLayout | QHBoxLayout,
+    items: tuple[QWidget | QLayout | int, ...],
+    margin: int,
+    spacing: int,
+) -> None:
+    layout.setContentsMargins(margin, margin, margin, margin)
+    layout.setSpacing(spacing)
+    for item in items:
+        if isinstance(item, int):
+            layout.addStretch(item)
+        elif isinstance(item, QWidget):
+            layout.addWidget(item)
+        else:
+            layout.addLayout(item)
+
+
+def rule(direction: str = "across") -> QFrame:
+    """A thin line between two parts, `across` or `down`."""
+    made = QFrame()
+    made.setProperty("rule", direction)
+    return made
+
+
+def card(layout: QLayout) -> QFrame:
+    """A framed surface around a layout."""
+    made = QFrame()
+    made.setProperty("card", "true")
+    made.setLayout(layout)
+    return made
+
+
+def page_of(content: QLayout, width: int = 820) -> QScrollArea:
+    """A scrolling page whose content stays in a column of readable width."""
+    inner = QWidget()
+    inner.setProperty("ground", "none")
+    inner.setLayout(content)
+    inner.setMaximumWidth(width)
+    ground = QWidget()
+    ground.setProperty("ground", "none")
+    across = row(inner, margin=0, spacing=0)
+    across.setContentsMargins(28, 24, 28, 28)
+    across.setAlignment(inner, Qt.AlignmentFlag.AlignTop)
+    ground.setLayout(across)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(ground)
+    return area
+
+
+def clear(layout: QLayout) -> None:
+    """Take everything out of a layout and let go of it."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+        inner = item.layout()
+        if inner is not None:
+            clear(inner)
+
+
+class Banner(QFrame):
+    """A message in its place: what happened, what to do, and a way on. Hidden until needed."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self._title = label(role="strong", wrap=True)
+        self._advice = label(wrap=True)
+        self._action = button("", self._act)
+        self._other = button("", self._act_otherwise, "quiet")
+        self._run: Callable[[], None] | None = None
+        self._run_other: Callable[[], None] | None = None
+        words = column(self._title, self._advice, spacing=2)
+        line = row(words, spacing=12)
+        line.setStretch(0, 1)
+        line.addWidget(self._other, 0, Qt.AlignmentFlag.AlignVCenter)
+        line.addWidget(self._action, 0, Qt.AlignmentFlag.AlignVCenter)
+        line.setContentsMargins(14, 10, 12, 10)
+        self.setLayout(line)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.hide()
+
+    def tell(
+        self,
+        title: str,
+        advice: str = "",
+        tone: str = "info",
+        action: str = "",
+        run: Callable[[], None] | None = None,
+        other: str = "",
+        run_other: Callable[[], None] | None = None,
+    ) -> None:
+        """Show a message; `tone` is info, warning, error or question."""
+        self._title.setText(title)
+        self._advice.setText(advice)
+        self._advice.setVisible(bool(advice))
+        self._action.setText(action)
+        self._action.setVisible(run is not None)
+        self._other.setText(other)
+        self._other.setVisible(bool(other))
+        self._run, self._run_other = run, run_other
+        self.setAccessibleName(f"{title} {advice}".strip())
+        restyle(self, "banner", tone)
+        self.show()
+
+    def fail(self, failed: Failed, retry: Callable[[], None] | None = None) -> None:
+        """Show why a request failed, with a way to try again."""
+        self.tell(failed.title, failed.advice, "error", tr("Retry"), retry)
+
+    def working(self) -> None:
+        """Say that an answer takes longer than usual."""
+        self.tell(tr("Still working…"), tr("This takes longer than usual."), "info")
+
+    def _act(self) -> None:
+        run = self._run
+        self.hide()
+        if run is not None:
+            run()
+
+    def _act_otherwise(self) -> None:
+        run = self._run_other
+        self.hide()
+        if run is not None:
+            run()
+
+
+class EmptyState(QWidget):
+    """What stands where there is nothing yet: a picture, a sentence, a way on."""
+
+    def __init__(self, look: Look, icon: str, title: str, text: str) -> None:
+        super().__init__()
+        self._look = look
+        self._icon = icon
+        self._picture = QLabel()
+        self._picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.title = label(title, "heading", wrap=True)
+        self.text = label(text, "muted", wrap=True)
+        for words in (self.title, self.text):
+            words.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            words.setMaximumWidth(420)
+            words.setMinimumWidth(260)
+        self.ways = row(spacing=8)
+        layout = column(1, spacing=10)
+        layout.addWidget(self._picture)
+        for words in (self.title, self.text):
+            layout.addLayout(row(1, words, 1))
+        layout.addLayout(row(1, self.ways, 1))
+        layout.addStretch(1)
+        layout.setContentsMargins(24, 24, 24, 24)
+        self.setLayout(layout)
+        look.changed.connect(self._paint)
+        self._paint()
+
+    def change(self, icon: str, title: str, text: str) -> None:
+        """Say something else."""
+        self._icon = icon
+        self.title.setText(title)
+        self.text.setText(text)
+        self._paint()
+
+    def _paint(self) -> None:
+        if self._icon == "satchel":
+            self._picture.setPixmap(self._look.icons.logo(72))
+        else:
+            colour = self._look.theme.colours.strong_border
+            self._picture.setPixmap(self._look.icons.pixmap(self._icon, colour, 44))
+
+
+class Elided(QLabel):
+    """One line of text that ends in … where there is no room for all of it."""
+
+    def __init__(self, text: str = "", role: str = "", middle: bool = False) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._mode = Qt.TextElideMode.ElideMiddle if middle else Qt.TextElideMode.ElideRight
+        if role:
+            self.setProperty("role", role)
+        self.setText(text)
+        self.setMinimumWidth(20)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002, N802 - Qt's name
+        """Draw what fits."""
+        painter = QPainter(self)
+        text = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)

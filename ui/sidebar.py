@@ -1,0 +1,81 @@
+"""The sidebar: the pages, and what Satchel is doing."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton
+
+from ui.activity import Activity
+from ui.parts import Elided, Look, button, column, icon_button, label, row
+from ui.text import tame, tr
+
+PAGES = ("search", "chat", "folders", "storage", "settings")
+
+
+class Sidebar(QFrame):
+    """One button a page; the state with its pause button stands at the foot."""
+
+    chosen = Signal(str)
+
+    def __init__(self, look: Look, activity: Activity) -> None:
+        super().__init__()
+        self._look = look
+        self._activity = activity
+        self.setProperty("sidebar", "true")
+        self.setFixedWidth(190)
+        logo = QLabel()
+        logo.setPixmap(look.icons.logo(28))
+        brand = row(logo, label("Satchel", "brand"), 1, spacing=9)
+        brand.setContentsMargins(8, 4, 0, 14)
+        names = {
+            "search": tr("Search"),
+            "chat": tr("Ask"),
+            "folders": tr("Folders"),
+            "storage": tr("Storage"),
+            "settings": tr("Settings"),
+        }
+        group = QButtonGroup(self)
+        self.buttons: dict[str, QPushButton] = {}
+        pages = column(spacing=3)
+        for number, (page, name) in enumerate(names.items(), start=1):
+            made = button(name, partial(self.chosen.emit, page), "nav")
+            made.setCheckable(True)
+            made.setToolTip(f"{name} (Ctrl+{number})")
+            look.dress(made, page, "muted")
+            group.addButton(made)
+            pages.addWidget(made)
+            self.buttons[page] = made
+        self.state = Elided("", "strong")
+        self.detail = Elided("", "small")
+        self.pause = icon_button(look, "pause", tr("Pause indexing"), self._pause)
+        foot = row(column(self.state, self.detail, spacing=1), self.pause, spacing=4)
+        foot.setStretch(0, 1)
+        foot.setContentsMargins(8, 0, 0, 0)
+        layout = column(brand, pages, 1, foot, spacing=6)
+        layout.setContentsMargins(12, 16, 10, 14)
+        self.setLayout(layout)
+        activity.changed.connect(self._show)
+        look.changed.connect(self._show)
+        self._show()
+
+    def select(self, page: str) -> None:
+        """Mark the page that is open."""
+        self.buttons[page].setChecked(True)
+
+    def _pause(self) -> None:
+        self._activity.pause(not self._activity.paused)
+
+    def _show(self) -> None:
+        activity = self._activity
+        self.state.setText(tame(activity.headline()))
+        reason = activity.reason or (activity.failed.advice if activity.failed else "")
+        self.detail.setText(tame(reason) if activity.doing != "paused" else "")
+        self.detail.setVisible(bool(self.detail.text()))
+        name = tr("Resume indexing") if activity.paused else tr("Pause indexing")
+        colour = self._look.theme.colours.muted
+        self.pause.setIcon(self._look.icons.icon("play" if activity.paused else "pause", colour))
+        self.pause.setAccessibleName(name)
+        self.pause.setToolTip(name)
+        self.state.setAccessibleName(activity.headline())

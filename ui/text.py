@@ -1,0 +1,141 @@
+"""Text made fit to be shown: names that cannot deceive, sizes, times and places in words.
+
+What comes out of a person's files is foreign text. It is drawn as plain text,
+never as markup, and characters that would reorder or hide other text are made
+visible first.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from PySide6.QtCore import QCoreApplication
+
+from core.messages import Locator
+
+_JOINERS = "\u200c\u200d"  # wanted inside Persian, Indic and emoji text
+_RIGHT_TO_LEFT = ("R", "AL")
+_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+_CONTROL_PICTURES = 0x2400
+
+
+def tr(text: str) -> str:
+    """The text in the person's language."""
+    return QCoreApplication.translate("Satchel", text)
+
+
+def shown(name: str) -> str:
+    """A file's name or path: what cannot be seen becomes a visible escape.
+
+    A name with right-to-left letters is isolated, so that it does not reorder
+    the text around it.
+    """
+    safe = "".join(c if c.isprintable() or c in _JOINERS else _escape(c) for c in name)
+    if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in safe):
+        return _FIRST_STRONG_ISOLATE + safe + _POP_ISOLATE
+    return safe
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def tame(text: str) -> str:
+    """Text of a document, character for character, without controls and overrides.
+
+    The length stays, so that ranges inside the text stay true. Line feeds and tabs are kept.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" or c in _JOINERS else _tamed(c) for c in text
+    )
+
+
+def _tamed(character: str) -> str:
+    if character in "\r\v\f\x85\u2028\u2029":
+        return "\n" if character != "\r" else " "
+    if unicodedata.category(character) == "Zs":
+        return " "
+    if ord(character) < 0x20:
+        return chr(_CONTROL_PICTURES + ord(character))
+    return "\ufffd"
+
+
+def one_line(text: str) -> str:
+    """Text of a document on one line, character for character."""
+    return tame(text).replace("\n", " ").replace("\t", " ")
+
+
+def utf16(text: str, at: int) -> int:
+    """Where Qt counts the character at `at`: it counts in UTF-16 units."""
+    return len(text[:at].encode("utf-16-le", "surrogatepass")) // 2
+
+
+def size_text(size_bytes: float) -> str:
+    """Bytes in words, MB meaning 10^6 bytes: 812 B, 3.4 kB, 120 MB, 2.1 GB."""
+    if size_bytes < 1000:
+        return f"{size_bytes:.0f} B"
+    size = size_bytes
+    for unit in ("kB", "MB", "GB", "TB"):
+        size /= 1000
+        if size < 999.5 or unit == "TB":
+            return f"{size:.1f} {unit}" if size < 99.95 else f"{size:.0f} {unit}"
+    raise AssertionError
+
+
+def count_text(number: int) -> str:
+    """A whole number with thousands apart."""
+    return f"{number:,}"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun; `many` holds %1 for the number. Both are translated already."""
+    return one if number == 1 else many.replace("%1", count_text(number))
+
+
+def time_left(seconds: float | None) -> str:
+    """How long something still takes, roughly; empty when nobody knows."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return tr("less than a minute left")
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return counted(minutes, tr("about a minute left"), tr("about %1 minutes left"))
+    return counted(round(minutes / 60), tr("about an hour left"), tr("about %1 hours left"))
+
+
+def place_text(locator: Locator) -> str:
+    """Where in a file a passage stands, in words; empty when the format has no places."""
+    parts = []
+    if locator.member:
+        parts.append(shown(locator.member))
+    if locator.page is not None:
+        parts.append(tr("page %1").replace("%1", str(locator.page)))
+    elif locator.line is not None:
+        parts.append(tr("line %1").replace("%1", str(locator.line)))
+    if locator.heading:
+        parts.append(shown(locator.heading))
+    return " · ".join(parts)
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """A path's folder and name, both fit to be shown."""
+    cut = max(path.rfind("/"), path.rfind("\\"))
+    return shown(path[:cut] or path[: cut + 1]), shown(path[cut + 1 :] or path)
+
+
+def button_text(text: str) -> str:
+    """A foreign name as the label of a button or menu entry: an & is just an &."""
+    return shown(text).replace("&", "&&")
+
+
+def state_text(state: str) -> str:
+    """Why a result has no snippet."""
+    return {
+        "offline": tr("The folder is offline, so its text cannot be shown now."),
+        "changed": tr("The file has changed since it was indexed; it will be read again."),
+        "missing": tr("The file is no longer there."),
+        "unreadable": tr("The file could not be read just now."),
+    }.get(state, "")

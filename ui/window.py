@@ -1,0 +1,234 @@
+"""The main window: sidebar, pages, and the preview beside search and chat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QWidget
+
+from ui.activity import Activity
+from ui.chat_page import ChatPage
+from ui.client import Client, Link
+from ui.folders_page import FoldersPage
+from ui.opening import Opener
+from ui.parts import Banner, Look, column, row
+from ui.preview import PreviewPane, Target
+from ui.search_page import SearchPage
+from ui.settings_page import SettingsPage
+from ui.sidebar import PAGES, Sidebar
+from ui.storage_page import StoragePage
+from ui.text import tame, tr
+from ui.tray import Tray
+
+WITH_PREVIEW = ("search", "chat")
+
+
+class MainWindow(QMainWindow):
+    """Puts the parts together and passes between them what one has for another."""
+
+    quit_asked = Signal()
+
+    def __init__(self, look: Look, client: Client, opener: Opener) -> None:
+        super().__init__()
+        self._look = look
+        self._client = client
+        self._on_close = "auto"
+        self._targets: dict[str, Target | None] = {}
+        self.setWindowTitle("Satchel")
+        self.setWindowIcon(look.icons.application())
+        self.resize(1240, 800)
+        self.setMinimumSize(820, 520)
+        self.activity = Activity(client, self)
+        self.sidebar = Sidebar(look, self.activity)
+        self.search = SearchPage(look, client)
+        self.chat = ChatPage(look, client)
+        self.folders = FoldersPage(look, client, self.activity)
+        self.storage = StoragePage(look, client)
+        self.settings = SettingsPage(look, client)
+        self.preview = PreviewPane(look, client, opener)
+        self.banner = Banner(look)
+        self.pages = QStackedWidget()
+        self._by_name: dict[str, QWidget] = dict(
+            zip(
+                PAGES,
+                (self.search, self.chat, self.folders, self.storage, self.settings),
+                strict=True,
+            )
+        )
+        for page in self._by_name.values():
+            self.pages.addWidget(page)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(self.pages)
+        self.splitter.addWidget(self.preview)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 2)
+        self.splitter.setSizes([620, 430])
+        self.pages.setMinimumWidth(380)
+        self.preview.setMinimumWidth(260)
+        notice = column(self.banner)
+        notice.setContentsMargins(16, 12, 16, 0)
+        self._notice = QWidget()
+        self._notice.setLayout(notice)
+        self._notice.hide()
+        side = column(self._notice, self.splitter, spacing=0)
+        side.setStretch(1, 1)
+        whole = row(self.sidebar, spacing=0)
+        whole.addLayout(side, 1)
+        ground = QWidget()
+        ground.setProperty("ground", "window")
+        ground.setLayout(whole)
+        self.setCentralWidget(ground)
+        self.tray = Tray(look, self.activity, self)
+        self._connect()
+        self._shortcuts()
+        self.open_page("search")
+
+    def _connect(self) -> None:
+        self.sidebar.chosen.connect(self.open_page)
+        self.search.target_chosen.connect(lambda target: self._target("search", target))
+        self.search.open_asked.connect(self.preview.open)
+        self.search.question_asked.connect(self.ask)
+        self.search.folders_wanted.connect(self._first_folder)
+        self.chat.target_chosen.connect(lambda target: self._target("chat", target))
+        self.folders.folders_known.connect(self.search.know_folders)
+        self.settings.values_known.connect(self._settings_known)
+        self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
+        self.preview.closed.connect(self._close_preview)
+        self.tray.open_asked.connect(self.come_forward)
+        self.tray.quit_asked.connect(self.quit_asked)
+        self._client.link_changed.connect(self._link)
+        self._client.raise_asked.connect(self.come_forward)
+
+    def _shortcuts(self) -> None:
+        for number, page in enumerate(PAGES, start=1):
+            keys = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
+            keys.activated.connect(lambda page=page: self.open_page(page))
+        for name, run in (
+            ("Ctrl+K", self._to_entry),
+            ("Ctrl+F", self._to_entry),
+            ("Ctrl+N", self._new_conversation),
+            ("Ctrl+O", self.preview.open),
+            ("Ctrl+Shift+O", self.preview.reveal),
+            ("Ctrl+Q", self.quit_asked.emit),
+            ("Esc", self._escape),
+        ):
+            QShortcut(QKeySequence(name), self).activated.connect(run)
+
+    # --- pages --------------------------------------------------------------------------
+
+    def page(self) -> str:
+        """The page that is open."""
+        current = self.pages.currentWidget()
+        return next(name for name, page in self._by_name.items() if page is current)
+
+    def open_page(self, name: str) -> None:
+        """Open a page and put the focus where one would type first."""
+        self.pages.setCurrentWidget(self._by_name[name])
+        self.sidebar.select(name)
+        self._show_preview()
+        if name == "search":
+            self.search.entry.setFocus()
+        elif name == "chat":
+            self.chat.entry.setFocus()
+            self.chat.panel.reload()
+        elif name == "folders":
+            self.folders.reload()
+        elif name == "storage":
+            self.storage.reload()
+        elif name == "settings":
+            self.settings.reload()
+
+    def ask(self, question: str) -> None:
+        """Ask a question that was typed into the search field: a new conversation."""
+        self.open_page("chat")
+        self.chat.new()
+        self.chat.ask(question)
+
+    def _to_entry(self) -> None:
+        if self.page() != "chat":
+            self.open_page("search")
+        field = self.chat.entry if self.page() == "chat" else self.search.entry
+        field.setFocus()
+        field.selectAll()
+
+    def _new_conversation(self) -> None:
+        self.open_page("chat")
+        self.chat.new()
+
+    def _escape(self) -> None:
+        if self.chat.answering and self.page() == "chat":
+            self.chat.stop()
+        elif self.page() == "chat" and self._targets.get("chat") is not None:
+            self._close_preview()
+        else:
+            self._to_entry()
+
+    def _first_folder(self) -> None:
+        self.open_page("folders")
+        self.folders.choose_folder()
+
+    # --- the preview --------------------------------------------------------------------
+
+    def _target(self, page: str, target: Target | None) -> None:
+        self._targets[page] = target
+        if page == self.page():
+            self._show_preview()
+
+    def _show_preview(self) -> None:
+        page = self.page()
+        target = self._targets.get(page)
+        wanted = page in WITH_PREVIEW and target is not None
+        if wanted:
+            self.preview.show_target(target)
+        self.preview.setVisible(wanted)
+
+    def _close_preview(self) -> None:
+        self._targets[self.page()] = None
+        self._show_preview()
+        self._to_entry()
+
+    # --- the service and the desktop ----------------------------------------------------
+
+    def _link(self, link: Link) -> None:
+        if link.state == "ready":
+            self._notice.hide()
+            self.folders.reload()
+            self.settings.reload()
+            if self.page() == "chat":
+                self.chat.panel.reload()
+            if self.page() == "storage":
+                self.storage.reload()
+        elif link.state in ("lost", "refused"):
+            tone = "error" if link.state == "refused" else "warning"
+            self.banner.tell(
+                tame(link.title), tame(link.advice), tone, tr("Try now"), self._client.start
+            )
+            self._notice.show()
+
+    def _settings_known(self, values: Mapping[str, object]) -> None:
+        theme, on_close = values.get("window.theme"), values.get("window.on_close")
+        if isinstance(theme, str):
+            self._look.theme.choose(theme)
+        if isinstance(on_close, str):
+            self._on_close = on_close
+
+    def come_forward(self) -> None:
+        """Show the window before all others."""
+        if self.isMinimized():
+            self.showNormal()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Hide into the tray, stay in the background, or quit: as set, and as the desktop can."""
+        stays = self._on_close == "stay" or (self._on_close == "auto" and self.tray.in_tray)
+        event.ignore()
+        if stays:
+            self.hide()
+        else:
+            self.quit_asked.emit()
