@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format lock clean
+.PHONY: help setup run test test-slow check format gallery lock clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
@@ -11,11 +11,12 @@ WITHOUT_WINDOW = $$(QT_QPA_PLATFORM=offscreen .venv/bin/python -c 'import PySide
 
 help:
 	@echo 'make setup      make .venv and fetch the starter models'
-	@echo 'make run        index the sample folder, search it and ask it a question'
+	@echo 'make run        open the window; without a display, a demo on the command line'
 	@echo 'make test       format, lint, types and tests'
 	@echo 'make test-slow  the fault and scale tests, which take minutes'
 	@echo 'make check      format, lint and types alone'
 	@echo 'make format     rewrite the code in the house format'
+	@echo 'make gallery    draw every page and state of the window into build/gallery'
 	@echo 'make lock       resolve the versions in pyproject.toml into lock files'
 	@echo 'make clean      delete .venv and what tools left in this folder'
 
@@ -24,7 +25,11 @@ setup:
 
 # The demo runs on the command line; it needs no display.
 run: setup
-	@.venv/bin/python -m app.demo
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
+		.venv/bin/satchel; else .venv/bin/python -m app.demo; fi
+
+gallery: setup
+	@QT_QPA_PLATFORM=offscreen .venv/bin/python tests/ui/gallery.py
 
 check: setup
 	@echo '==> ruff format --check' && .venv/bin/ruff format --check .

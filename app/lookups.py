@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from app.reports import folders_report, status_report
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 DEADLINE_S = 4.0
 EXACT_DEADLINE_S = 86_400.0
+NEAR_CHARS = 20_000  # a citation's words stand at most this far after its place
+MOST_QUOTED_WORDS = 400
 
 
 class Lookups:
@@ -173,9 +176,39 @@ class Lookups:
             return PreviewText(message.id, path, "", 0, 0, Locator())
         spans = view.spans(view.place(int(chunks[0])))
         last = spans.spans[-1][1]
-        start = min(max(0, message.start), last)
-        end = min(max(start, message.end), last)
+        if message.quote is not None:
+            asked = self._quoted(message, ref, document, spans.spans, spans.page_chars)
+        else:
+            asked = (message.start, message.end)
+        start = min(max(0, asked[0]), last)
+        end = min(max(start, asked[1]), last)
         return self._around(message, ref, start, end, spans.page_chars)
+
+    def _quoted(
+        self,
+        message: Preview,
+        ref: FileRef,
+        document: int,
+        spans: tuple[tuple[int, int], ...],
+        page_chars: tuple[int, ...],
+    ) -> tuple[int, int]:
+        """Where a citation's words stand: at or after its place, else anywhere; else its place."""
+        place = message.locator or Locator()
+        start = 0
+        if place.page is not None:
+            start = sum(page_chars[: max(0, place.page - 1)])
+        elif place.line is not None:
+            start = self._start_of_line(document, spans, page_chars, place.line)
+        last = spans[-1][1]
+        near = (start, min(last, start + NEAR_CHARS))
+        for first, end in (near, (0, last)):
+            found = self._service.query_readers.read([Wanted(ref, ((first, end),), page_chars)])[0]
+            if isinstance(found, FileError):
+                raise found
+            words = find_quote(found[0].text, message.quote or "")
+            if words is not None:
+                return found[0].start + words[0], found[0].start + words[1]
+        return next(((a, b) for a, b in spans if b > start), (start, start))
 
     def _around(
         self, message: Preview, ref: FileRef, start: int, end: int, page_chars: tuple[int, ...]
@@ -255,6 +288,18 @@ class Lookups:
                     return {"path": path, "indexed": False, "rule": rule}
                 return {"path": path, "indexed": verdict.indexed, "rule": rule}
         return {"path": path, "indexed": False, "rule": "not inside a watched folder"}
+
+
+def find_quote(text: str, quote: str) -> tuple[int, int] | None:
+    """Where the words of a quote stand in a text, however they are spaced.
+
+    Of a quote that leaves words out ("...") its longest piece counts.
+    """
+    piece = max(re.split(r"\u2026|\.\.\.", quote), key=len).split()[:MOST_QUOTED_WORDS]
+    if not piece:
+        return None
+    found = re.search(r"\s+".join(re.escape(word) for word in piece), text)
+    return None if found is None else found.span()
 
 
 def _reply(number: int, results: Results, final: bool) -> SearchResults:

@@ -6,7 +6,7 @@ set -uo pipefail
 packages=(
     xvfb fonts-dejavu-core                       # a screen nobody sees, and letters to draw on it
     libegl1 libgl1 libxkbcommon0 libfontconfig1  # what Qt links to
-    libdbus-1-3 libxcb-cursor0
+    libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0
 )
 
 if ! command -v apt-get > /dev/null; then

@@ -57,7 +57,7 @@ class Activity(QObject):
             "idle": tr("Up to date"),
             "indexing": tr("Looking for changes…"),
             "paused": tr("Paused"),
-            "attention": tr("Needs your attention"),
+            "attention": tr("Needs attention"),
             "lost": tr("Restarting…"),
         }[self.doing]
 

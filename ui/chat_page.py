@@ -21,12 +21,13 @@ from core.messages import (
 from ui.client import Asker
 from ui.conversations import ConversationsPanel
 from ui.entry import EntryField
-from ui.parts import Banner, EmptyState, Look, button, clear, column, label, row, rule
+from ui.parts import Banner, EmptyState, Look, button, clear, column, fill_height, label, row, rule
 from ui.tables import Row, rows_of, text_of
 from ui.text import count_text, tr
 from ui.turn import TurnView
 
 TURNS_SHOWN = 30
+WIDEST = 860
 
 
 class ChatPage(QWidget):
@@ -73,7 +74,11 @@ class ChatPage(QWidget):
     def _build_area(self) -> QScrollArea:
         inner = QWidget()
         inner.setProperty("ground", "none")
-        inner.setLayout(column(self._turns_layout, 1))
+        middle = QWidget()
+        middle.setProperty("ground", "none")
+        middle.setMaximumWidth(WIDEST)
+        middle.setLayout(column(self._turns_layout, 1))
+        inner.setLayout(row(middle))
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -93,15 +98,22 @@ class ChatPage(QWidget):
         self._look.dress(self.send_button, "send", "on_accent")
         self._look.dress(self.stop_button, "stop", "text")
         self.stop_button.hide()
+        fill_height(self.send_button)
+        fill_height(self.stop_button)
         composer = row(self.entry, self.send_button, self.stop_button, spacing=8)
         composer.setStretch(0, 1)
         hint = label(
-            tr("The model can be wrong. Its sources are always shown: check what matters."), "small"
+            tr("The model can be wrong. Its sources are always shown: check what matters."),
+            "small",
+            wrap=True,
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        foot = column(self.banner, composer, hint, spacing=8)
-        foot.setContentsMargins(26, 8, 26, 12)
-        return foot
+        inner = column(self.banner, composer, hint, spacing=8)
+        inner.setContentsMargins(26, 8, 26, 12)
+        foot = QWidget()
+        foot.setMaximumWidth(WIDEST)
+        foot.setLayout(inner)
+        return column(row(foot))
 
     # --- asking -------------------------------------------------------------------------
 
@@ -142,7 +154,6 @@ class ChatPage(QWidget):
             self._request = 0
             self.turns[-1].stopped()
             self._set_answering(False)
-            self.entry.setFocus()
             self.panel.reload()
 
     def _retry(self, old: TurnView, question: str) -> None:
@@ -155,6 +166,7 @@ class ChatPage(QWidget):
     def _reply(self, turn: TurnView, message: Message) -> None:
         if isinstance(message, AnswerSources):
             self.conversation = message.conversation
+            self.panel.open_id = message.conversation
             turn.sources(message.sources)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
@@ -169,15 +181,16 @@ class ChatPage(QWidget):
         self._request = 0
         self._set_answering(False)
         self.panel.reload()
-        if self.isVisible() and self.window().focusWidget() is self.stop_button:
-            self.entry.setFocus()
 
     def _set_answering(self, answering: bool) -> None:
-        had_focus = self.send_button.hasFocus() or self.entry.hasFocus()
+        if answering:
+            self.stop_button.show()
+        if answering and self.send_button.hasFocus():
+            self.stop_button.setFocus()
+        elif self.stop_button.hasFocus():
+            self.entry.setFocus()
         self.send_button.setVisible(not answering)
         self.stop_button.setVisible(answering)
-        if answering and had_focus:
-            self.stop_button.setFocus()
 
     def _cut(self) -> None:
         self.banner.tell(

@@ -82,6 +82,7 @@ class ConversationsPanel(QWidget):
     def __init__(self, look: Look, client: Asker) -> None:
         super().__init__()
         self._client = client
+        self.open_id: int | None = None
         self.model = ConversationsModel()
         self.view = _List()
         self.view.setProperty("role", "list")
@@ -108,6 +109,7 @@ class ConversationsPanel(QWidget):
 
     def select(self, conversation: int | None) -> None:
         """Mark the conversation that is open."""
+        self.open_id = conversation
         for at, kept in enumerate(self.model.kept):
             if kept.id == conversation:
                 self.view.setCurrentIndex(self.model.index(at))
@@ -120,14 +122,13 @@ class ConversationsPanel(QWidget):
             self.banner.fail(message, self.reload)
         elif isinstance(message, Report):
             self.banner.hide()
-            current = self.view.currentIndex().data(ID_ROLE)
             self.model.show(
                 [
                     Kept(whole_of(row, "id"), text_of(row, "title"), whole_of(row, "changed_at"))
                     for row in rows_of(message.body, "conversations")
                 ]
             )
-            self.select(current)
+            self.select(self.open_id)
             self.nothing.setVisible(not self.model.kept)
 
     def _choose(self, index: Index) -> None:

@@ -20,7 +20,7 @@ from ui.tables import Row, texts_of
 from ui.text import shown, tr
 
 Value = bool | int | float | str | tuple[str, ...]
-WIDTH = 190
+WIDTH = 240
 MOST = 2_000_000_000
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QProgressBar, QWidget
 
@@ -10,6 +10,8 @@ from core.messages import Failed, FoldersAdd, FoldersList, FoldersRemove, Messag
 from ui.activity import Activity
 from ui.client import Asker
 from ui.parts import (
+    ICON,
+    ICON_GAP,
     Banner,
     Elided,
     EmptyState,
@@ -45,6 +47,7 @@ class FoldersPage(QWidget):
         self.add_button = button(tr("Add folder"), self.choose_folder, "primary")
         look.dress(self.add_button, "plus", "on_accent")
         self.pause_button = button("", self._pause)
+        self.pause_button.setIconSize(QSize(ICON + ICON_GAP, ICON))
         self.headline = label(role="strong", wrap=True)
         self.detail = label(role="small", wrap=True)
         self.current = Elided("", "small", middle=True)
@@ -127,8 +130,6 @@ class FoldersPage(QWidget):
         name = Elided(shown(path), "strong", middle=True)
         state = label(_state_name(text_of(folder, "state")), "badge")
         restyle(state, "tone", "warning" if text_of(folder, "state") == "offline" else "accent")
-        first = row(name, state, spacing=10)
-        first.setStretch(0, 1)
         said = [counted(indexed, tr("1 file indexed"), tr("%1 files indexed"))]
         waiting = whole_of(counts, "waiting")
         if waiting:
@@ -139,13 +140,14 @@ class FoldersPage(QWidget):
                 said.append(count_name(key, number))
         excluded = texts_of(folder, "excluded")
         second = label(" · ".join(said), "small", wrap=True)
-        parts = column(first, second, spacing=4)
+        parts = column(name, second, spacing=4)
         if excluded:
             listed = ", ".join(shown(item) for item in excluded)
             parts.addWidget(Elided(tr("Left out: %1").replace("%1", listed), "small"))
         remove = button(tr("Remove"), lambda: self.ask_to_remove(path), "quiet")
         remove.setAccessibleName(f"{tr('Remove')} {shown(path)}")
         whole = row(parts, spacing=12)
+        whole.addWidget(state, 0, Qt.AlignmentFlag.AlignVCenter)
         if any(whole_of(counts, key) for key in ("failed", "needs_ocr", "skipped")):
             rules = row_of(folder, "skipped_by_rule")
             why = button(tr("What is missing?"), lambda: self.show_problems(path, rules), "quiet")
@@ -223,7 +225,9 @@ class FoldersPage(QWidget):
         paused = self._activity.paused
         self.pause_button.setText(tr("Resume") if paused else tr("Pause"))
         colour = self._look.theme.colours.text
-        self.pause_button.setIcon(self._look.icons.icon("play" if paused else "pause", colour))
+        self.pause_button.setIcon(
+            self._look.icons.icon("play" if paused else "pause", colour, ICON, ICON_GAP)
+        )
 
     def _show_activity(self) -> None:
         activity = self._activity

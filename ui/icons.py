@@ -51,9 +51,19 @@ class Icons:
             self._pixmaps[key] = picture
         return self._pixmaps[key]
 
-    def icon(self, name: str, colour: str, size: int = 20) -> QIcon:
-        """An icon for a button."""
-        return QIcon(self.pixmap(name, colour, size))
+    def icon(self, name: str, colour: str, size: int = 18, gap: int = 0) -> QIcon:
+        """An icon for a button, with some room between it and the words beside it."""
+        drawn = self.pixmap(name, colour, size)
+        if not gap:
+            return QIcon(drawn)
+        ratio = drawn.devicePixelRatio()
+        wide = QPixmap(QSize(round((size + gap) * ratio), round(size * ratio)))
+        wide.setDevicePixelRatio(ratio)
+        wide.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(wide)
+        painter.drawPixmap(0, 0, drawn)
+        painter.end()
+        return QIcon(wide)
 
     def logo(self, size: int) -> QPixmap:
         """Satchel's own mark, which has its colours inside."""

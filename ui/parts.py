@@ -24,6 +24,8 @@ from ui.icons import Icons
 from ui.text import tr
 from ui.theme import Theme
 
+ICON, ICON_GAP = 18, 5
+
 
 class Look(QObject):
     """The theme and the icons together: what a part needs to draw itself."""
@@ -39,10 +41,12 @@ class Look(QObject):
     def dress(self, button: QPushButton | QToolButton, icon: str, role: str = "text") -> None:
         """Give a button an icon that keeps its colour right when the theme changes."""
 
-        def paint() -> None:
-            button.setIcon(self.icons.icon(icon, getattr(self.theme.colours, role)))
+        gap = ICON_GAP if isinstance(button, QPushButton) else 0
 
-        button.setIconSize(QSize(18, 18))
+        def paint() -> None:
+            button.setIcon(self.icons.icon(icon, getattr(self.theme.colours, role), gap=gap))
+
+        button.setIconSize(QSize(ICON + gap, ICON))
         paint()
         self.theme.changed.connect(paint)
         button.destroyed.connect(lambda: self.theme.changed.disconnect(paint))
@@ -69,6 +73,12 @@ def button(text: str, clicked: Callable[[], object], kind: str = "") -> QPushBut
     if kind:
         made.setProperty("kind", kind)
     return made
+
+
+def fill_height(made: QPushButton) -> None:
+    """Make a button as tall as the field beside it."""
+    made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+    made.setProperty("beside", "entry")
 
 
 def icon_button(look: Look, icon: str, name: str, clicked: Callable[[], object]) -> QToolButton:
@@ -188,7 +198,7 @@ class Banner(QFrame):
         line.addWidget(self._action, 0, Qt.AlignmentFlag.AlignVCenter)
         line.setContentsMargins(14, 10, 12, 10)
         self.setLayout(line)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.hide()
 
     def tell(
@@ -295,4 +305,4 @@ class Elided(QLabel):
         painter = QPainter(self)
         text = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
         painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(self.rect(), self.alignment(), text)

@@ -143,6 +143,8 @@ class PreviewPane(QWidget):
         self._picture_area = QScrollArea()
         self._picture_area.setProperty("picture", "true")
         self._picture_area.setWidgetResizable(True)
+        self._picture_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._picture_area.setAccessibleName(tr("The page as a picture"))
         self._picture_area.setWidget(self.picture)
         self._loading = label(tr("Reading the file…"), "muted")
         self._loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -300,7 +302,11 @@ class PreviewPane(QWidget):
                 self.text_button.click,
             )
             return
-        image.setDevicePixelRatio(self.devicePixelRatioF())
+        ratio = self.devicePixelRatioF()
+        room = round(self._picture_area.viewport().width() * ratio)
+        if image.width() > room:
+            image = image.scaledToWidth(room, Qt.TransformationMode.SmoothTransformation)
+        image.setDevicePixelRatio(ratio)
         self.picture.setPixmap(QPixmap.fromImage(image))
         self.body.setCurrentWidget(self._picture_area)
         self._picture_area.verticalScrollBar().setValue(0)

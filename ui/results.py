@@ -92,7 +92,7 @@ class ResultDelegate(QStyledItemDelegate):
         metrics = QFontMetricsF(_sized(option.font, 1.0))
         small = QFontMetricsF(_sized(option.font, 0.9))
         height = 2 * PAD + metrics.height() + small.height() + SNIPPET_LINES * metrics.lineSpacing()
-        return QSize(200, round(height + 6 + GAP))
+        return QSize(200, round(height + 10 + GAP))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint one card."""
@@ -102,7 +102,7 @@ class ResultDelegate(QStyledItemDelegate):
         colours = self._look.theme.colours
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        card = QRectF(option.rect).adjusted(2, 2, -2, -GAP)
+        card = QRectF(option.rect).adjusted(1, 1, -6, -GAP)
         state = option.state
         selected = bool(state & QStyle.StateFlag.State_Selected)
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
@@ -126,19 +126,14 @@ class ResultDelegate(QStyledItemDelegate):
         )
         right = self._paint_badge(painter, small, area, strong_metrics.height(), hit)
         left = area.left() + 26
-        place = place_text(hit.locator)
-        place_width = min(small_metrics.horizontalAdvance(place), max(0.0, (right - left) * 0.45))
-        name_width = max(20.0, right - left - place_width - 12)
-        elided = strong_metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, name_width)
+        elided = strong_metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, right - left)
         _line(painter, strong, colours.text, left, area.top(), elided)
-        left += strong_metrics.horizontalAdvance(elided) + 10
-        elided = small_metrics.elidedText(place, Qt.TextElideMode.ElideRight, right - left)
-        lower = strong_metrics.ascent() - small_metrics.ascent()
-        _line(painter, small, colours.muted, left, area.top() + lower, elided)
-        top = area.top() + strong_metrics.height() + 2
-        elided = small_metrics.elidedText(folder, Qt.TextElideMode.ElideMiddle, area.width())
+        top = area.top() + strong_metrics.height() + 3
+        place = place_text(hit.locator)
+        where = f"{place}  ·  {folder}" if place else folder
+        elided = small_metrics.elidedText(where, Qt.TextElideMode.ElideMiddle, area.width())
         _line(painter, small, colours.muted, area.left(), top, elided)
-        top += small_metrics.height() + 4
+        top += small_metrics.height() + 6
         if hit.state == "ok":
             self._paint_snippet(painter, body, area, top, hit)
         else:

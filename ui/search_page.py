@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from core.messages import Failed, Hit, Message, Search, SearchResults
 from ui.client import Asker
 from ui.entry import EntryField
-from ui.parts import Banner, EmptyState, Look, button, column, label, row
+from ui.parts import Banner, EmptyState, Look, button, column, fill_height, label, row
 from ui.preview import Target
 from ui.results import HIT_ROLE, ResultsModel, ResultsView
 from ui.text import count_text, counted, tame, tr
@@ -67,12 +67,14 @@ class SearchPage(QWidget):
         self.ask_instead = button(tr("Ask the question instead"), self._ask)
         self.nothing.ways.addWidget(self.ask_instead)
         self.body = QStackedWidget()
-        for part in (self.welcome, self.view, self.nothing):
+        self.blank = QWidget()
+        for part in (self.welcome, self.view, self.nothing, self.blank):
             self.body.addWidget(part)
+        fill_height(self.ask_button)
         top = row(self.entry, self.ask_button, spacing=8)
         top.setStretch(0, 1)
         layout = column(top, self.banner, self.status, self.body, spacing=10)
-        layout.setContentsMargins(24, 22, 22, 12)
+        layout.setContentsMargins(24, 22, 20, 12)
         layout.setStretch(3, 1)
         self.setLayout(layout)
         self._soon = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
@@ -137,6 +139,8 @@ class SearchPage(QWidget):
         elif isinstance(message, Failed):
             self._request = 0
             self.status.clear()
+            if self.body.currentWidget() is not self.view:
+                self.body.setCurrentWidget(self.blank)
             self.banner.fail(
                 Failed(message.id, tame(message.title), tame(message.advice)), self._again
             )

@@ -143,7 +143,7 @@ class SettingRow(QWidget):
         self.reset.setSizePolicy(policy)
         self.problem = label(role="danger", wrap=True)
         self.problem.hide()
-        words = column(title, text, spacing=2)
+        words = column(title, text, 1, spacing=2)
         line = row(words, self.reset, self.editor, spacing=12)
         line.setStretch(0, 1)
         self.setLayout(column(line, self.problem, spacing=4))

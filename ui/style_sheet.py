@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from ui.theme import Colours
 
 
-def style_sheet(c: Colours, points: float) -> str:
+def style_sheet(c: Colours, points: float, icons: str) -> str:
     """The whole application's style sheet. Every part that takes the focus shows it."""
     return f"""
 * {{ font-size: {points:g}pt; }}
@@ -57,6 +57,7 @@ QPushButton:pressed, QToolButton:pressed {{ background: {c.sunken}; }}
 QPushButton:focus, QToolButton:focus {{ border-color: {c.accent}; outline: none; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {c.muted}; background: {c.window};
     border-color: {c.border}; }}
+QPushButton[beside="entry"] {{ border-radius: 12px; padding: 5px 18px; }}
 QPushButton[kind="primary"] {{ background: {c.accent}; color: {c.on_accent};
     border-color: {c.accent}; }}
 QPushButton[kind="primary"]:hover {{ background: {c.accent_strong};
@@ -91,7 +92,11 @@ QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleS
     border-color: {c.accent}; }}
 QLineEdit[role="entry"] {{ font-size: {points * 1.25:g}pt; padding: 10px 14px;
     border-radius: 12px; }}
-QComboBox::drop-down {{ border: none; width: 24px; }}
+QLineEdit, QPlainTextEdit {{ placeholder-text-color: {c.muted}; }}
+QAbstractSpinBox QLineEdit {{ border: none; border-radius: 0; padding: 0 7px; margin: 0;
+    background: transparent; }}
+QComboBox::drop-down {{ border: none; width: 26px; }}
+QComboBox::down-arrow {{ image: url("{icons}/down.svg"); width: 14px; height: 14px; }}
 QComboBox QAbstractItemView {{ background: {c.surface}; border: 1px solid {c.border};
     selection-background-color: {c.accent_soft}; selection-color: {c.text}; padding: 4px; }}
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
@@ -104,14 +109,14 @@ QTextBrowser[role="answer"] {{ background: transparent; border: 2px solid transp
     selection-color: {c.on_accent}; }}
 QTextBrowser[role="answer"]:focus {{ border-color: {c.accent}; }}
 
-QListView, QTreeView {{ background: transparent; border: 2px solid transparent;
-    border-radius: 10px; outline: none; }}
-QListView:focus, QTreeView:focus {{ border-color: transparent; }}
+QListView, QTreeView {{ background: transparent; border: none; outline: none; }}
+QListView[role="list"] {{ border: 2px solid transparent; border-radius: 10px; }}
 QListView[role="list"]::item {{ padding: 8px 10px; border-radius: 8px; color: {c.text}; }}
 QListView[role="list"]::item:hover {{ background: {c.hover}; }}
 QListView[role="list"]::item:selected {{ background: {c.accent_soft}; color: {c.text}; }}
 QListView[role="list"]:focus {{ border-color: {c.accent}; }}
-QTreeView {{ background: {c.surface}; alternate-background-color: {c.surface}; }}
+QTreeView {{ border: 2px solid transparent; border-radius: 8px; background: {c.surface};
+    alternate-background-color: {c.surface}; }}
 QTreeView::item {{ padding: 5px 6px; border-bottom: 1px solid {c.border}; }}
 QTreeView::item:selected {{ background: {c.accent_soft}; color: {c.text}; }}
 QTreeView:focus {{ border-color: {c.accent}; }}
@@ -135,8 +140,9 @@ QScrollArea > QWidget > QWidget[ground="none"] {{ background: transparent; }}
 QScrollArea[picture="true"] {{ background: {c.sunken}; }}
 QScrollBar:vertical {{ background: transparent; width: 12px; margin: 2px; }}
 QScrollBar:horizontal {{ background: transparent; height: 12px; margin: 2px; }}
-QScrollBar::handle {{ background: {c.strong_border}; border-radius: 4px; min-height: 32px;
+QScrollBar::handle {{ background: {c.scroll}; border-radius: 4px; min-height: 32px;
     min-width: 32px; }}
+QScrollBar::handle:hover {{ background: {c.strong_border}; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QSplitter::handle {{ background: {c.border}; }}

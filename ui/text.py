@@ -7,6 +7,7 @@ visible first.
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 from PySide6.QtCore import QCoreApplication
@@ -122,7 +123,9 @@ def place_text(locator: Locator) -> str:
 
 def split_path(path: str) -> tuple[str, str]:
     """A path's folder and name, both fit to be shown."""
-    cut = max(path.rfind("/"), path.rfind("\\"))
+    cut = path.rfind("/")
+    if sys.platform == "win32":
+        cut = max(cut, path.rfind("\\"))
     return shown(path[:cut] or path[: cut + 1]), shown(path[cut + 1 :] or path)
 
 

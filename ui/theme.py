@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication
 
+from ui.icons import FOLDER
 from ui.style_sheet import style_sheet
 
 LEAST_POINTS = 10.0
@@ -24,6 +25,7 @@ class Colours:
     hover: str
     border: str
     strong_border: str
+    scroll: str
     text: str
     muted: str
     accent: str
@@ -43,7 +45,8 @@ LIGHT = Colours(
     sunken="#edece8",
     hover="#f1f0ec",
     border="#e2e0da",
-    strong_border="#8b8f92",
+    strong_border="#868b8e",
+    scroll="#cfcdc6",
     text="#1c1f21",
     muted="#5c6368",
     accent="#0d7a70",
@@ -64,6 +67,7 @@ DARK = Colours(
     hover="#262b2d",
     border="#30363a",
     strong_border="#727b81",
+    scroll="#40484c",
     text="#e7eaeb",
     muted="#a3acb1",
     accent="#4fc3b5",
@@ -112,7 +116,7 @@ class Theme(QObject):
         font.setPointSizeF(self.points)
         self._application.setFont(font)
         self._application.setPalette(_palette(self.colours))
-        self._application.setStyleSheet(style_sheet(self.colours, self.points))
+        self._application.setStyleSheet(style_sheet(self.colours, self.points, FOLDER.as_posix()))
         self.changed.emit()
 
 

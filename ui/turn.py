@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QColor, QFont, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBrowser, QWidget
 
 from core.messages import AnswerDone, Citation, Failed
@@ -16,6 +16,8 @@ from ui.preview import Target
 from ui.text import one_line, place_text, split_path, tame, tr
 
 FLUSH_MS = 40
+BUBBLE_WIDTH = 480
+LINE_PERCENT = 135
 _CITED = re.compile(r"\[(\d{1,3})\]")
 _UNFINISHED = re.compile(r"\[\d{0,3}$")
 
@@ -89,6 +91,11 @@ class AnswerText(QTextBrowser):
         plain.setForeground(QColor(self._look.theme.colours.text))
         at = 0
         cursor.beginEditBlock()
+        spaced = QTextBlockFormat()
+        spaced.setLineHeight(
+            LINE_PERCENT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
+        )
+        cursor.mergeBlockFormat(spaced)
         for found in _CITED.finditer(text):
             cursor.insertText(tame(text[at : found.start()]), plain)
             number = int(found.group(1))
@@ -133,6 +140,7 @@ class SourceButton(QPushButton):
         icon.setPixmap(look.icons.pixmap(file_icon(source.path), look.theme.colours.muted, 16))
         title = Elided(name, "strong", middle=True)
         where = Elided(place, "small")
+        where.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         first = row(number, icon, title, where, spacing=8)
         first.setStretch(2, 3)
         first.setStretch(3, 2)
@@ -172,10 +180,10 @@ class TurnView(QWidget):
         inside = column(asked)
         inside.setContentsMargins(16, 10, 16, 10)
         bubble.setLayout(inside)
-        bubble.setMaximumWidth(620)
-        asked_row = row(spacing=0)
-        asked_row.addStretch(1)
-        asked_row.addWidget(bubble, 4)
+        wide = asked.fontMetrics().horizontalAdvance(asked.text())
+        asked.setMinimumWidth(min(wide + 4, BUBBLE_WIDTH))
+        bubble.setMaximumWidth(BUBBLE_WIDTH + 60)
+        asked_row = row(1, bubble, spacing=0)
         self.status = label(tr("Looking through your files…"), "muted", wrap=True)
         self.answer = AnswerText(look)
         self.answer.cited.connect(self._cited)

@@ -39,7 +39,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Satchel")
         self.setWindowIcon(look.icons.application())
         self.resize(1240, 800)
-        self.setMinimumSize(820, 520)
+        self.setMinimumSize(884, 540)
         self.activity = Activity(client, self)
         self.sidebar = Sidebar(look, self.activity)
         self.search = SearchPage(look, client)
@@ -68,7 +68,7 @@ class MainWindow(QMainWindow):
         self.splitter.setStretchFactor(1, 2)
         self.splitter.setSizes([620, 430])
         self.pages.setMinimumWidth(380)
-        self.preview.setMinimumWidth(260)
+        self.preview.setMinimumWidth(312)
         notice = column(self.banner)
         notice.setContentsMargins(16, 12, 16, 0)
         self._notice = QWidget()
@@ -135,12 +135,13 @@ class MainWindow(QMainWindow):
         elif name == "chat":
             self.chat.entry.setFocus()
             self.chat.panel.reload()
-        elif name == "folders":
-            self.folders.reload()
-        elif name == "storage":
-            self.storage.reload()
-        elif name == "settings":
-            self.settings.reload()
+        else:
+            self.sidebar.buttons[name].setFocus()
+            {
+                "folders": self.folders.reload,
+                "storage": self.storage.reload,
+                "settings": self.settings.reload,
+            }[name]()
 
     def ask(self, question: str) -> None:
         """Ask a question that was typed into the search field: a new conversation."""

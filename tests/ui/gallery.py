@@ -12,8 +12,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from samples import (
-    PAGE,
     LEASE,
+    PAGE,
     failures,
     folders,
     hit,
