@@ -73,15 +73,16 @@ def folders(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 
 def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel index [--watch]`; exit code 1 when new content had to be left out."""
+    """`satchel index [--watch]`; says on stderr when the disk budget left something out."""
     request = Index(caller.next_id(), options.watch)
     for reply in _replies(caller, request):
         if isinstance(reply, IndexProgress):
             output.progress(reply)
         elif isinstance(reply, Report):
             output.index(reply.body)
-            problems = _table(reply.body).get("waiting")
-            return 1 if problems else 0
+            stopped = _table(reply.body).get("stopped")
+            if stopped:
+                output.error(UserError(str(stopped), ""))
     return 0
 
 

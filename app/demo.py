@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.cli import make_parser
 from app.commands import COMMANDS
-from app.local import connect
+from app.local import Caller, connect
 from app.output import Output
 from core.errors import UserError
 from core.home import find_home
@@ -28,7 +28,7 @@ def main() -> int:
     parser = make_parser()
     times: list[tuple[str, float]] = []
 
-    def step(title: str, *arguments: str) -> None:
+    def step(caller: Caller, title: str, *arguments: str) -> None:
         print(f"\n$ satchel {' '.join(arguments)}", flush=True)
         options = parser.parse_args(arguments)
         timed(title, lambda: COMMANDS[options.command](caller, options, output))
@@ -44,10 +44,10 @@ def main() -> int:
         caller = connect(find_home(str(HOME), os.environ), os.environ)
         times.append(("opening the store", time.perf_counter() - started))
         print("Satchel on its sample folder. No display here, so this is the terminal version.")
-        step("adding the folder", "folders", "add", str(SAMPLE))
-        step("indexing", "index")
-        step("searching", "search", QUERY, "-k", "3")
-        step("answering (the model starts first)", "ask", QUESTION)
+        step(caller, "adding the folder", "folders", "add", str(SAMPLE))
+        step(caller, "indexing", "index")
+        step(caller, "searching", "search", QUERY, "-k", "3")
+        step(caller, "answering (the model starts first)", "ask", QUESTION)
     except UserError as error:
         output.error(error)
         return 1

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the data, scratch homes, running the real command, ranking measures."""
+"""What the benchmarks share: the data, running the real command, ranking measures."""
 
 from __future__ import annotations
 

@@ -234,10 +234,8 @@ class Engine:
             "store_bytes": self.store_bytes(),
             "seconds": round(outcome.seconds, 3) if outcome else 0.0,
             "embedded_chunks": outcome.embedded_chunks if outcome else 0,
-            "problems": [
-                *(outcome.unreadable if outcome else []),
-                *([str(outcome.stopped)] if outcome and outcome.stopped else []),
-            ],
+            "stopped": str(outcome.stopped) if outcome and outcome.stopped else None,
+            "problems": list(outcome.unreadable) if outcome else [],
             "failures": self.catalogue.files_in_state(
                 (FileState.FAILED, FileState.NEEDS_OCR), None, 100
             ),

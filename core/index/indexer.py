@@ -166,19 +166,16 @@ class Indexer:
         first = self._store.view.chunks == 0
         try:
             for reading in self._readings(waiting, progress, batch):
-                batch.group.append(reading)
-                if not self._store.fits(*batch.size()):
-                    batch.group.pop()
-                    outcome.stopped = self._store.budget_error()
+                batch.add(reading)
+                if batch.group_chunks >= GROUP_CHUNKS and not self._embed(batch, progress, outcome):
                     break
-                if batch.group_chunks() >= GROUP_CHUNKS:
-                    self._embed(batch, progress, outcome)
                 age = time.monotonic() - published_at
                 due = FIRST_PUBLISH_S if first else PUBLISH_S
                 if batch.ready_chunks >= PUBLISH_CHUNKS or (batch.ready and age > due):
                     self._publish(batch, outcome)
                     published_at, first = time.monotonic(), False
-            self._embed(batch, progress, outcome)
+            if outcome.stopped is None:
+                self._embed(batch, progress, outcome)
         except Cancelled:
             outcome.interrupted = True
         self._publish(batch, outcome)
@@ -274,8 +271,13 @@ class Indexer:
                 self._catalogue.set_state(number, state, error.reason)
             return None
 
-    def _embed(self, batch: _Batch, progress: _Progress, outcome: Outcome) -> None:
-        group, batch.group = batch.group, []
+    def _embed(self, batch: _Batch, progress: _Progress, outcome: Outcome) -> bool:
+        """Embed the documents that were read; False when the disk budget has no room for them."""
+        if not self._store.fits(*batch.size()):
+            batch.take_group()
+            outcome.stopped = self._store.budget_error()
+            return False
+        group = batch.take_group()
         texts = [chunk.text for reading in group for chunk in reading.chunks]
         parts: list[Floats] = []
         for at in range(0, len(texts), GROUP_CHUNKS):
@@ -291,9 +293,10 @@ class Indexer:
             batch.ready.append((reading, embeddings[at : at + count]))
             batch.ready_chunks += count
             at += count
+        return True
 
     def _publish(self, batch: _Batch, outcome: Outcome) -> None:
-        ready, batch.ready, batch.ready_chunks = batch.ready, [], 0
+        ready = batch.take_ready()
         if not ready:
             return
         self._store.publish([_prepared(reading, embeddings) for reading, embeddings in ready])
@@ -329,11 +332,24 @@ class _Batch:
     """Documents between reading and publishing."""
 
     group: list[Reading] = field(default_factory=list)
+    group_chunks: int = 0
     ready: list[tuple[Reading, Floats]] = field(default_factory=list)
     ready_chunks: int = 0
+    _by_digest: dict[bytes, Reading] = field(default_factory=dict)
 
-    def group_chunks(self) -> int:
-        return sum(max(1, len(reading.chunks)) for reading in self.group)
+    def add(self, reading: Reading) -> None:
+        self.group.append(reading)
+        self.group_chunks += max(1, len(reading.chunks))
+        self._by_digest[reading.digest] = reading
+
+    def take_group(self) -> list[Reading]:
+        group, self.group, self.group_chunks = self.group, [], 0
+        return group
+
+    def take_ready(self) -> list[tuple[Reading, Floats]]:
+        ready, self.ready, self.ready_chunks = self.ready, [], 0
+        self._by_digest = {reading.digest: reading for reading in self.group}
+        return ready
 
     def size(self) -> tuple[int, int, int]:
         """Chunks, bytes of text and number of the documents on their way."""
@@ -345,8 +361,7 @@ class _Batch:
         )
 
     def with_digest(self, digest: bytes) -> Reading | None:
-        readings = [*self.group, *(reading for reading, _ in self.ready)]
-        return next((reading for reading in readings if reading.digest == digest), None)
+        return self._by_digest.get(digest)
 
 
 @dataclass(slots=True)
