@@ -68,7 +68,7 @@ def find_model(folder: Path) -> EmbeddingModel:
             f"The embedding model is not in {folder}.",
             "Run `make setup` in Satchel's folder, or set SATCHEL_MODELS to where it is.",
         ) from None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise UserError(
             f"The embedding model in {folder} cannot be read: {error}.",
             "Remove that folder and run `make setup` again.",
