@@ -24,7 +24,7 @@ from core.index.embedder import Embedder
 from core.index.reader import Reader
 from core.index.store import IndexStore, Prepared
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
-from core.store.catalogue import Catalogue, FileRef, FileState, FolderRow, NewDocument
+from core.store.catalogue import Catalogue, FileRef, FileRow, FileState, FolderRow, NewDocument
 
 Floats = NDArray[np.float32]
 
@@ -101,8 +101,10 @@ class Indexer:
         started = time.monotonic()
         outcome = Outcome()
         try:
-            self._scan(outcome)
+            moved = self._scan(outcome)
             self._index(outcome, started)
+            self._catalogue.remove_files(moved)
+            self._store.refresh()
             self._merge()
         except Cancelled:
             outcome.interrupted = True
@@ -113,13 +115,23 @@ class Indexer:
 
     # --- scanning -----------------------------------------------------------------------
 
-    def _scan(self, outcome: Outcome) -> None:
-        self._report("scanning", _Progress())
-        for folder in self._catalogue.folders():
-            self._scan_folder(folder, outcome)
-        self._store.refresh()
+    def _scan(self, outcome: Outcome) -> list[int]:
+        """Compare disk and catalogue; files that are gone but may only have been moved.
 
-    def _scan_folder(self, folder: FolderRow, outcome: Outcome) -> None:
+        Those stay until the new files were hashed, so that a rename embeds nothing.
+        """
+        self._report("scanning", _Progress())
+        gone: list[FileRow] = []
+        new_sizes: set[int] = set()
+        for folder in self._catalogue.folders():
+            self._scan_folder(folder, outcome, gone, new_sizes)
+        self._catalogue.remove_files([row.id for row in gone if row.size_bytes not in new_sizes])
+        self._store.refresh()
+        return [row.id for row in gone if row.size_bytes in new_sizes]
+
+    def _scan_folder(
+        self, folder: FolderRow, outcome: Outcome, gone: list[FileRow], new_sizes: set[int]
+    ) -> None:
         known = self._catalogue.known_files(folder.id)
         skipped: Counter[str] = Counter()
         changed: list[tuple[str, int, int]] = []
@@ -148,12 +160,12 @@ class Indexer:
             self._catalogue.set_scanned(folder.id, True, None)
             return
         self._catalogue.note_files(folder.id, changed)
-        gone = [
-            row.id
+        new_sizes.update(size_bytes for _, size_bytes, _ in changed)
+        gone += [
+            row
             for path, row in known.items()
             if path not in seen and not any(path.startswith(f"{shut}/") for shut in closed)
         ]
-        self._catalogue.remove_files(gone)
         self._catalogue.set_scanned(folder.id, False, skipped)
 
     # --- indexing -----------------------------------------------------------------------
