@@ -83,7 +83,7 @@ def _chunks_with(db: apsw.Connection, word: str) -> NDArray[np.int64]:
 
 
 def _lengths(db: apsw.Connection, chunks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Words in each of these chunks (at least one), as FTS5 keeps them: varints, high bits first."""
+    """Words in each of these chunks (at least one), as FTS5 keeps them: big-endian varints."""
     lengths = np.ones(len(chunks))
     for at, chunk in enumerate(chunks.tolist()):
         words = 0
