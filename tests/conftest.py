@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers import SAMPLE, Lab, models_folder, satchel, small_rotation
 
 from core.index.codes import Rotation
-from helpers import SAMPLE, Lab, models_folder, satchel, small_rotation
 
 
 @pytest.fixture(scope="session")

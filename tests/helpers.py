@@ -50,10 +50,10 @@ class WordEmbedder:
     def embed(self, texts: Sequence[str]) -> Floats:
         self.embedded += len(texts)
         rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        for row, text in zip(rows, texts, strict=True):
+        for at, text in enumerate(texts):
             for word in re.findall(r"\w+", text.lower()):
                 seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest())
-                row += np.random.default_rng(seed).standard_normal(DIMENSIONS)
+                rows[at] += np.random.default_rng(seed).standard_normal(DIMENSIONS)
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         unit: Floats = rows / np.maximum(norms, 1e-9)
         return unit
@@ -150,7 +150,7 @@ class Lab:
             lambda: self.embedder,  # type: ignore[arg-type,return-value]
             lambda path: Rules(path, (), own_home=[], max_file_bytes=10**6),
             self.progress.append,
-            lambda: self.breathe(),
+            self.breathe,
         )
         return indexer.run()
 

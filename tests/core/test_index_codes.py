@@ -2,11 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.index.codes import LEVELS_BYTES, Rotation, fit_rotation, load_rotation, scan
-from helpers import ROOT
 
 DIMENSIONS = 64
 
@@ -77,7 +77,7 @@ def test_a_saved_rotation_codes_alike(rotation: Rotation, tmp_path: Path) -> Non
     np.testing.assert_allclose(loaded.axes, rotation.axes, atol=0.01)
 
 
-def test_a_damaged_rotation_is_refused(rotation: Rotation, tmp_path: Path) -> None:
+def test_a_damaged_rotation_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.npz"
     path.write_bytes(b"no archive")
     with pytest.raises((OSError, ValueError)):

@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
+from helpers import Lab
 
 from core.errors import Cancelled
 from core.index.search import EmbeddingCache, Query, Searcher, _fuse
 from core.index.text_cache import TextCache
-from helpers import Lab
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import Lab
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from core.errors import Cancelled, UserError
 from core.index.indexer import content_digest
 from core.index.store import MERGE_RATIO, plan_merge
 from core.store.catalogue import FileState
-from helpers import Lab
 
 TOPICS = ("harbour", "lighthouse", "bicycle", "garden", "recipe", "lease", "insurance", "club")
 
