@@ -10,6 +10,7 @@ from pathlib import Path
 from app.local import Caller
 from app.output import Output
 from core.errors import UserError
+from core.files.folders import absolute
 from core.messages import (
     AnswerDone,
     AnswerSources,
@@ -188,7 +189,7 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel models list|fetch|add|remove`."""
     name = getattr(options, "name", None)
     if options.action == "add" and name is not None:
-        name = str(Path(name).expanduser().absolute())
+        name = absolute(name)
     output.models(_report(caller, ModelsRequest(caller.next_id(), options.action, name)))
     return 0
 
