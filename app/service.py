@@ -194,6 +194,7 @@ class Service:
             session.reply(Done(number))
         elif isinstance(message, Subscribe):
             session.subscription = number
+            session.end(number)
             session.reply(State(number, *self.work.state()))
         elif isinstance(message, Raise):
             self.broadcast(message)

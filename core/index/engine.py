@@ -7,6 +7,7 @@ searches through `Engine.searcher`. They meet in the view, which never changes.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -58,6 +59,7 @@ class Engine:
         self._settings = settings
         self._threads = threads
         self._embedder: Embedder | None = None
+        self._loading = threading.Lock()
         self.repaired: list[str] = []
         self.model = find_model(home.embedding_model)
         self.rotation = find_rotation(self.model, plan.code_bytes_a_chunk)
@@ -98,9 +100,10 @@ class Engine:
 
     def embedder(self) -> Embedder:
         """The embedding model, loaded at its first use."""
-        if self._embedder is None:
-            self._embedder = Embedder(self.model.folder, self._threads)
-        return self._embedder
+        with self._loading:
+            if self._embedder is None:
+                self._embedder = Embedder(self.model.folder, self._threads)
+            return self._embedder
 
     def room(self) -> int:
         """Bytes that the disk budget still allows, never more than the disk has free."""

@@ -7,6 +7,7 @@ the next run goes on with the files that wait.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from core.errors import Cancelled, FileError, UserError
 from core.files.rules import Rules
 from core.files.scan import Found, RootOffline, scan
-from core.index.embedder import Embedder
+from core.index.embedder import BATCH, Embedder
 from core.index.reader import Reader
 from core.index.store import IndexStore, Prepared
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
@@ -164,7 +165,7 @@ class Indexer:
         gone += [
             row
             for path, row in known.items()
-            if path not in seen and not any(path.startswith(f"{shut}/") for shut in closed)
+            if path not in seen and not any(_below(path, shut) for shut in closed)
         ]
         self._catalogue.set_scanned(folder.id, False, skipped)
 
@@ -292,9 +293,9 @@ class Indexer:
         group = batch.take_group()
         texts = [chunk.text for reading in group for chunk in reading.chunks]
         parts: list[Floats] = []
-        for at in range(0, len(texts), GROUP_CHUNKS):
+        for at in range(0, len(texts), BATCH):
             self._breathe()
-            parts.append(self._embedder().embed(texts[at : at + GROUP_CHUNKS]))
+            parts.append(self._embedder().embed(texts[at : at + BATCH]))
             progress.chunks += len(parts[-1])
             self._report("indexing", progress)
         outcome.embedded_chunks += len(texts)
@@ -323,6 +324,11 @@ class Indexer:
 
     def _report(self, phase: Phase, progress: _Progress) -> None:
         self._on_progress(progress.message(phase))
+
+
+def _below(path: str, folder: str) -> bool:
+    """Whether a relative path lies in a relative folder; "" is the watched folder itself."""
+    return folder == "" or path.startswith(folder + os.sep)
 
 
 def _prepared(reading: Reading, embeddings: Floats) -> Prepared:

@@ -131,6 +131,13 @@ class History:
         self._scrub()
         return gone
 
+    def drop_empty(self) -> None:
+        """Remove conversations in which nothing was answered."""
+        with errors(self._path), self._db:
+            self._db.execute(
+                "DELETE FROM conversation WHERE id NOT IN (SELECT conversation FROM turn)"
+            )
+
     def forget(self, path: str) -> int:
         """Remove every turn that quotes the file at `path` or one below it; how many."""
         whole = os.fsencode(path)
@@ -143,10 +150,8 @@ class History:
         with errors(self._path), self._db:
             for turn in turns:
                 self._db.execute("DELETE FROM turn WHERE id=?", (turn,))
-            self._db.execute(
-                "DELETE FROM conversation WHERE id NOT IN (SELECT conversation FROM turn)"
-            )
         if turns:
+            self.drop_empty()
             self._scrub()
         return len(turns)
 
