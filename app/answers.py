@@ -35,7 +35,7 @@ class Answers:
         """Answer one question; what was said is kept in its conversation."""
         assert isinstance(message, Ask)
         service = self._service
-        question = message.question.strip()
+        question = message.question.encode("utf-8", "replace").decode().strip()
         if not question:
             raise UserError("The question is empty.", "Type what you want to know.")
         name = message.model or service.settings.text("assistant.model")
