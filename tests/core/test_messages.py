@@ -68,7 +68,8 @@ def test_each_message_names_itself_and_is_frozen(kind: type[Message]) -> None:
     "line",
     [
         "", "{", "[]", "3", "null", '"Done"', "{}", '{"type":"Nothing","id":1}', '{"type":["x"]}',
-        '{"type":"Done"}', '{"type":"Done","id":"1"}', '{"type":"Search","id":1,"query":"","k":"3"}',
+        '{"type":"Done"}', '{"type":"Done","id":"1"}',
+        '{"type":"Search","id":1,"query":"","k":"3"}',
         '{"type":"Search","id":1,"query":"x","mode":"magic"}', b"\xff\xfe",
     ],
 )  # fmt: skip
