@@ -81,7 +81,14 @@ class Answers:
             lambda piece: session.reply(AnswerText(message.id, piece)),
             given_up,
         )
-        history.add_turn(conversation, question, answer.text, answer.found, answer.citations)
+        history.add_turn(
+            conversation,
+            question,
+            answer.text,
+            answer.found,
+            answer.citations,
+            [hit.path for hit, _ in passages],
+        )
         timings = dict(answer.timings_ms)
         for key in ("first_text", "total"):
             if key in timings:

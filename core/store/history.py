@@ -54,8 +54,9 @@ class History:
         answer: str,
         found: bool,
         citations: Sequence[Citation],
+        sources: Sequence[str],
     ) -> None:
-        """Keep a question with its answer."""
+        """Keep a question with its answer; `sources` are the files that the model was shown."""
         now = time.time()
         with errors(self._path), self._db:
             self._db.execute(
@@ -139,13 +140,18 @@ class History:
             )
 
     def forget(self, path: str) -> int:
-        """Remove every turn that quotes the file at `path` or one below it; how many."""
+        """Remove every turn that rests on the file at `path` or one below it; how many.
+
+        That is also a turn whose model saw the file and did not quote it.
+        """
         whole = os.fsencode(path)
         below = whole.rstrip(os.sep.encode()) + os.sep.encode()
         turns = {
             turn
-            for turn, quoted in self._db.execute("SELECT turn, path FROM citation")
-            if quoted == whole or quoted.startswith(below)
+            for turn, seen in self._db.execute(
+                "SELECT turn, path FROM citation UNION SELECT turn, path FROM source"
+            )
+            if seen == whole or seen.startswith(below)
         }
         with errors(self._path), self._db:
             for turn in turns:
