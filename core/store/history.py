@@ -54,7 +54,7 @@ class History:
         answer: str,
         found: bool,
         citations: Sequence[Citation],
-        sources: Sequence[str],
+        sources: Sequence[str] = (),
     ) -> None:
         """Keep a question with its answer; `sources` are the files that the model was shown."""
         now = time.time()
@@ -77,6 +77,10 @@ class History:
                     )
                     for c in citations
                 ],
+            )
+            self._db.executemany(
+                "INSERT INTO source(turn, path) VALUES(?,?)",
+                [(turn, os.fsencode(path)) for path in dict.fromkeys(sources)],
             )
             self._db.execute("UPDATE conversation SET changed_at=? WHERE id=?", (now, conversation))
 
