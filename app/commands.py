@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -111,16 +112,15 @@ def _search(caller: Caller, options: argparse.Namespace, query: str) -> SearchRe
 
 def batch(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel batch`: a JSON line for each line of the file."""
-    if options.file == "-":
-        lines = sys.stdin.read().splitlines()
-    else:
-        try:
-            lines = Path(options.file).read_text("utf-8", errors="replace").splitlines()
-        except OSError as error:
-            raise UserError(
-                f"{options.file} cannot be read: {error.strerror}.", "Check the path."
-            ) from error
-    for line in lines:
+    try:
+        data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{options.file} cannot be read: {error.strerror}.", "Check the path."
+        ) from error
+    # Not splitlines, which also breaks at form feeds and other marks inside a query.
+    lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
+    for line in lines[:-1] if lines[-1] == "" else lines:
         if line.strip():
             output.result_line(_search(caller, options, line))
         else:
@@ -155,10 +155,10 @@ def related(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 def parse_place(place: str) -> tuple[str, int | None, int | None, int | None]:
     """Path, page, line and character of `PATH[#page=N|#line=N|#char=N]`. Raises UserError."""
     path, mark, fragment = place.rpartition("#")
-    if not mark or Path(place).exists():
+    if not mark or os.path.exists(place):  # noqa: PTH110 - may be too long for a path
         return place, None, None, None
     name, _, value = fragment.partition("=")
-    if name not in ("page", "line", "char") or not value.isdigit():
+    if name not in ("page", "line", "char") or not (value.isascii() and value.isdigit()):
         raise UserError(
             f"{fragment!r} does not name a place in a file.",
             "Write #page=3, #line=12 or #char=400 after the path.",
