@@ -16,13 +16,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from app.service import HomeBusy, Service
-from app.session import Session
+from app.session import HomeBusy, Session
 from core.errors import UserError
 from core.home import Home
 from core.messages import Cancel, Failed, Message, ProtocolError, decode, encode, ends
+
+if TYPE_CHECKING:
+    from app.service import Service
 
 LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 on macOS
 CONNECT_TIMEOUT_S = 20.0
@@ -127,6 +129,8 @@ class InProcess:
 
     def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
         """Raises HomeBusy or UserError."""
+        from app.service import Service  # takes half a second, which a client need not spend
+
         self._service = Service(home, environment)
         self._server = Server(self._service)
         self._replies: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -207,11 +211,11 @@ def connect(home: Home, environment: Mapping[str, str]) -> Caller:
     """
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while True:
-        try:
-            return InProcess(home, environment)
-        except HomeBusy:
+        if sys.platform == "win32" or home.socket.exists():
             with contextlib.suppress(OSError, EOFError):
                 return Remote(home)
+        with contextlib.suppress(HomeBusy):
+            return InProcess(home, environment)
         if time.monotonic() > deadline:
             raise UserError(
                 f"Another Satchel holds {home.data} and does not answer.",

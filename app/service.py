@@ -24,7 +24,7 @@ from app.extractors import ExtractorPool, processors
 from app.lookups import Lookups
 from app.model import ModelWorker
 from app.reports import current_plan
-from app.session import Session
+from app.session import HomeBusy, Session
 from app.work import Work
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
@@ -78,10 +78,6 @@ LOOK = (
     ConversationGet,
     ConversationDelete,
 )
-
-
-class HomeBusy(Exception):
-    """Another process runs the service of this home."""
 
 
 class Service:

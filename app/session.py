@@ -8,6 +8,10 @@ from collections.abc import Callable
 from core.messages import Message, ends
 
 
+class HomeBusy(Exception):
+    """Another process runs the service of this home."""
+
+
 class Session:
     """Requests of one client: replies go back through `send`; any of them can be cancelled."""
 
