@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from app.commands import COMMANDS
 from app.local import Caller, connect
+from app.mistakes import as_mistake
 from app.output import Output
 from core.errors import UserError
 from core.home import HOME_VARIABLE, find_home
@@ -187,6 +188,9 @@ def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # the top of the process
+        output.error(as_mistake(error))
+        return 1
     except KeyboardInterrupt:
         print("Stopped; what was done is kept.", file=sys.stderr)
         return 130

@@ -49,9 +49,14 @@ class Session:
         return self.closed or request_id in self._cancelled
 
     def reply(self, message: Message) -> None:
-        """Send a reply; a client that is gone closes the session."""
+        """Send a reply; a client that is gone closes the session.
+
+        After `close` nothing is sent: a client of a service that ends asks the next one.
+        """
         if ends(message):
             self.end(getattr(message, "id", 0))
+        if self.closed:
+            return
         try:
             self._send(message)
         except (OSError, ValueError, EOFError):
