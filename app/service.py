@@ -21,8 +21,8 @@ from app.answers import Answers
 from app.children import python_child
 from app.extractors import ExtractorPool, processors
 from app.lookups import Lookups
-from app.model import ModelWorker
 from app.mistakes import as_mistake
+from app.model import ModelWorker
 from app.reports import current_plan
 from app.session import HomeBusy, Session
 from app.work import Work
