@@ -167,7 +167,9 @@ class Searcher:
                 semantic = self._exact_scores(vector, allowed, work)
             else:
                 deadline = started + deadline_s
-                semantic = self._best_first(vector, allowed, seeds, max_recomputes, deadline, work)
+                semantic = self._best_first(
+                    vector, allowed, seeds, query.k, max_recomputes, deadline, work
+                )
         order = _fuse(lexical, semantic)[: query.k]
         results = self._results(query, order, lexical, semantic, work)
         work.clock("total", started)
@@ -191,7 +193,7 @@ class Searcher:
         vector = self._embedder().embed([text])[0]
         seeds = self._view.neighbours(position)
         semantic = self._best_first(
-            vector, allowed, seeds, max_recomputes, started + deadline_s, work
+            vector, allowed, seeds, k, max_recomputes, started + deadline_s, work
         )
         query = Query("", k, "semantic")
         results = self._results(query, _fuse(None, semantic)[:k], None, semantic, work)
@@ -226,6 +228,7 @@ class Searcher:
         vector: Floats,
         allowed: Flags,
         seeds: Ints | None,
+        k: int,
         max_recomputes: int,
         deadline: float,
         work: _Work,
@@ -258,8 +261,7 @@ class Searcher:
             frontier.add_exact(batch, scores)
             work.clock("rank", mark)
             done += len(batch)
-        scored = np.flatnonzero(~np.isnan(frontier.exact))
-        return {int(frontier.ids[at]): float(frontier.exact[at]) for at in scored}
+        return _scored_first(frontier, k)
 
     def _scores(self, positions: Ints, vector: Floats, work: _Work) -> Floats:
         """Exact cosines (n,) of chunks with the query; NaN for those that cannot be read."""
@@ -416,6 +418,22 @@ class Searcher:
             texts.append(passage.text if passage else None)
             cosines.append(semantic.get(position))
         return tuple(hits), tuple(texts), tuple(cosines)
+
+
+def _scored_first(frontier: Frontier, k: int) -> dict[int, float]:
+    """Exact cosines by position; if they are fewer than k, the best estimates come after them."""
+    known = ~np.isnan(frontier.exact)
+    found = {
+        int(p): float(s) for p, s in zip(frontier.ids[known], frontier.exact[known], strict=True)
+    }
+    missing = k - len(found)
+    if missing > 0:
+        least = min(found.values(), default=1.0)
+        guesses = frontier.current()
+        rest = np.flatnonzero(~known)
+        for at in rest[np.argsort(-guesses[rest], kind="stable")[:missing]]:
+            found[int(frontier.ids[at])] = min(least, float(guesses[at]))
+    return found
 
 
 def _state_of(error: FileError) -> str:
