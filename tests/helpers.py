@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from core.errors import FileError
 from core.files.rules import Rules
 from core.index.codes import Rotation, fit_rotation
+from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Indexer, Outcome
 from core.index.reader import Wanted
-from core.index.search import EmbeddingCache, Query, Results, Searcher
+from core.index.search import Query, Results, Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
 from core.messages import Chunks, ChunkText, Extracted, IndexProgress, Locator, PassageText

@@ -4,7 +4,8 @@ import pytest
 from helpers import Lab
 
 from core.errors import Cancelled
-from core.index.search import EmbeddingCache, Query, Searcher, _fuse
+from core.index.embedding_cache import EmbeddingCache
+from core.index.search import Query, Searcher, _fuse
 from core.index.text_cache import TextCache
 
 
