@@ -19,9 +19,10 @@ from core.files.rules import Rules
 from core.home import Home
 from core.index.codes import Rotation, load_rotation
 from core.index.embedder import Embedder, EmbeddingModel, find_model
+from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Indexer, Outcome
 from core.index.reader import Reader
-from core.index.search import EmbeddingCache, Searcher
+from core.index.search import Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
 from core.messages import IndexProgress
