@@ -35,22 +35,34 @@ class Answers:
         """Answer one question; what was said is kept in its conversation."""
         assert isinstance(message, Ask)
         service = self._service
-        question = message.question.strip()
+        question = message.question.encode("utf-8", "replace").decode().strip()
         if not question:
             raise UserError("The question is empty.", "Type what you want to know.")
         name = message.model or service.settings.text("assistant.model")
         self._choose_model(name)
+        history = service.history
+        if message.conversation is not None:
+            if not history.exists(message.conversation):
+                raise UserError(
+                    f"There is no conversation {message.conversation}.", "Ask without naming one."
+                )
+            self._answer(session, message, question, name, message.conversation)
+            return
+        conversation = history.begin(question)
+        try:
+            self._answer(session, message, question, name, conversation)
+        finally:
+            history.drop_empty()
+
+    def _answer(
+        self, session: Session, message: Ask, question: str, name: str, conversation: int
+    ) -> None:
+        service, history = self._service, self._service.history
         started = time.perf_counter()
 
         def given_up() -> bool:
             return session.is_cancelled(message.id)
 
-        history = service.history
-        conversation = message.conversation
-        if conversation is None:
-            conversation = history.begin(question)
-        elif not history.exists(conversation):
-            raise UserError(f"There is no conversation {conversation}.", "Ask without naming one.")
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
         results = searcher.search(
@@ -69,7 +81,14 @@ class Answers:
             lambda piece: session.reply(AnswerText(message.id, piece)),
             given_up,
         )
-        history.add_turn(conversation, question, answer.text, answer.found, answer.citations)
+        history.add_turn(
+            conversation,
+            question,
+            answer.text,
+            answer.found,
+            answer.citations,
+            [hit.path for hit, _ in passages],
+        )
         timings = dict(answer.timings_ms)
         for key in ("first_text", "total"):
             if key in timings:
@@ -98,7 +117,7 @@ class Answers:
                 f"The language model {name} is not installed (installed: {known}).",
                 f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
             )
-        if not current_plan(service.home, service.settings).can_answer:
+        if not current_plan(service.home, service.settings, model=name).can_answer:
             raise UserError(
                 "The memory budget has no room for the language model.",
                 "Give Satchel more with `satchel budget --ram SIZE`; search works without.",

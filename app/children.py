@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from app.stdio import Channel
 from core.messages import PROTOCOL_VERSION, Hello, Message, ProtocolError
 
+DEBUG_VARIABLE = "SATCHEL_DEBUG"  # set, it lets children print to stderr
 START_TIMEOUT_S = 60.0
 WAITING_MESSAGES = 16
 
@@ -30,7 +32,12 @@ class Child:
     def __init__(self, command: Sequence[str]) -> None:
         """Start the process; raises ChildGone when it does not greet as it should."""
         self._process = subprocess.Popen(
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=True
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # What a crashing parser prints is no use to a person, and may hold their text.
+            stderr=None if os.environ.get(DEBUG_VARIABLE) else subprocess.DEVNULL,
+            close_fds=True,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "SATCHEL_HOME"  # as core.home has it, which the window does not import
 
-_SIZE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([kmgt]?i?b?)\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([kmgt]?i?b?)\s*", re.IGNORECASE | re.ASCII)
 _UNITS = {
     "": 1_000_000, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9,
     "gb": 10**9, "t": 10**12, "tb": 10**12, "ki": 2**10, "kib": 2**10, "mi": 2**20,
@@ -138,6 +138,28 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+_WITH_VALUE = (
+    "--home", "-k", "--folder", "--type", "--mode", "--model", "--disk", "--ram", "--exclude",
+)  # fmt: skip
+
+
+def arranged(argv: Sequence[str]) -> list[str]:
+    """The arguments with the options that stand before the command put behind it."""
+    before: list[str] = []
+    at = 0
+    while at < len(argv) and argv[at].startswith("-") and argv[at] not in ("--", "-h", "--help"):
+        takes_next = argv[at] in _WITH_VALUE
+        before += argv[at : at + 1 + takes_next]
+        at += 1 + takes_next
+    rest = list(argv[at:])
+    if rest[:1] in (["folders"], ["models"]):
+        rest[1:] = arranged(rest[1:])
+    if not rest or rest[0].startswith("-"):
+        return list(argv)
+    end = rest.index("--") if "--" in rest else len(rest)
+    return [*rest[:end], *before, *rest[end:]]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 1 an error to mend, 2 wrong usage)."""
     return run(sys.argv[1:] if argv is None else argv, os.environ)
@@ -145,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Parse and carry out; errors become one line on stderr."""
-    options = make_parser().parse_args(argv)
+    options = make_parser().parse_args(arranged(argv))
     if os.name == "posix":
         os.umask(0o077)
     if options.command is None:
@@ -158,6 +180,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     # Late, for the window's process does without all of this.
     from app.commands import COMMANDS
     from app.local import connect
+    from app.mistakes import as_mistake
     from app.output import Output
     from core.home import find_home
     from core.store.database import StoreDamagedError
@@ -178,6 +201,9 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         # Whoever read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # the top of the process
+        output.error(as_mistake(error))
+        return 1
     except KeyboardInterrupt:
         print("Stopped; what was done is kept.", file=sys.stderr)
         return 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from app.local import Caller
 from app.output import Output
 from core.errors import UserError
+from core.files.folders import absolute
 from core.messages import (
     AnswerDone,
     AnswerSources,
@@ -73,15 +75,16 @@ def folders(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 
 def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel index [--watch]`; exit code 1 when new content had to be left out."""
+    """`satchel index [--watch]`; says on stderr when the disk budget left something out."""
     request = Index(caller.next_id(), options.watch)
     for reply in _replies(caller, request):
         if isinstance(reply, IndexProgress):
             output.progress(reply)
         elif isinstance(reply, Report):
             output.index(reply.body)
-            problems = _table(reply.body).get("waiting")
-            return 1 if problems else 0
+            stopped = _table(reply.body).get("stopped")
+            if stopped:
+                output.error(UserError(str(stopped), ""))
     return 0
 
 
@@ -109,16 +112,15 @@ def _search(caller: Caller, options: argparse.Namespace, query: str) -> SearchRe
 
 def batch(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel batch`: a JSON line for each line of the file."""
-    if options.file == "-":
-        lines = sys.stdin.read().splitlines()
-    else:
-        try:
-            lines = Path(options.file).read_text("utf-8", errors="replace").splitlines()
-        except OSError as error:
-            raise UserError(
-                f"{options.file} cannot be read: {error.strerror}.", "Check the path."
-            ) from error
-    for line in lines:
+    try:
+        data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{options.file} cannot be read: {error.strerror}.", "Check the path."
+        ) from error
+    # Not splitlines, which also breaks at form feeds and other marks inside a query.
+    lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
+    for line in lines[:-1] if lines[-1] == "" else lines:
         if line.strip():
             output.result_line(_search(caller, options, line))
         else:
@@ -153,10 +155,10 @@ def related(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 def parse_place(place: str) -> tuple[str, int | None, int | None, int | None]:
     """Path, page, line and character of `PATH[#page=N|#line=N|#char=N]`. Raises UserError."""
     path, mark, fragment = place.rpartition("#")
-    if not mark or Path(place).exists():
+    if not mark or os.path.exists(place):  # noqa: PTH110 - may be too long for a path
         return place, None, None, None
     name, _, value = fragment.partition("=")
-    if name not in ("page", "line", "char") or not value.isdigit():
+    if name not in ("page", "line", "char") or not (value.isascii() and value.isdigit()):
         raise UserError(
             f"{fragment!r} does not name a place in a file.",
             "Write #page=3, #line=12 or #char=400 after the path.",
@@ -187,7 +189,7 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel models list|fetch|add|remove`."""
     name = getattr(options, "name", None)
     if options.action == "add" and name is not None:
-        name = str(Path(name).expanduser().absolute())
+        name = absolute(name)
     output.models(_report(caller, ModelsRequest(caller.next_id(), options.action, name)))
     return 0
 

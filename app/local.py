@@ -14,14 +14,25 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.address import address
-from app.service import HomeBusy, Service
-from app.session import Session
+from app.session import HomeBusy, Session
 from core.errors import UserError
 from core.home import Home
-from core.messages import Cancel, Failed, Message, ProtocolError, decode, encode, ends
+from core.messages import (
+    Cancel,
+    Failed,
+    IndexProgress,
+    Message,
+    ProtocolError,
+    decode,
+    encode,
+    ends,
+)
+
+if TYPE_CHECKING:
+    from app.service import Service
 
 CONNECT_TIMEOUT_S = 20.0
 LINGER_S = 30.0
@@ -103,6 +114,8 @@ class InProcess:
 
     def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
         """Raises HomeBusy or UserError."""
+        from app.service import Service  # takes half a second, which a client need not spend
+
         self._service = Service(home, environment)
         self._server = Server(self._service)
         self._replies: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -140,12 +153,15 @@ class InProcess:
 
 
 class Remote:
-    """A running service of this home in another process."""
+    """A running service of this home in another process; when it ends, another takes its place."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
         """Raises OSError when nobody listens."""
         with address(home) as where:
             self._connection = Client(where)
+        self._home = home
+        self._environment = environment
+        self._next: Caller | None = None
         self._ids = itertools.count(1)
 
     def next_id(self) -> int:
@@ -153,19 +169,33 @@ class Remote:
         return next(self._ids)
 
     def ask(self, request: Message) -> Iterator[Message]:
-        """The replies to a request; leaving the loop early cancels it."""
+        """The replies to a request; leaving the loop early cancels it.
+
+        A request that the service left unanswered is put to the next one.
+        """
+        if self._next is not None:
+            yield from self._next.ask(request)
+            return
         number = getattr(request, "id", 0)
-        whole = False
+        whole = answered = False
         try:
             self._connection.send_bytes(encode(request).encode("ascii"))
             while not whole:
                 reply = decode(self._connection.recv_bytes())
                 if getattr(reply, "id", None) == number:
                     whole = ends(reply)
+                    answered = answered or not isinstance(reply, IndexProgress)
                     yield reply
+        except ProtocolError:
+            whole = True
+            yield Failed(number, "The running Satchel is of another version.", "End it first.")
         except (EOFError, OSError):
             whole = True
-            yield Failed(number, "The running Satchel has ended.", "Run the command again.")
+            if answered:
+                yield Failed(number, "The running Satchel has ended.", "Run the command again.")
+                return
+            self._next = connect(self._home, self._environment)
+            yield from self._next.ask(request)
         finally:
             if not whole:
                 with contextlib.suppress(OSError):
@@ -174,6 +204,8 @@ class Remote:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
+        if self._next is not None:
+            self._next.close()
 
 
 def connect(home: Home, environment: Mapping[str, str]) -> Caller:
@@ -183,11 +215,11 @@ def connect(home: Home, environment: Mapping[str, str]) -> Caller:
     """
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while True:
-        try:
-            return InProcess(home, environment)
-        except HomeBusy:
+        if sys.platform == "win32" or os.path.exists(home.socket):  # noqa: PTH110 - may be too long
             with contextlib.suppress(OSError, EOFError):
-                return Remote(home)
+                return Remote(home, environment)
+        with contextlib.suppress(HomeBusy):
+            return InProcess(home, environment)
         if time.monotonic() > deadline:
             raise UserError(
                 f"Another Satchel holds {home.data} and does not answer.",

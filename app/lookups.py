@@ -79,7 +79,7 @@ class Lookups:
         if message.k < 1:
             raise UserError("The number of results must be at least 1.", "Give -k a number.")
         query = Query(
-            text=message.query,
+            text=message.query.encode("utf-8", "replace").decode(),
             k=message.k,
             mode=message.mode,
             below=None if message.folder is None else self._known_folder(message.folder),

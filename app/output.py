@@ -195,7 +195,7 @@ class Output:
         self._line()
         for citation in answer.citations:
             where = f", page {citation.locator.page}" if citation.locator.page else ""
-            self._line(f'  [{citation.n}] {citation.path}{where}: "{citation.quote}"')
+            self._line(f'  [{citation.n}] {citation.path}{where}: "{_one_line(citation.quote)}"')
         if not answer.citations:
             self._line("  No passage supports this answer; look at the sources above.")
 
@@ -326,3 +326,7 @@ def _marked(hit: Hit) -> str:
         out += [hit.snippet[start:end], "\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"]
         at = end
     return "".join([*out, hit.snippet[at:]])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -20,9 +20,12 @@ Table = dict[str, object]
 CONTEXT_BYTES_A_TOKEN = 12_240  # KV cell in q8_0 of the starter model, measured
 
 
-def model_memory_bytes(home: Home, settings: Settings) -> int:
-    """Memory that the chosen language model takes when loaded; 0 when it is not installed."""
-    chosen = settings.text("assistant.model")
+def model_memory_bytes(home: Home, settings: Settings, chosen: str | None = None) -> int:
+    """Memory that a language model takes when loaded; 0 when it is not installed.
+
+    Without a name it is the one in the settings.
+    """
+    chosen = chosen or settings.text("assistant.model")
     context = int(settings.number("assistant.context_tokens"))
     for model in installed(home.models):
         if model.name == chosen:
@@ -31,15 +34,19 @@ def model_memory_bytes(home: Home, settings: Settings) -> int:
 
 
 def current_plan(
-    home: Home, settings: Settings, disk_bytes: int | None = None, ram_bytes: int | None = None
+    home: Home,
+    settings: Settings,
+    disk_bytes: int | None = None,
+    ram_bytes: int | None = None,
+    model: str | None = None,
 ) -> Plan:
-    """The plan for the budgets as set, or as they would be. Raises UserError."""
+    """The plan for the budgets and the model as set, or as they would be. Raises UserError."""
     limits = Limits(
         disk_bytes if disk_bytes is not None else int(settings.number("budget.disk_mb") * MB),
         ram_bytes if ram_bytes is not None else int(settings.number("budget.ram_mb") * MB),
     )
     wish = int(settings.number("index.text_cache_mb") * MB)
-    return make_plan(limits, wish, model_memory_bytes(home, settings))
+    return make_plan(limits, wish, model_memory_bytes(home, settings, model))
 
 
 def budget_report(

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import filelock
 
@@ -22,9 +21,10 @@ from app.answers import Answers
 from app.children import python_child
 from app.extractors import ExtractorPool, processors
 from app.lookups import Lookups
+from app.mistakes import as_mistake
 from app.model import ModelWorker
 from app.reports import current_plan
-from app.session import Session
+from app.session import HomeBusy, Session
 from app.work import Work
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
@@ -78,10 +78,6 @@ LOOK = (
     ConversationGet,
     ConversationDelete,
 )
-
-
-class HomeBusy(Exception):
-    """Another process runs the service of this home."""
 
 
 class Service:
@@ -177,7 +173,7 @@ class Service:
         if isinstance(message, Search) and message.early:
             session.begin_search(number)
         if self._stopping.is_set():
-            session.reply(Failed(number, "Satchel is closing.", "Try again in a moment."))
+            session.close()
         elif isinstance(message, WORK):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
@@ -195,6 +191,7 @@ class Service:
             session.reply(Done(number))
         elif isinstance(message, Subscribe):
             session.subscription = number
+            session.end(number)
             session.reply(State(number, *self.work.state()))
         elif isinstance(message, Raise):
             if any(other.subscription is not None for other in self._sessions):
@@ -235,13 +232,8 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
-            session.reply(
-                Failed(
-                    number,
-                    f"Satchel made a mistake ({type(error).__name__} in {_where(error)}).",
-                    "Please report it; nothing of your files is in this message.",
-                )
-            )
+            mistake = as_mistake(error)
+            session.reply(Failed(number, mistake.title, mistake.advice))
 
     @contextlib.contextmanager
     def first_things_first(self) -> Iterator[None]:
@@ -305,14 +297,3 @@ class Service:
         self.history.close()
         self.engine.close()
         self._lock.release()
-
-
-def _where(error: Exception) -> str:
-    """The file and line of ours that an unexpected error came from."""
-    place = "an unknown place"
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        place = f"{Path(code.co_filename).name}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place

@@ -54,7 +54,8 @@ def main() -> int:
 def serve(home: Home, channel: Channel) -> int:
     """Open the home and answer the window, or pass on to who has it open. Raises UserError."""
     # Late, so that a second start is told from a first one before the heavy libraries load.
-    from app.service import HomeBusy, Service
+    from app.service import Service
+    from app.session import HomeBusy
     from core.store.database import StoreDamagedError
 
     deadline = time.monotonic() + CONNECT_TIMEOUT_S

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from core.messages import Message, ends
 
 
+class HomeBusy(Exception):
+    """Another process runs the service of this home."""
+
+
 class Session:
     """Requests of one client: replies go back through `send`; any of them can be cancelled."""
 
@@ -48,9 +52,14 @@ class Session:
         return self.closed or request_id in self._cancelled
 
     def reply(self, message: Message) -> None:
-        """Send a reply; a client that is gone closes the session."""
+        """Send a reply; a client that is gone closes the session.
+
+        After `close` nothing is sent: a client of a service that ends asks the next one.
+        """
         if ends(message):
             self.end(getattr(message, "id", 0))
+        if self.closed:
+            return
         try:
             self._send(message)
         except (OSError, ValueError, EOFError):

@@ -146,7 +146,7 @@ class Work:
             service.wait_for_people(YIELD_S)
             while self._paused.is_set() and not self._given_up(session, message.id):
                 self._stopping.wait(0.1)
-            if self._given_up(session, message.id) or not self._jobs.empty():
+            if self._given_up(session, message.id) or self._change_waits():
                 raise Cancelled
 
         self._tell("indexing", None)
@@ -172,6 +172,19 @@ class Work:
         else:
             session.reply(Report(message.id, service.engine.summary(outcome)))
 
+    def _change_waits(self) -> bool:
+        """Whether something other than indexing is queued, which indexing makes way for."""
+        with self._jobs.mutex:
+            return any(job is None or not isinstance(job[1], Index) for job in self._jobs.queue)
+
+    def _index_waits(self) -> bool:
+        """Whether anything is queued that does not merely watch too."""
+        with self._jobs.mutex:
+            return any(
+                job is None or not (isinstance(job[1], Index) and job[1].watch)
+                for job in self._jobs.queue
+            )
+
     def _given_up(self, session: Session, number: int) -> bool:
         return self._stopping.is_set() or session.is_cancelled(number)
 
@@ -187,7 +200,7 @@ class Work:
         )
         reconcile_at = time.monotonic() + RECONCILE_S
         try:
-            while time.monotonic() < reconcile_at and self._jobs.empty():
+            while time.monotonic() < reconcile_at and not self._index_waits():
                 if self._given_up(session, message.id):
                     session.reply(Report(message.id, self._service.engine.summary(outcome)))
                     return

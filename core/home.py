@@ -101,12 +101,20 @@ class Home:
 
 
 def find_home(option: str | None, environment: Mapping[str, str]) -> Home:
-    """The home that `--home`, SATCHEL_HOME or the platform's custom names, in this order."""
+    """The home that `--home`, SATCHEL_HOME or the platform's custom names, in this order.
+
+    Raises UserError when the path begins with the home of a user who is not there.
+    """
     models = environment.get(MODELS_VARIABLE)
     store = Path(models) if models else Path(appdirs.user_data_dir("satchel", False)) / "models"
     chosen = option or environment.get(HOME_VARIABLE)
     if chosen:
-        root = Path(os.path.abspath(Path(chosen).expanduser()))  # noqa: PTH100 - keeps links
+        try:
+            root = Path(os.path.abspath(Path(chosen).expanduser()))  # noqa: PTH100 - keeps links
+        except RuntimeError as error:
+            raise UserError(
+                f"The home {chosen} cannot be found.", "Give --home as a whole path."
+            ) from error
         return Home(root / "config", root / "data", root / "cache", store)
     return Home(
         Path(appdirs.user_config_dir("satchel", False)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Setting:
             raise self._refusal(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             below = self.low is not None and value < self.low
-            if below or (self.high is not None and value > self.high):
+            if not math.isfinite(value) or below or (self.high is not None and value > self.high):
                 raise self._refusal(value)
         if self.choices and value not in self.choices:
             raise self._refusal(value)
@@ -198,6 +199,11 @@ class Settings:
             if setting is None:
                 raise UserError(f"There is no setting {key}.", "See `satchel status --json`.")
             checked[key] = setting.check(value)
+            if not isinstance(self._file.get(key.rpartition(".")[0], {}), dict):
+                raise UserError(
+                    f"The settings in {self._path} have no table {key.rpartition('.')[0]}.",
+                    "Mend the file, or remove it to go back to the defaults.",
+                )
         for key, value in checked.items():
             table, _, name = key.rpartition(".")
             self._file.setdefault(table, {})[name] = (

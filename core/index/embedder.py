@@ -68,7 +68,7 @@ def find_model(folder: Path) -> EmbeddingModel:
             f"The embedding model is not in {folder}.",
             "Run `make setup` in Satchel's folder, or set SATCHEL_MODELS to where it is.",
         ) from None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise UserError(
             f"The embedding model in {folder} cannot be read: {error}.",
             "Remove that folder and run `make setup` again.",
@@ -93,7 +93,8 @@ class Embedder:
         self._lock = threading.Lock()
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.enable_truncation(256)
-        self._tokenizer.enable_padding()
+        # Few different lengths: OpenVINO keeps a compiled form for each shape it has seen.
+        self._tokenizer.enable_padding(pad_to_multiple_of=16)
         core = openvino.Core()
         can_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         try:

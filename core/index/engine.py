@@ -7,6 +7,7 @@ searches through `Engine.searcher`. They meet in the view, which never changes.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from core.files.rules import Rules
 from core.home import Home
 from core.index.codes import Rotation, load_rotation
 from core.index.embedder import Embedder, EmbeddingModel, find_model
+from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Indexer, Outcome
 from core.index.reader import Reader
-from core.index.search import EmbeddingCache, Searcher
+from core.index.search import Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
 from core.messages import IndexProgress
@@ -58,6 +60,7 @@ class Engine:
         self._settings = settings
         self._threads = threads
         self._embedder: Embedder | None = None
+        self._loading = threading.Lock()
         self.repaired: list[str] = []
         self.model = find_model(home.embedding_model)
         self.rotation = find_rotation(self.model, plan.code_bytes_a_chunk)
@@ -98,9 +101,10 @@ class Engine:
 
     def embedder(self) -> Embedder:
         """The embedding model, loaded at its first use."""
-        if self._embedder is None:
-            self._embedder = Embedder(self.model.folder, self._threads)
-        return self._embedder
+        with self._loading:
+            if self._embedder is None:
+                self._embedder = Embedder(self.model.folder, self._threads)
+            return self._embedder
 
     def room(self) -> int:
         """Bytes that the disk budget still allows, never more than the disk has free."""
@@ -234,10 +238,8 @@ class Engine:
             "store_bytes": self.store_bytes(),
             "seconds": round(outcome.seconds, 3) if outcome else 0.0,
             "embedded_chunks": outcome.embedded_chunks if outcome else 0,
-            "problems": [
-                *(outcome.unreadable if outcome else []),
-                *([str(outcome.stopped)] if outcome and outcome.stopped else []),
-            ],
+            "stopped": str(outcome.stopped) if outcome and outcome.stopped else None,
+            "problems": list(outcome.unreadable) if outcome else [],
             "failures": self.catalogue.files_in_state(
                 (FileState.FAILED, FileState.NEEDS_OCR), None, 100
             ),

@@ -7,6 +7,7 @@ the next run goes on with the files that wait.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -20,11 +21,11 @@ from numpy.typing import NDArray
 from core.errors import Cancelled, FileError, UserError
 from core.files.rules import Rules
 from core.files.scan import Found, RootOffline, scan
-from core.index.embedder import Embedder
+from core.index.embedder import BATCH, Embedder
 from core.index.reader import Reader
 from core.index.store import IndexStore, Prepared
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
-from core.store.catalogue import Catalogue, FileRef, FileState, FolderRow, NewDocument
+from core.store.catalogue import Catalogue, FileRef, FileRow, FileState, FolderRow, NewDocument
 
 Floats = NDArray[np.float32]
 
@@ -101,8 +102,10 @@ class Indexer:
         started = time.monotonic()
         outcome = Outcome()
         try:
-            self._scan(outcome)
+            moved = self._scan(outcome)
             self._index(outcome, started)
+            self._catalogue.remove_files(moved)
+            self._store.refresh()
             self._merge()
         except Cancelled:
             outcome.interrupted = True
@@ -113,13 +116,23 @@ class Indexer:
 
     # --- scanning -----------------------------------------------------------------------
 
-    def _scan(self, outcome: Outcome) -> None:
-        self._report("scanning", _Progress())
-        for folder in self._catalogue.folders():
-            self._scan_folder(folder, outcome)
-        self._store.refresh()
+    def _scan(self, outcome: Outcome) -> list[int]:
+        """Compare disk and catalogue; files that are gone but may only have been moved.
 
-    def _scan_folder(self, folder: FolderRow, outcome: Outcome) -> None:
+        Those stay until the new files were hashed, so that a rename embeds nothing.
+        """
+        self._report("scanning", _Progress())
+        gone: list[FileRow] = []
+        new_sizes: set[int] = set()
+        for folder in self._catalogue.folders():
+            self._scan_folder(folder, outcome, gone, new_sizes)
+        self._catalogue.remove_files([row.id for row in gone if row.size_bytes not in new_sizes])
+        self._store.refresh()
+        return [row.id for row in gone if row.size_bytes in new_sizes]
+
+    def _scan_folder(
+        self, folder: FolderRow, outcome: Outcome, gone: list[FileRow], new_sizes: set[int]
+    ) -> None:
         known = self._catalogue.known_files(folder.id)
         skipped: Counter[str] = Counter()
         changed: list[tuple[str, int, int]] = []
@@ -148,12 +161,12 @@ class Indexer:
             self._catalogue.set_scanned(folder.id, True, None)
             return
         self._catalogue.note_files(folder.id, changed)
-        gone = [
-            row.id
+        new_sizes.update(size_bytes for _, size_bytes, _ in changed)
+        gone += [
+            row
             for path, row in known.items()
-            if path not in seen and not any(path.startswith(f"{shut}/") for shut in closed)
+            if path not in seen and not any(_below(path, shut) for shut in closed)
         ]
-        self._catalogue.remove_files(gone)
         self._catalogue.set_scanned(folder.id, False, skipped)
 
     # --- indexing -----------------------------------------------------------------------
@@ -166,19 +179,16 @@ class Indexer:
         first = self._store.view.chunks == 0
         try:
             for reading in self._readings(waiting, progress, batch):
-                batch.group.append(reading)
-                if not self._store.fits(*batch.size()):
-                    batch.group.pop()
-                    outcome.stopped = self._store.budget_error()
+                batch.add(reading)
+                if batch.group_chunks >= GROUP_CHUNKS and not self._embed(batch, progress, outcome):
                     break
-                if batch.group_chunks() >= GROUP_CHUNKS:
-                    self._embed(batch, progress, outcome)
                 age = time.monotonic() - published_at
                 due = FIRST_PUBLISH_S if first else PUBLISH_S
                 if batch.ready_chunks >= PUBLISH_CHUNKS or (batch.ready and age > due):
                     self._publish(batch, outcome)
                     published_at, first = time.monotonic(), False
-            self._embed(batch, progress, outcome)
+            if outcome.stopped is None:
+                self._embed(batch, progress, outcome)
         except Cancelled:
             outcome.interrupted = True
         self._publish(batch, outcome)
@@ -274,13 +284,18 @@ class Indexer:
                 self._catalogue.set_state(number, state, error.reason)
             return None
 
-    def _embed(self, batch: _Batch, progress: _Progress, outcome: Outcome) -> None:
-        group, batch.group = batch.group, []
+    def _embed(self, batch: _Batch, progress: _Progress, outcome: Outcome) -> bool:
+        """Embed the documents that were read; False when the disk budget has no room for them."""
+        if not self._store.fits(*batch.size()):
+            batch.take_group()
+            outcome.stopped = self._store.budget_error()
+            return False
+        group = batch.take_group()
         texts = [chunk.text for reading in group for chunk in reading.chunks]
         parts: list[Floats] = []
-        for at in range(0, len(texts), GROUP_CHUNKS):
+        for at in range(0, len(texts), BATCH):
             self._breathe()
-            parts.append(self._embedder().embed(texts[at : at + GROUP_CHUNKS]))
+            parts.append(self._embedder().embed(texts[at : at + BATCH]))
             progress.chunks += len(parts[-1])
             self._report("indexing", progress)
         outcome.embedded_chunks += len(texts)
@@ -291,9 +306,10 @@ class Indexer:
             batch.ready.append((reading, embeddings[at : at + count]))
             batch.ready_chunks += count
             at += count
+        return True
 
     def _publish(self, batch: _Batch, outcome: Outcome) -> None:
-        ready, batch.ready, batch.ready_chunks = batch.ready, [], 0
+        ready = batch.take_ready()
         if not ready:
             return
         self._store.publish([_prepared(reading, embeddings) for reading, embeddings in ready])
@@ -308,6 +324,11 @@ class Indexer:
 
     def _report(self, phase: Phase, progress: _Progress) -> None:
         self._on_progress(progress.message(phase))
+
+
+def _below(path: str, folder: str) -> bool:
+    """Whether a relative path lies in a relative folder; "" is the watched folder itself."""
+    return folder == "" or path.startswith(folder + os.sep)
 
 
 def _prepared(reading: Reading, embeddings: Floats) -> Prepared:
@@ -329,11 +350,24 @@ class _Batch:
     """Documents between reading and publishing."""
 
     group: list[Reading] = field(default_factory=list)
+    group_chunks: int = 0
     ready: list[tuple[Reading, Floats]] = field(default_factory=list)
     ready_chunks: int = 0
+    _by_digest: dict[bytes, Reading] = field(default_factory=dict)
 
-    def group_chunks(self) -> int:
-        return sum(max(1, len(reading.chunks)) for reading in self.group)
+    def add(self, reading: Reading) -> None:
+        self.group.append(reading)
+        self.group_chunks += max(1, len(reading.chunks))
+        self._by_digest[reading.digest] = reading
+
+    def take_group(self) -> list[Reading]:
+        group, self.group, self.group_chunks = self.group, [], 0
+        return group
+
+    def take_ready(self) -> list[tuple[Reading, Floats]]:
+        ready, self.ready, self.ready_chunks = self.ready, [], 0
+        self._by_digest = {reading.digest: reading for reading in self.group}
+        return ready
 
     def size(self) -> tuple[int, int, int]:
         """Chunks, bytes of text and number of the documents on their way."""
@@ -345,8 +379,7 @@ class _Batch:
         )
 
     def with_digest(self, digest: bytes) -> Reading | None:
-        readings = [*self.group, *(reading for reading, _ in self.ready)]
-        return next((reading for reading in readings if reading.digest == digest), None)
+        return self._by_digest.get(digest)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,8 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020
 _CJK_RUN = re.compile(f"[{_CJK}]+")
 _WORD = re.compile(r"[^\W_]+")
 MOST_QUERY_WORDS = 64
+K1, B = 1.2, 0.75  # the usual constants of BM25
+LENGTHS_FOR = 4  # chunks whose length is looked up, for each one asked
 
 # The commonest English words carry no weight in a ranking but cost the most postings to read.
 _COMMON = frozenset(
@@ -53,24 +55,39 @@ def query_words(query: str) -> list[str]:
     return (rare or words)[:MOST_QUERY_WORDS]
 
 
-def match_expression(query: str) -> str | None:
-    """The FTS5 expression that finds chunks with any of the query's words; None without words."""
-    words = query_words(query)
-    return " OR ".join(f'"{word}"' for word in words) if words else None
-
-
 def search_words(db: apsw.Connection, query: str, limit: int) -> LexicalHits:
-    """The best chunks for a query by BM25 over its words, any of which may be missing."""
-    expression = match_expression(query)
-    rows: list[tuple[int, float]] = []
-    if expression is not None:
-        rows = list(
-            db.execute(
-                "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?",
-                (expression, limit),
-            )
-        )
-    return LexicalHits(
-        np.array([row[0] for row in rows], dtype=np.int64),
-        np.array([row[1] for row in rows], dtype=np.float32),
-    )
+    """The best chunks for a query by BM25 over its words, any of which may be missing.
+
+    A contentless table without positions tells which chunks hold a word but not
+    how often, and FTS5's own ranking is 0 for all of them. So the ranking is made
+    here, with each word counted once in a chunk (Robertson and Zaragoza, 2009).
+    """
+    holders = [_chunks_with(db, word) for word in query_words(query)]
+    total = int(db.execute("SELECT count(*) FROM words_docsize").get)
+    found = [chunks for chunks in holders if len(chunks)]
+    if not found:
+        return LexicalHits(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+    weights = [np.log(1 + (total - len(one) + 0.5) / (len(one) + 0.5)) for one in found]
+    chunks, owner = np.unique(np.concatenate(found), return_inverse=True)
+    sums = np.bincount(owner, np.repeat(weights, [len(one) for one in found]))
+    best = np.argsort(-sums, kind="stable")[: LENGTHS_FOR * limit]
+    lengths = _lengths(db, chunks[best])
+    scores = sums[best] * (K1 + 1) / (1 + K1 * (1 - B + B * lengths / lengths.mean()))
+    order = np.argsort(-scores, kind="stable")[:limit]
+    return LexicalHits(chunks[best][order], scores[order].astype(np.float32))
+
+
+def _chunks_with(db: apsw.Connection, word: str) -> NDArray[np.int64]:
+    rows = db.execute("SELECT rowid FROM words WHERE words MATCH ?", (f'"{word}"',))
+    return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+
+def _lengths(db: apsw.Connection, chunks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Words in each of these chunks (at least one), as FTS5 keeps them: big-endian varints."""
+    lengths = np.ones(len(chunks))
+    for at, chunk in enumerate(chunks.tolist()):
+        words = 0
+        for byte in db.execute("SELECT sz FROM words_docsize WHERE id=?", (chunk,)).get:
+            words = words << 7 | byte & 0x7F
+        lengths[at] = max(1, words)
+    return lengths

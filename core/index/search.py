@@ -7,26 +7,25 @@ in memory within a bound.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Cancelled, FileError
 from core.index.codes import Rotation
 from core.index.embedder import BATCH, Embedder
+from core.index.embedding_cache import EmbeddingCache
 from core.index.frontier import Corpus, Frontier
 from core.index.lexical import search_words
-from core.index.reader import Reader, Wanted
+from core.index.passages import Passages, Work
+from core.index.reader import Reader
 from core.index.snippet import make_snippet
 from core.index.text_cache import TextCache
 from core.index.view import View
-from core.messages import Hit, Locator, Mode, PassageText
-from core.store.catalogue import Catalogue, FileRef
+from core.messages import Hit, Locator, Mode
+from core.store.catalogue import Catalogue
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -66,61 +65,6 @@ class Results:
     timings_ms: dict[str, float]
 
 
-class EmbeddingCache:
-    """Recently computed embeddings by chunk number, least recently used out first. Thread-safe."""
-
-    def __init__(self, capacity: int) -> None:
-        """Room for `capacity` embeddings."""
-        self._capacity = capacity
-        self._kept: OrderedDict[int, Floats] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, number: int) -> Floats | None:
-        """The embedding of a chunk, if it is kept."""
-        with self._lock:
-            found = self._kept.get(number)
-            if found is not None:
-                self._kept.move_to_end(number)
-            return found
-
-    def put(self, number: int, embedding: Floats) -> None:
-        """Keep an embedding."""
-        with self._lock:
-            self._kept[number] = embedding
-            self._kept.move_to_end(number)
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-
-    def clear(self) -> None:
-        """Let go of everything."""
-        with self._lock:
-            self._kept.clear()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-
-@dataclass(slots=True)
-class _Work:
-    """What one search has found out so far."""
-
-    cancelled: Callable[[], bool]
-    passages: dict[int, PassageText] = field(default_factory=dict)
-    texts: dict[int, str] = field(default_factory=dict)
-    states: dict[int, str] = field(default_factory=dict)
-    files: dict[int, FileRef] = field(default_factory=dict)
-    recomputed: int = 0
-    from_cache: int = 0
-    spent_s: dict[str, float] = field(default_factory=dict)
-
-    def check(self) -> None:
-        if self.cancelled():
-            raise Cancelled
-
-    def clock(self, name: str, started: float) -> None:
-        self.spent_s[name] = self.spent_s.get(name, 0.0) + time.perf_counter() - started
-
-
 class Searcher:
     """Searches one view of the index. Not for use by two threads at once."""
 
@@ -139,9 +83,8 @@ class Searcher:
         self._catalogue = catalogue
         self._rotation = rotation
         self._embedder = embedder
-        self._reader = reader
         self._cache = cache
-        self._texts = texts
+        self._passages = Passages(view, catalogue, reader, texts)
         self._exact: Floats | None = None
 
     def search(
@@ -154,7 +97,7 @@ class Searcher:
     ) -> Results:
         """Ranked passages. Raises Cancelled, and UserError when the model is not there."""
         started = time.perf_counter()
-        work = _Work(cancelled)
+        work = Work(cancelled)
         allowed = self._allowed(query)
         lexical = self._lexical(query, allowed, work) if query.mode != "semantic" else None
         semantic: dict[int, float] = {}
@@ -167,7 +110,9 @@ class Searcher:
                 semantic = self._exact_scores(vector, allowed, work)
             else:
                 deadline = started + deadline_s
-                semantic = self._best_first(vector, allowed, seeds, max_recomputes, deadline, work)
+                semantic = self._best_first(
+                    vector, allowed, seeds, query.k, max_recomputes, deadline, work
+                )
         order = _fuse(lexical, semantic)[: query.k]
         results = self._results(query, order, lexical, semantic, work)
         work.clock("total", started)
@@ -181,17 +126,17 @@ class Searcher:
     def related(self, position: int, k: int, max_recomputes: int, deadline_s: float) -> Results:
         """Passages like the chunk at a position: its neighbours in the graph and in the codes."""
         started = time.perf_counter()
-        work = _Work(lambda: False)
+        work = Work(lambda: False)
         allowed = self._view.live.copy()
         allowed[position] = False
-        self._load([position], work)
+        self._passages.load([position], work)
         if position not in work.passages:
             return Results((), (), (), 0, 0, {"total": 0.0})
         text = work.passages[position].text
         vector = self._embedder().embed([text])[0]
         seeds = self._view.neighbours(position)
         semantic = self._best_first(
-            vector, allowed, seeds, max_recomputes, started + deadline_s, work
+            vector, allowed, seeds, k, max_recomputes, started + deadline_s, work
         )
         query = Query("", k, "semantic")
         results = self._results(query, _fuse(None, semantic)[:k], None, semantic, work)
@@ -211,7 +156,7 @@ class Searcher:
         matching = self._catalogue.documents_matching(query.below, query.suffix)
         return self._view.of_documents(matching) & self._view.live
 
-    def _lexical(self, query: Query, allowed: Flags, work: _Work) -> Ints:
+    def _lexical(self, query: Query, allowed: Flags, work: Work) -> Ints:
         mark = time.perf_counter()
         filtered = allowed is not self._view.live
         depth = max(LEXICAL_DEPTH, query.k)
@@ -226,9 +171,10 @@ class Searcher:
         vector: Floats,
         allowed: Flags,
         seeds: Ints | None,
+        k: int,
         max_recomputes: int,
         deadline: float,
-        work: _Work,
+        work: Work,
     ) -> dict[int, float]:
         mark = time.perf_counter()
         estimates = self._view.estimates(self._rotation, vector)
@@ -258,10 +204,9 @@ class Searcher:
             frontier.add_exact(batch, scores)
             work.clock("rank", mark)
             done += len(batch)
-        scored = np.flatnonzero(~np.isnan(frontier.exact))
-        return {int(frontier.ids[at]): float(frontier.exact[at]) for at in scored}
+        return _scored_first(frontier, k)
 
-    def _scores(self, positions: Ints, vector: Floats, work: _Work) -> Floats:
+    def _scores(self, positions: Ints, vector: Floats, work: Work) -> Floats:
         """Exact cosines (n,) of chunks with the query; NaN for those that cannot be read."""
         embeddings: dict[int, Floats] = {}
         for position in positions.tolist():
@@ -270,7 +215,7 @@ class Searcher:
                 embeddings[position] = kept
         work.from_cache += len(embeddings)
         missing = [p for p in positions.tolist() if p not in embeddings]
-        self._load_texts(missing, work)
+        self._passages.load_texts(missing, work)
         readable = [p for p in missing if p in work.texts]
         mark = time.perf_counter()
         computed = self._embedder().embed([work.texts[p] for p in readable])
@@ -287,73 +232,7 @@ class Searcher:
             dtype=np.float32,
         )
 
-    # --- reading back -------------------------------------------------------------------
-
-    def _load_texts(self, positions: Sequence[int], work: _Work) -> None:
-        """The texts of passages for scoring: from the text cache, else from their files."""
-        mark = time.perf_counter()
-        by_document: dict[int, list[int]] = {}
-        for position in positions:
-            by_document.setdefault(self._view.place(position).document, []).append(position)
-        for document, members in by_document.items():
-            kept = self._texts.get(document)
-            if kept is not None:
-                for position in members:
-                    work.texts[position] = kept[self._view.place(position).index]
-        work.clock("read", mark)
-        self._load([p for p in positions if p not in work.texts], work)
-        for position in positions:
-            if position in work.passages:
-                work.texts.setdefault(position, work.passages[position].text)
-
-    def _load(self, positions: Sequence[int], work: _Work) -> None:
-        """Read the passages at these positions back from their files, into `work`."""
-        mark = time.perf_counter()
-        todo = [p for p in positions if p not in work.passages and p not in work.states]
-        places = {p: self._view.place(p) for p in todo}
-        refs = self._catalogue.files_of(sorted({place.document for place in places.values()}))
-        groups: dict[int, list[int]] = {}
-        for position, place in places.items():
-            groups.setdefault(place.document, []).append(position)
-        attempt = 0
-        while groups:
-            wanted, owners = [], []
-            for document, members in list(groups.items()):
-                choices = refs.get(document, [])
-                online = [ref for ref in choices if not ref.offline]
-                if attempt >= len(online):
-                    self._give_up(members, choices, bool(online), work)
-                    del groups[document]
-                    continue
-                spans = self._view.spans(places[members[0]])
-                chosen = tuple(spans.spans[places[p].index] for p in members)
-                wanted.append(Wanted(online[attempt], chosen, spans.page_chars))
-                owners.append(document)
-            for document, request, found in zip(
-                owners, wanted, self._reader.read(wanted), strict=True
-            ):
-                if isinstance(found, FileError):
-                    for position in groups[document]:
-                        work.states[position] = _state_of(found)
-                        work.files[position] = request.file
-                    continue
-                for position, passage in zip(groups.pop(document), found, strict=True):
-                    work.passages[position] = passage
-                    work.states.pop(position, None)
-                    work.files[position] = request.file
-            attempt += 1
-        work.clock("read", mark)
-
-    def _give_up(
-        self, members: Sequence[int], choices: Sequence[FileRef], online: bool, work: _Work
-    ) -> None:
-        for position in members:
-            if choices:
-                work.files.setdefault(position, choices[0])
-            if not online:
-                work.states[position] = "offline" if choices else "missing"
-
-    def _exact_scores(self, vector: Floats, allowed: Flags, work: _Work) -> dict[int, float]:
+    def _exact_scores(self, vector: Floats, allowed: Flags, work: Work) -> dict[int, float]:
         """Exact cosines of every allowed chunk; the embeddings are kept for the next query."""
         if self._exact is None:
             self._exact = np.zeros((self._view.chunks, len(vector)), dtype=np.float32)
@@ -362,8 +241,8 @@ class Searcher:
         for at in range(0, len(missing), EXACT_READ):
             work.check()
             part = missing[at : at + EXACT_READ].tolist()
-            scratch = _Work(work.cancelled)
-            self._load(part, scratch)
+            scratch = Work(work.cancelled)
+            self._passages.load(part, scratch)
             readable = [p for p in part if p in scratch.passages]
             if readable:
                 self._exact[readable] = self._embedder().embed(
@@ -382,9 +261,9 @@ class Searcher:
         order: Sequence[tuple[int, float]],
         lexical: Ints | None,
         semantic: dict[int, float],
-        work: _Work,
+        work: Work,
     ) -> tuple[tuple[Hit, ...], tuple[str | None, ...], tuple[float | None, ...]]:
-        self._load([position for position, _ in order], work)
+        self._passages.load([position for position, _ in order], work)
         words = set() if lexical is None else set(lexical.tolist())
         hits: list[Hit] = []
         texts: list[str | None] = []
@@ -418,8 +297,20 @@ class Searcher:
         return tuple(hits), tuple(texts), tuple(cosines)
 
 
-def _state_of(error: FileError) -> str:
-    return error.problem if error.problem in ("changed", "missing") else "unreadable"
+def _scored_first(frontier: Frontier, k: int) -> dict[int, float]:
+    """Exact cosines by position; if they are fewer than k, the best estimates come after them."""
+    known = ~np.isnan(frontier.exact)
+    found = {
+        int(p): float(s) for p, s in zip(frontier.ids[known], frontier.exact[known], strict=True)
+    }
+    missing = k - len(found)
+    if missing > 0:
+        least = min(found.values(), default=1.0)
+        guesses = frontier.current()
+        rest = np.flatnonzero(~known)
+        for at in rest[np.argsort(-guesses[rest], kind="stable")[:missing]]:
+            found[int(frontier.ids[at])] = min(least, float(guesses[at]))
+    return found
 
 
 def _top(scores: Floats, count: int) -> Ints:

@@ -152,7 +152,7 @@ class Segment:
         body = start + int.from_bytes(self._view[len(MAGIC) : start], "little")
         try:
             header = msgspec.json.decode(self._view[start:body], type=Header)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SegmentError(f"{self.path.name} has a damaged header") from error
         if header.format > FORMAT:
             raise SegmentError(f"{self.path.name} was written by a newer version of Satchel")

@@ -45,20 +45,21 @@ class Prepared:
 def plan_merge(sizes: Sequence[tuple[int, int, int]]) -> list[int]:
     """Which segments to join now, by id: none, or one with many deletions, or several.
 
-    `sizes` holds (id, chunks, live chunks). Joining the smallest until the next
-    is over `MERGE_RATIO` times as large keeps their number logarithmic and
-    rewrites each chunk only a few times.
+    `sizes` holds (id, chunks, live chunks). Joining segments, smallest first, until
+    the next is over `MERGE_RATIO` times as large keeps their number logarithmic
+    and rewrites each chunk only a few times. A lone tiny one does not hold up the rest.
     """
     ordered = sorted(sizes, key=lambda item: (item[2], item[0]))
-    group: list[int] = []
-    together = 0
-    for segment, _, live in ordered:
-        if group and live > MERGE_RATIO * together:
-            break
-        group.append(segment)
-        together += live
-    if len(group) > 1:
-        return group
+    for start in range(len(ordered)):
+        group: list[int] = []
+        together = 0
+        for segment, _, live in ordered[start:]:
+            if group and live > MERGE_RATIO * together:
+                break
+            group.append(segment)
+            together += live
+        if len(group) > 1:
+            return group
     for segment, chunks, live in ordered:
         if chunks - live > DEAD_SHARE * chunks:
             return [segment]

@@ -44,11 +44,11 @@ class View:
         self.chunks = int(self._offsets[-1])
         number = {segment_id: at for at, (segment_id, _) in enumerate(segments)}
         known = [row for row in rows if row.segment in number]
-        starts = []
-        for row in known:
-            at = number[row.segment]
-            before = int(self._segments[at].chunk_counts[: row.place].sum()) if row.place else 0
-            starts.append(int(self._offsets[at]) + before)
+        firsts = [
+            offset + np.cumsum(segment.chunk_counts) - segment.chunk_counts
+            for offset, segment in zip(self._offsets[:-1], self._segments, strict=True)
+        ]
+        starts = [int(firsts[number[row.segment]][row.place]) for row in known]
         self._fill(known, starts)
 
     def _fill(self, rows: Sequence[DocumentRow], starts: Sequence[int]) -> None:

@@ -521,7 +521,8 @@ class Catalogue:
         """Bytes of the database pages that the lexical index takes."""
         return int(
             self.db.execute(
-                "SELECT coalesce(sum(pgsize),0) FROM dbstat WHERE aggregate AND name GLOB 'words_*'"
+                "SELECT coalesce(sum(pgsize), 0) FROM dbstat "
+                "WHERE aggregate=TRUE AND name GLOB 'words_*'"
             ).get
         )
 

@@ -39,15 +39,29 @@ def errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors about the disk or the file into ours."""
     try:
         yield
-    except apsw.FullError as error:
-        raise UserError(
+    except apsw.Error as error:
+        # On a full disk SQLite may roll back by itself; the rollback that follows fails then.
+        first: BaseException = error
+        while isinstance(first.__context__, apsw.Error):
+            first = first.__context__
+        ours = _ours(path, first)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _ours(path: Path, error: BaseException) -> UserError | StoreDamagedError | None:
+    if isinstance(error, apsw.FullError):
+        return UserError(
             f"The disk is full: {path} cannot grow.",
             "Free some space and run it again; what was indexed before is kept.",
-        ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise StoreDamagedError(f"{path.name} is damaged: {error}") from error
-    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.IOError) as error:
-        raise UserError(
+        )
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+        return StoreDamagedError(f"{path.name} is damaged: {error}")
+    foreign = (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.IOError)
+    if isinstance(error, foreign):
+        return UserError(
             f"{path} cannot be used: {error}.",
             "Check the disk and who may write there, then try again.",
-        ) from error
+        )
+    return None

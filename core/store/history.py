@@ -54,8 +54,9 @@ class History:
         answer: str,
         found: bool,
         citations: Sequence[Citation],
+        sources: Sequence[str] = (),
     ) -> None:
-        """Keep a question with its answer."""
+        """Keep a question with its answer; `sources` are the files that the model was shown."""
         now = time.time()
         with errors(self._path), self._db:
             self._db.execute(
@@ -76,6 +77,10 @@ class History:
                     )
                     for c in citations
                 ],
+            )
+            self._db.executemany(
+                "INSERT INTO source(turn, path) VALUES(?,?)",
+                [(turn, os.fsencode(path)) for path in dict.fromkeys(sources)],
             )
             self._db.execute("UPDATE conversation SET changed_at=? WHERE id=?", (now, conversation))
 
@@ -131,22 +136,32 @@ class History:
         self._scrub()
         return gone
 
+    def drop_empty(self) -> None:
+        """Remove conversations in which nothing was answered."""
+        with errors(self._path), self._db:
+            self._db.execute(
+                "DELETE FROM conversation WHERE id NOT IN (SELECT conversation FROM turn)"
+            )
+
     def forget(self, path: str) -> int:
-        """Remove every turn that quotes the file at `path` or one below it; how many."""
+        """Remove every turn that rests on the file at `path` or one below it; how many.
+
+        That is also a turn whose model saw the file and did not quote it.
+        """
         whole = os.fsencode(path)
         below = whole.rstrip(os.sep.encode()) + os.sep.encode()
         turns = {
             turn
-            for turn, quoted in self._db.execute("SELECT turn, path FROM citation")
-            if quoted == whole or quoted.startswith(below)
+            for turn, seen in self._db.execute(
+                "SELECT turn, path FROM citation UNION SELECT turn, path FROM source"
+            )
+            if seen == whole or seen.startswith(below)
         }
         with errors(self._path), self._db:
             for turn in turns:
                 self._db.execute("DELETE FROM turn WHERE id=?", (turn,))
-            self._db.execute(
-                "DELETE FROM conversation WHERE id NOT IN (SELECT conversation FROM turn)"
-            )
         if turns:
+            self.drop_empty()
             self._scrub()
         return len(turns)
 

@@ -101,6 +101,11 @@ HISTORY: tuple[Migration, ...] = (
             quote TEXT NOT NULL
         );
         CREATE INDEX citation_turn ON citation(turn);
+        CREATE TABLE source(
+            turn INTEGER NOT NULL REFERENCES turn(id) ON DELETE CASCADE,
+            path BLOB NOT NULL
+        );
+        CREATE INDEX source_turn ON source(turn);
         """,
     ),
 )

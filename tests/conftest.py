@@ -1,0 +1,61 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from helpers import SAMPLE, Lab, models_folder, satchel, small_rotation
+
+from core.index.codes import Rotation
+
+
+@pytest.fixture(scope="session")
+def rotation() -> Rotation:
+    return small_rotation()
+
+
+@pytest.fixture
+def lab(tmp_path: Path, rotation: Rotation) -> Iterator[Lab]:
+    found = Lab(tmp_path, rotation)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The folder of the prepared models."""
+    folder = models_folder()
+    if not (folder / "embedding" / "all-minilm-l6-v2" / "model.json").is_file():
+        pytest.fail(f"the embedding model is not in {folder}: run make setup", pytrace=False)
+    return folder
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """A home and the folder that is indexed in it."""
+
+    home: Path
+    files: Path
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Indexed:  # noqa: ARG001
+    """A home with the sample folder indexed. Tests look at it and change nothing."""
+    root = tmp_path_factory.mktemp("sample")
+    files = root / "files"
+    shutil.copytree(SAMPLE, files)
+    for arguments in (("folders", "add", str(files)), ("index",)):
+        done = satchel(root / "home", *arguments)
+        assert done.returncode == 0, done.stderr
+    return Indexed(root / "home", files)
+
+
+@pytest.fixture
+def own_sample(sample: Indexed, tmp_path: Path) -> Indexed:
+    """A copy of the sample home for a test that changes it; the files are still shared."""
+    shutil.copytree(sample.home, tmp_path / "home", ignore=shutil.ignore_patterns("socket"))
+    return Indexed(tmp_path / "home", sample.files)

@@ -1,0 +1,70 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.budget.plan import MB, Limits, Plan, make_plan
+from core.errors import UserError
+from core.home import SMALLEST_DISK_BUDGET_BYTES
+
+DISK = st.integers(SMALLEST_DISK_BUDGET_BYTES, 10**13)
+RAM = st.integers(0, 10**12)
+WISH = st.integers(0, 10**10)
+MODEL = st.just(0) | st.integers(1, 10**11)
+
+
+@given(DISK, RAM, WISH, MODEL)
+def test_never_over_a_limit(disk: int, ram: int, wish: int, model: int) -> None:
+    plan = make_plan(Limits(disk, ram), wish, model)
+    assert plan.text_cache_bytes + plan.index_bytes <= disk
+    assert plan.text_cache_bytes <= wish
+    bought = plan.embedding_cache_bytes + plan.model_bytes
+    assert bought == 0 or bought + plan.service_bytes + plan.extractor_bytes <= ram
+    assert plan.embedding_cache_entries * 1536 <= plan.embedding_cache_bytes
+    numbers = [v for v in dataclasses.asdict(plan).values() if isinstance(v, int)]
+    assert min(numbers) >= 0
+    assert plan.can_answer == (plan.model_bytes > 0)
+
+
+@given(DISK, RAM, WISH, MODEL)
+def test_every_plan_says_why(disk: int, ram: int, wish: int, model: int) -> None:
+    plan = make_plan(Limits(disk, ram), wish, model)
+    assert len(plan.reasons) >= 3
+    assert all(reason.endswith(".") for reason in plan.reasons)
+
+
+@given(DISK, DISK, RAM, WISH, MODEL)
+def test_more_disk_never_holds_less(one: int, two: int, ram: int, wish: int, model: int) -> None:
+    less, more = (make_plan(Limits(d, ram), wish, model) for d in sorted((one, two)))
+    assert less.text_bytes_that_fit <= more.text_bytes_that_fit
+    assert less.text_cache_bytes <= more.text_cache_bytes
+
+
+@given(DISK, RAM, RAM, WISH, MODEL)
+def test_more_memory_never_takes_the_answers_away(
+    disk: int, one: int, two: int, wish: int, model: int
+) -> None:
+    less, more = (make_plan(Limits(disk, r), wish, model) for r in sorted((one, two)))
+    assert less.can_answer <= more.can_answer
+    if less.can_answer == more.can_answer:
+        assert less.embedding_cache_entries <= more.embedding_cache_entries
+
+
+def plan(disk_mb: float = 500, ram_mb: float = 2000, model_mb: float = 0) -> Plan:
+    return make_plan(Limits(int(disk_mb * MB), int(ram_mb * MB)), 25 * MB, int(model_mb * MB))
+
+
+def test_too_small_a_disk_budget_is_refused_with_what_would_do() -> None:
+    with pytest.raises(UserError, match="too small") as caught:
+        plan(disk_mb=3.99)
+    assert "4 MB" in caught.value.advice
+    assert plan(disk_mb=4).index_bytes > 0
+
+
+def test_a_model_that_does_not_fit_leaves_the_search() -> None:
+    assert plan(ram_mb=2000, model_mb=300).can_answer
+    small = plan(ram_mb=700, model_mb=300)
+    assert not small.can_answer
+    assert any("no answers" in reason for reason in small.reasons)
+    assert any("No language model" in reason for reason in plan().reasons)

@@ -1,0 +1,94 @@
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.index.frontier import Corpus, Frontier
+
+
+def corpus(count: int, seed: int) -> tuple[np.ndarray, Callable[[int], np.ndarray], np.ndarray]:
+    rng = np.random.default_rng(seed)
+    coordinates = rng.standard_normal((count, 16)).astype(np.float32)
+    links = [rng.choice(count, size=min(count, 4), replace=False) for _ in range(count)]
+    estimates = rng.uniform(-1, 1, count).astype(np.float32)
+    return coordinates, lambda chunk: links[chunk].astype(np.int64), estimates
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_each_chunk_is_proposed_once_and_exact_scores_win(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 60))
+    seed = data.draw(st.integers(0, 999))
+    coordinates, neighbours, estimates = corpus(count, seed)
+    rng = np.random.default_rng(seed + 1)
+    exact = rng.uniform(-1, 1, count).astype(np.float32)
+    unreadable = rng.random(count) < 0.2
+    allowed = rng.random(count) < data.draw(st.sampled_from([0.3, 1.0]))
+    start = np.flatnonzero(allowed)[: data.draw(st.integers(0, count))].astype(np.int64)
+    frontier = Frontier(Corpus(lambda ids: coordinates[ids], neighbours), estimates, start, allowed)
+    proposed: list[int] = []
+    while len(batch := frontier.next_batch(data.draw(st.integers(1, 16)))):
+        proposed += batch.tolist()
+        scores = np.where(unreadable[batch], np.nan, exact[batch]).astype(np.float32)
+        frontier.add_exact(batch, scores)
+    assert len(proposed) == len(set(proposed))
+    assert set(start.tolist()) <= set(proposed)
+    assert allowed[proposed].all()
+    assert sorted(frontier.ids.tolist()) == sorted(proposed)
+    current = dict(zip(frontier.ids.tolist(), frontier.current().tolist(), strict=True))
+    for chunk in proposed:
+        assert np.isfinite(current[chunk])
+        if not unreadable[chunk]:
+            assert current[chunk] == np.float32(exact[chunk])
+
+
+def test_the_best_estimates_come_first() -> None:
+    coordinates, _, estimates = corpus(50, 4)
+    alone = Corpus(lambda ids: coordinates[ids], lambda _: np.empty(0, dtype=np.int64))
+    frontier = Frontier(alone, estimates, np.arange(50))
+    assert frontier.next_batch(8).tolist() == np.argsort(-estimates, kind="stable")[:8].tolist()
+
+
+def test_neighbours_of_a_good_chunk_join() -> None:
+    coordinates, _, estimates = corpus(50, 4)
+    star = Corpus(lambda ids: coordinates[ids], lambda chunk: np.array([chunk + 1, chunk + 2]))
+    frontier = Frontier(star, estimates, np.array([10]))
+    frontier.add_exact(frontier.next_batch(8), np.array([0.9], dtype=np.float32))
+    assert sorted(frontier.ids.tolist()) == [10, 11, 12]
+
+
+def test_what_is_not_allowed_does_not_join() -> None:
+    coordinates, _, estimates = corpus(50, 4)
+    star = Corpus(lambda ids: coordinates[ids], lambda chunk: np.array([chunk + 1, chunk + 2]))
+    allowed = np.ones(50, dtype=np.bool_)
+    allowed[11] = False
+    frontier = Frontier(star, estimates, np.array([10]), allowed)
+    frontier.add_exact(frontier.next_batch(8), np.array([0.9], dtype=np.float32))
+    assert sorted(frontier.ids.tolist()) == [10, 12]
+
+
+def test_learning_corrects_the_estimates_of_likes() -> None:
+    """Two chunks with the same code: what is learnt of one holds for the other."""
+    row = np.random.default_rng(1).standard_normal(16).astype(np.float32)
+    other = np.random.default_rng(2).standard_normal(16).astype(np.float32)
+    coordinates = np.stack([row, row, -row, other])
+    estimates = np.array([0.5, 0.4, 0.3, 0.2], dtype=np.float32)
+    frontier = Frontier(
+        Corpus(lambda ids: coordinates[ids], lambda _: np.empty(0, dtype=np.int64)),
+        estimates,
+        np.arange(4),
+    )
+    frontier.add_exact(np.array([0, 3]), np.array([0.9, 0.2], dtype=np.float32))
+    guess = frontier.current()
+    assert guess[1] > 0.55
+    assert abs(guess[2] - 0.3) < 0.05
+
+
+def test_nothing_to_start_with() -> None:
+    coordinates, neighbours, estimates = corpus(5, 1)
+    frontier = Frontier(
+        Corpus(lambda ids: coordinates[ids], neighbours), estimates, np.empty(0, dtype=np.int64)
+    )
+    assert len(frontier.next_batch(4)) == 0
+    assert len(frontier.current()) == 0

@@ -1,0 +1,181 @@
+from pathlib import Path
+
+import pytest
+from helpers import Lab
+
+from core.errors import Cancelled
+from core.index.embedding_cache import EmbeddingCache
+from core.index.search import Query, Searcher, _fuse
+from core.index.text_cache import TextCache
+
+
+@pytest.fixture
+def filled(lab: Lab) -> Lab:
+    for number in range(30):
+        kind = "md" if number % 3 else "txt"
+        lab.write(
+            f"dir{number % 2}/n{number}.{kind}",
+            f"shared words number{number}\nsecond line of number{number} about topic{number % 5}",
+        )
+    lab.index()
+    return lab
+
+
+def test_filters_hold_in_every_mode(filled: Lab) -> None:
+    below = str(filled.files / "dir1")
+    for mode in ("hybrid", "semantic", "lexical"):
+        for exact in (False, True):
+            hits = filled.search(
+                "shared words number4", k=60, exact=exact, mode=mode, below=below, suffix="txt"
+            ).hits
+            assert hits
+            assert {Path(hit.path).parent.name for hit in hits} == {"dir1"}
+            assert {Path(hit.path).suffix for hit in hits} == {".txt"}
+
+
+def test_a_suffix_may_have_its_dot_and_any_case(filled: Lab) -> None:
+    for suffix in ("md", ".md", "MD"):
+        assert {Path(p).suffix for p in filled.names("shared", k=50, suffix=suffix)} == {".md"}
+    assert filled.names("shared", suffix="pdf") == []
+
+
+def test_the_limit_on_recomputes_is_kept(filled: Lab) -> None:
+    results = filled.search("topic3 second line", limit=9, mode="semantic", k=50)
+    assert results.recomputed == 9
+    # The rest of what was asked for comes after them, by the codes' estimate.
+    assert len(results.hits) == 50
+    scores = [hit.score for hit in results.hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_exact_scores_everything(filled: Lab) -> None:
+    results = filled.search("topic3", mode="semantic", exact=True, k=100)
+    assert results.recomputed == len(results.hits) == 60
+    scores = [hit.score for hit in results.hits]
+    assert scores == sorted(scores, reverse=True)
+    assert [hit.rank for hit in results.hits] == list(range(1, 61))
+
+
+def test_best_first_agrees_with_exact(filled: Lab) -> None:
+    for number in range(0, 30, 4):
+        query = f"second line of number{number}"
+        exact = filled.search(query, mode="semantic", exact=True, k=1).hits[0]
+        quick = filled.search(query, mode="semantic", k=1).hits[0]
+        assert (quick.path, quick.start) == (exact.path, exact.start)
+        assert quick.score == pytest.approx(exact.score, abs=1e-5)
+
+
+@pytest.mark.parametrize("query", ["", "   ", "?!", "\n"])
+def test_a_query_without_words(filled: Lab, query: str) -> None:
+    for mode in ("hybrid", "semantic", "lexical"):
+        results = filled.search(query, mode=mode)
+        if not query.strip() or mode == "lexical":
+            assert results.hits == ()
+
+
+def test_an_empty_index_gives_nothing(lab: Lab) -> None:
+    for exact in (False, True):
+        results = lab.search("anything", exact=exact)
+        assert (results.hits, results.recomputed) == ((), 0)
+
+
+def test_a_search_that_is_given_up_ends(filled: Lab) -> None:
+    searcher = Searcher(
+        filled.store.view,
+        filled.catalogue,
+        filled.rotation,
+        lambda: filled.embedder,  # type: ignore[arg-type,return-value]
+        filled.reader,
+        EmbeddingCache(10),
+        filled.texts,
+    )
+    for exact in (False, True):
+        with pytest.raises(Cancelled):
+            searcher.search(Query("shared"), 32, 60.0, lambda: True, exact=exact)
+
+
+def test_what_is_kept_is_not_embedded_again(filled: Lab) -> None:
+    searcher = Searcher(
+        filled.store.view,
+        filled.catalogue,
+        filled.rotation,
+        lambda: filled.embedder,  # type: ignore[arg-type,return-value]
+        filled.reader,
+        EmbeddingCache(1000),
+        filled.texts,
+    )
+    first = searcher.search(Query("topic2", mode="semantic"), 16, 60.0)
+    second = searcher.search(Query("topic2", mode="semantic"), 16, 60.0)
+    assert (first.recomputed, first.from_cache) == (16, 0)
+    assert (second.recomputed, second.from_cache) == (16, 16)
+    assert [hit.path for hit in first.hits] == [hit.path for hit in second.hits]
+
+
+def test_the_cache_forgets_what_was_used_longest_ago() -> None:
+    cache = EmbeddingCache(2)
+    for number in (1, 2):
+        cache.put(number, number)  # type: ignore[arg-type]
+    cache.get(1)
+    cache.put(3, 3)  # type: ignore[arg-type]
+    assert (cache.get(1), cache.get(2), cache.get(3), len(cache)) == (1, None, 3, 2)
+
+
+def test_no_room_in_the_cache() -> None:
+    cache = EmbeddingCache(0)
+    cache.put(1, 1)  # type: ignore[arg-type]
+    assert len(cache) == 0
+
+
+def test_related_passages_leave_out_the_asked_one(filled: Lab) -> None:
+    searcher = Searcher(
+        filled.store.view,
+        filled.catalogue,
+        filled.rotation,
+        lambda: filled.embedder,  # type: ignore[arg-type,return-value]
+        filled.reader,
+        EmbeddingCache(100),
+        filled.texts,
+    )
+    position = 7
+    place = filled.store.view.place(position)
+    start, _ = filled.store.view.spans(place).spans[place.index]
+    path = filled.catalogue.files_of([place.document])[place.document][0].path
+    results = searcher.related(position, 10, 32, 60.0)
+    assert results.hits
+    assert (path, start) not in [(hit.path, hit.start) for hit in results.hits]
+
+
+def test_fusion_rewards_both_sides() -> None:
+    import numpy as np
+
+    order = _fuse(np.array([5, 6, 7]), {6: 0.5, 9: 0.9})
+    assert order[0][0] == 6
+    assert {position for position, _ in order} == {5, 6, 7, 9}
+
+
+def test_the_text_cache_serves_scores_but_not_snippets(lab: Lab) -> None:
+    lab.reader.slow = True
+    path = lab.write("slow.txt", "ferries leave at noon")
+    lab.index()
+    assert lab.texts.get(lab.catalogue.documents()[0].id) == ["ferries leave at noon"]
+    path.unlink()
+    path.write_text("trains leave at dawn!")
+    [hit] = lab.search("ferries", mode="semantic").hits
+    assert (hit.state, hit.snippet) == ("changed", "")
+
+
+def test_the_text_cache_keeps_its_bound_and_survives_damage(tmp_path: Path) -> None:
+    cache = TextCache(tmp_path / "texts", 4000)
+    for number in range(40):
+        cache.put(number, [f"{number} " + " ".join(str(n * number) for n in range(60))])
+    total = sum(path.stat().st_size for path in (tmp_path / "texts").iterdir())
+    assert 0 < total <= 4000
+    assert cache.get(39) is not None
+    assert cache.get(0) is None
+    (tmp_path / "texts" / "39.z").write_bytes(b"damaged")
+    assert cache.get(39) is None
+    cache.keep_only({38})
+    assert [path.name for path in (tmp_path / "texts").iterdir()] == ["38.z"]
+    off = TextCache(tmp_path / "off", 0)
+    off.put(1, ["x"])
+    assert not (tmp_path / "off").exists()

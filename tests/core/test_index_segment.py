@@ -1,0 +1,154 @@
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.index.graph import build_edges
+from core.index.segment import Segment, SegmentError, write_segment
+from core.index.spans import pack_document
+
+COUNTS = (5, 1, 9, 3, 12)
+TOTAL = sum(COUNTS)
+CODE_BYTES = 4
+
+
+def content() -> tuple[np.ndarray, np.ndarray, list[tuple[int, bytes]], list]:
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 256, (TOTAL, CODE_BYTES), dtype=np.uint8)
+    vectors = rng.standard_normal((TOTAL, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    edges = build_edges(vectors)
+    spans = [
+        (tuple((7 * at, 7 * at + 5) for at in range(count)), (count * 7, 3)) for count in COUNTS
+    ]
+    documents = [(len(one), pack_document(one, pages)) for one, pages in spans]
+    return codes, edges, documents, spans
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("segment") / "good.segment"
+    codes, edges, documents, _ = content()
+    sizes = write_segment(path, "model", codes, edges, documents)
+    assert sizes.total == path.stat().st_size
+    assert not list(path.parent.glob("*.tmp"))
+    return path.read_bytes()
+
+
+def check(path: Path) -> None:
+    """Read all of a segment; what it gives has to be what was written."""
+    codes, edges, _, spans = content()
+    segment = Segment(path)
+    segment.verify()
+    assert segment.chunks == TOTAL
+    assert segment.header.documents == len(COUNTS)
+    assert (segment.codes == codes).all()
+    assert segment.chunk_counts.tolist() == list(COUNTS)
+    assert segment.edges.tolist() == edges.tolist()
+    for number, (one, pages) in enumerate(spans):
+        found = segment.spans(number)
+        assert (found.spans, found.page_chars) == (one, pages)
+
+
+def test_what_was_written_is_read(good: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.segment"
+    path.write_bytes(good)
+    check(path)
+    sizes = Segment(path).sizes()
+    assert sizes.codes == TOTAL * CODE_BYTES
+    assert sizes.total == len(good)
+
+
+def test_cut_off_at_any_byte_is_refused(good: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "cut.segment"
+    for length in range(len(good)):
+        path.write_bytes(good[:length])
+        with pytest.raises(SegmentError):
+            Segment(path).verify()
+
+
+def harmless(good: bytes, altered: bytes) -> bool:
+    """A flip in the header may change what nothing depends on: the model's name, the format."""
+    length = int.from_bytes(good[16:20], "little")
+    return good[20 + length :] == altered[20 + length :] and good[:20] == altered[:20]
+
+
+def flipped(good: bytes, bit: int) -> bytes:
+    altered = bytearray(good)
+    altered[bit // 8] ^= 1 << bit % 8
+    return bytes(altered)
+
+
+def reads_true_or_refuses(path: Path, good: bytes, bit: int) -> None:
+    altered = flipped(good, bit)
+    path.write_bytes(altered)
+    try:
+        check(path)
+    except SegmentError:
+        return
+    assert harmless(good, altered), f"bit {bit} was altered and not noticed"
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_flipped_bit_never_gives_other_data(
+    good: bytes, tmp_path: Path, data: st.DataObject
+) -> None:
+    bit = data.draw(st.integers(0, 8 * len(good) - 1))
+    reads_true_or_refuses(tmp_path / "flipped.segment", good, bit)
+
+
+@pytest.mark.slow
+def test_every_flipped_bit_is_noticed(good: bytes, tmp_path: Path) -> None:
+    for bit in range(8 * len(good)):
+        reads_true_or_refuses(tmp_path / "flipped.segment", good, bit)
+
+
+def test_each_part_is_covered_by_its_checksum(good: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.segment"
+    path.write_bytes(good)
+    segment = Segment(path)
+    body = 20 + int.from_bytes(good[16:20], "little")
+    for name, part in segment.header.parts.items():
+        for at, bit in itertools.product((0, part.length // 2, part.length - 1), (0, 7)):
+            other = tmp_path / f"{name}-{at}-{bit}.segment"
+            other.write_bytes(flipped(good, 8 * (body + part.offset + at) + bit))
+            with pytest.raises(SegmentError, match=name):
+                Segment(other).verify()
+
+
+def test_damaged_spans_are_found_at_the_first_touch(good: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "late.segment"
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    segment = Segment(path)
+    with pytest.raises(SegmentError):
+        segment.spans(0)
+
+
+def test_a_newer_format_is_named(good: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "new.segment"
+    path.write_bytes(good.replace(b'"format":1', b'"format":9'))
+    with pytest.raises(SegmentError, match="newer version"):
+        Segment(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"SATCHEL-SEGMENT\n", bytes(1000)])
+def test_what_is_no_segment_is_refused(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "no.segment"
+    path.write_bytes(data)
+    with pytest.raises(SegmentError):
+        Segment(path)
+    with pytest.raises(SegmentError):
+        Segment(tmp_path / "missing.segment")
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    codes, edges, documents, _ = content()
+    with pytest.raises(OSError, match="directory"):
+        write_segment(tmp_path / "none" / "a.segment", "m", codes, edges, documents)
+    with pytest.raises(ValueError, match="add up"):
+        write_segment(tmp_path / "a.segment", "m", codes, edges, documents[1:])
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,411 @@
+"""Publishing, tombstones, merging and repair, with fakes for reading and embedding."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Lab
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import Cancelled, UserError
+from core.index.indexer import content_digest
+from core.index.store import MERGE_RATIO, plan_merge
+from core.store.catalogue import FileState
+
+TOPICS = ("harbour", "lighthouse", "bicycle", "garden", "recipe", "lease", "insurance", "club")
+
+
+def fill(lab: Lab, count: int, start: int = 0) -> None:
+    for number in range(start, start + count):
+        topic = TOPICS[number % len(TOPICS)]
+        lines = [f"{topic} note {number} line {line} marker{number}x{line}" for line in range(3)]
+        lab.write(f"note-{number}.txt", "\n".join(lines))
+
+
+def contents(lab: Lab) -> dict[str, tuple]:
+    """What the index holds by file: the spans and the code of each chunk."""
+    view = lab.store.view
+    found: dict[str, tuple] = {}
+    for row in lab.catalogue.documents():
+        positions = view.chunks_of(row.id)
+        spans = view.spans(view.place(int(positions[0]))).spans
+        codes = view.codes(positions).tolist()
+        numbers = [view.number(int(position)) for position in positions]
+        for ref in lab.catalogue.files_of([row.id])[row.id]:
+            found[Path(ref.path).name] = (spans, codes, numbers)
+    return found
+
+
+def answers(lab: Lab) -> list[list[tuple[str, int, float]]]:
+    return [
+        [
+            (hit.path, hit.start, hit.score)
+            for hit in lab.search(f"{topic} line 1", mode="semantic", exact=True).hits
+        ]
+        for topic in TOPICS
+    ]
+
+
+# --- planning a merge ----------------------------------------------------------------------
+
+SEGMENTS = st.lists(
+    st.integers(0, 5000).flatmap(lambda chunks: st.tuples(st.just(chunks), st.integers(0, chunks))),
+    max_size=40,
+)
+
+
+@given(SEGMENTS)
+def test_merging_comes_to_an_end_with_few_segments(sizes: list[tuple[int, int]]) -> None:
+    held = {number: size for number, size in enumerate(sizes) if size[0]}
+    total = sum(live for _, live in held.values())
+    following = len(sizes)
+    rounds = 0
+    while group := plan_merge([(number, *size) for number, size in held.items()]):
+        rounds += 1
+        assert rounds <= 2 * len(sizes) + 1
+        assert len(group) == len(set(group))
+        live = sum(held.pop(number)[1] for number in group)
+        if live:
+            held[following] = (live, live)
+            following += 1
+    assert sum(live for _, live in held.values()) == total
+    ordered = sorted(live for _, live in held.values())
+    assert len(ordered) <= math.log(max(total, 1), MERGE_RATIO) + 2
+    assert all(live >= 0.8 * chunks for chunks, live in held.values())
+
+
+def test_a_tiny_segment_does_not_hold_up_the_large_ones() -> None:
+    sizes = [(0, 10, 10), *((number, 4096, 4096) for number in range(1, 20))]
+    assert plan_merge(sizes) == list(range(1, 20))
+
+
+def test_small_segments_are_rewritten_a_few_times_only() -> None:
+    held: dict[int, int] = {}
+    written = 0
+    for number in range(400):
+        held[number] = 10
+        while group := plan_merge([(n, size, size) for n, size in held.items()]):
+            joined = sum(held.pop(n) for n in group)
+            held[1000 * number + 1_000_000 + len(held)] = joined
+            written += joined
+    assert len(held) <= 7
+    assert written / 4000 < 10
+
+
+# --- publishing ----------------------------------------------------------------------------
+
+
+def test_what_was_indexed_is_found(lab: Lab) -> None:
+    fill(lab, 8)
+    outcome = lab.index()
+    assert (outcome.published_files, outcome.embedded_chunks) == (8, 24)
+    assert lab.names("marker3x1 garden")[0] == "note-3.txt"
+    for mode in ("hybrid", "semantic", "lexical"):
+        assert lab.names("marker5x2 lease note 5 line 2", mode=mode)[0] == "note-5.txt"
+    assert lab.catalogue.coverage()["indexed"] == 8
+
+
+def test_a_second_run_embeds_nothing(lab: Lab) -> None:
+    fill(lab, 4)
+    lab.index()
+    assert lab.index().embedded_chunks == 0
+    assert len(lab.reader.extracted) == 4
+
+
+def test_the_same_content_is_embedded_once(lab: Lab) -> None:
+    lab.write("a.txt", "the same words in both")
+    lab.write("b.txt", "the same words in both")
+    assert lab.index().embedded_chunks == 1
+    lab.write("later.txt", "the same words in both")
+    assert lab.index().embedded_chunks == 0
+    assert lab.catalogue.coverage()["indexed"] == 3
+    assert len(lab.names("same words")) == 1
+
+
+def test_the_same_content_of_another_kind_is_another_document(lab: Lab) -> None:
+    one, two = lab.write("a.txt", "words"), lab.write("a.md", "words")
+    assert content_digest(str(one)) != content_digest(str(two))
+
+
+def test_a_rename_costs_no_embedding(lab: Lab) -> None:
+    fill(lab, 5)
+    lab.index()
+    (lab.files / "note-2.txt").rename(lab.files / "renamed.txt")
+    assert lab.index().embedded_chunks == 0
+    assert "renamed.txt" in lab.names("marker2x0 bicycle")
+    assert lab.catalogue.coverage()["indexed"] == 5
+
+
+def test_a_moved_folder_costs_no_embedding(lab: Lab) -> None:
+    for number in range(4):
+        lab.write(f"old/{number}.txt", f"moved content {number}")
+    lab.index()
+    (lab.files / "old").rename(lab.files / "new")
+    outcome = lab.index()
+    assert (outcome.embedded_chunks, lab.catalogue.coverage()["indexed"]) == (0, 4)
+
+
+def test_changed_text_is_found_and_the_old_is_not(lab: Lab) -> None:
+    path = lab.write("a.txt", "the old text speaks of walruses")
+    fill(lab, 3)
+    lab.index()
+    path.write_text("the new text speaks of penguins")
+    assert lab.index().embedded_chunks == 1
+    assert lab.names("penguins", mode="lexical") == ["a.txt"]
+    assert lab.names("walruses", mode="lexical") == []
+    hits = lab.search("walruses penguins", mode="semantic", exact=True).hits
+    assert "walruses" not in " ".join(hit.snippet for hit in hits)
+
+
+def test_a_deleted_file_is_gone(lab: Lab) -> None:
+    fill(lab, 6)
+    lab.index()
+    (lab.files / "note-1.txt").unlink()
+    lab.index()
+    for mode in ("hybrid", "semantic", "lexical"):
+        assert "note-1.txt" not in lab.names("lighthouse note 1 marker1x0", mode=mode, k=50)
+    assert lab.catalogue.coverage()["indexed"] == 5
+
+
+def test_an_empty_file_counts_as_indexed(lab: Lab) -> None:
+    path = lab.write("empty.txt", "")
+    lab.index()
+    assert lab.catalogue.coverage()["indexed"] == 1
+    assert lab.store.segment_count == 0
+    path.write_text("now it has words")
+    lab.index()
+    assert lab.names("words") == ["empty.txt"]
+    path.write_text("")
+    lab.index()
+    assert lab.names("words") == []
+
+
+def test_a_broken_file_is_named_and_the_rest_goes_on(lab: Lab) -> None:
+    fill(lab, 3)
+    lab.reader.broken.add("note-1.txt")
+    assert lab.index().published_files == 2
+    counts = lab.catalogue.coverage()
+    assert (counts["indexed"], counts["failed"]) == (2, 1)
+    [failure] = lab.catalogue.files_in_state((FileState.FAILED,), None, 10)
+    assert failure["path"].endswith("note-1.txt")
+    assert failure["reason"] == "is broken"
+
+
+def test_a_file_that_breaks_later_loses_its_old_text(lab: Lab) -> None:
+    path = lab.write("a.txt", "about walruses")
+    lab.index()
+    path.write_text("something else")
+    lab.reader.broken.add("a.txt")
+    lab.index()
+    assert lab.names("walruses") == []
+    assert lab.catalogue.coverage()["failed"] == 1
+
+
+def test_an_absent_folder_is_offline_and_not_deleted(lab: Lab) -> None:
+    fill(lab, 4)
+    lab.index()
+    lab.files.rename(lab.root / "away")
+    lab.index()
+    counts = lab.catalogue.coverage()
+    assert (counts["offline"], counts["indexed"]) == (4, 0)
+    hits = lab.search("marker1x0 lighthouse").hits
+    assert [hit.state for hit in hits] == ["offline"] * len(hits)
+    assert hits
+    assert {hit.snippet for hit in hits} == {""}
+    (lab.root / "away").rename(lab.files)
+    assert lab.index().embedded_chunks == 0
+    assert lab.catalogue.coverage()["indexed"] == 4
+
+
+def test_a_file_that_changed_since_is_labelled(lab: Lab) -> None:
+    path = lab.write("a.txt", "the ferry leaves at noon")
+    lab.index()
+    path.write_text("another text about trains")
+    [hit] = lab.search("ferry noon").hits
+    assert (hit.state, hit.snippet) == ("changed", "")
+    path.unlink()
+    assert lab.search("ferry noon").hits == ()
+
+
+def test_an_interrupted_run_keeps_what_was_published(lab: Lab) -> None:
+    fill(lab, 40)
+    calls = 0
+
+    def breathe() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 30:
+            raise Cancelled
+
+    lab.breathe = breathe
+    assert lab.index().interrupted
+    kept = lab.catalogue.coverage()["indexed"]
+    assert 0 < kept < 40
+    lab.breathe = lambda: None
+    before = lab.embedder.embedded
+    lab.index()
+    assert lab.catalogue.coverage()["indexed"] == 40
+    assert lab.embedder.embedded - before <= 3 * (40 - kept)
+
+
+def test_what_does_not_fit_the_budget_waits(lab: Lab) -> None:
+    fill(lab, 60)
+    lab.room = 50_000
+    outcome = lab.index()
+    assert isinstance(outcome.stopped, UserError)
+    counts = lab.catalogue.coverage()
+    assert counts["waiting"] > 0
+    assert counts["indexed"] > 0
+    lab.room = 10**9
+    assert lab.index().stopped is None
+    assert lab.catalogue.coverage()["indexed"] == 60
+
+
+# --- merging -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("remember", [True, False], ids=["exact", "by-codes"])
+def test_a_merge_keeps_documents_spans_codes_and_answers(lab: Lab, remember: bool) -> None:
+    merged = False
+    for part in range(4):
+        fill(lab, 9, 9 * part)
+        (lab.files / "note-1.txt").unlink(missing_ok=True)
+        for row in range(part):
+            (lab.files / f"note-{9 * part + row}.txt").write_text(f"rewritten {part} {row} harbour")
+        original = lab.store.merge_once
+        lab.store.merge_once = lambda: False  # type: ignore[method-assign]
+        lab.index()
+        lab.store.merge_once = original  # type: ignore[method-assign]
+    before, found = contents(lab), answers(lab)
+    assert lab.store.segment_count == 4
+    if remember:
+        lab.store.release_embeddings()
+    while lab.store.merge_once():
+        merged = True
+    assert merged
+    assert lab.store.segment_count == 1
+    assert contents(lab) == before
+    assert answers(lab) == found
+    assert lab.store.verify() == {}
+    lab.reopen()
+    assert contents(lab) == before
+    assert answers(lab) == found
+    assert [path.suffix for path in lab.segments.iterdir()] == [".segment"]
+
+
+def test_a_merge_drops_deleted_chunks(lab: Lab) -> None:
+    fill(lab, 20)
+    lab.index()
+    assert lab.store.view.chunks == 60
+    for number in range(10):
+        (lab.files / f"note-{number}.txt").unlink()
+    lab.index()
+    assert lab.store.view.chunks == 30
+    assert lab.store.view.live.all()
+    for number in range(10, 20):
+        (lab.files / f"note-{number}.txt").unlink()
+    lab.index()
+    assert lab.store.view.chunks == 0
+    assert list(lab.segments.iterdir()) == []
+    assert lab.catalogue.db.execute("SELECT count(*) FROM words").get == 0
+
+
+def test_many_small_runs_leave_few_segments(lab: Lab) -> None:
+    for number in range(25):
+        fill(lab, 1, number)
+        lab.index()
+    assert lab.store.segment_count <= 4
+    assert len(list(lab.segments.iterdir())) == lab.store.segment_count
+    assert lab.names("marker7x1 club")[0] == "note-7.txt"
+
+
+def test_a_view_does_not_change_under_a_search(lab: Lab) -> None:
+    fill(lab, 6)
+    lab.index()
+    view = lab.store.view
+    positions = view.chunks_of(lab.catalogue.documents()[0].id)
+    codes = view.codes(positions).tolist()
+    fill(lab, 6, 6)
+    lab.index()
+    for path in lab.files.iterdir():
+        path.unlink()
+    lab.index()
+    assert view.codes(positions).tolist() == codes
+    assert view.spans(view.place(int(positions[0]))).spans
+    assert view.live.all()
+
+
+# --- repair --------------------------------------------------------------------------------
+
+
+def only_segment(lab: Lab) -> Path:
+    [path] = lab.segments.iterdir()
+    return path
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped", "other", "empty"])
+def test_a_bad_segment_is_read_again_from_its_files(lab: Lab, damage: str) -> None:
+    fill(lab, 6)
+    lab.index()
+    found = answers(lab)
+    path = only_segment(lab)
+    data = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "flipped":
+        at = 20 + int.from_bytes(data[16:20], "little") + 3
+        path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+    else:
+        path.write_bytes({"cut": data[:-100], "other": b"x" * 500, "empty": b""}[damage])
+    lab.reopen()
+    if damage == "cut":  # the spans are touched late
+        lab.store.drop(lab.store.verify())
+    else:
+        assert len(lab.store.repaired) == 1
+    assert lab.catalogue.coverage()["waiting"] == 6
+    assert lab.names("marker1x0") == []
+    assert lab.index().embedded_chunks == 18
+    assert answers(lab) == found
+
+
+def test_verify_names_damage_that_opening_does_not_touch(lab: Lab) -> None:
+    fill(lab, 6)
+    lab.index()
+    path = only_segment(lab)
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    lab.reopen()
+    assert lab.store.repaired == []
+    [problem] = lab.store.verify().values()
+    assert "spans" in problem
+
+
+def test_orphans_are_removed_at_opening(lab: Lab) -> None:
+    fill(lab, 3)
+    lab.index()
+    for name in ("0123456789abcdef.segment", "0123.tmp"):
+        (lab.segments / name).write_bytes(b"left by a crash")
+    lab.reopen()
+    assert only_segment(lab)
+    assert lab.store.repaired == []
+    assert lab.names("marker1x0")[0] == "note-1.txt"
+
+
+def test_a_segment_of_another_model_is_made_anew(lab: Lab) -> None:
+    fill(lab, 3)
+    lab.index()
+    lab.catalogue.db.execute("UPDATE segment SET model='older'")
+    lab.reopen()
+    assert "another embedding model" in lab.store.repaired[0]
+    assert lab.index().embedded_chunks == 9
+
+
+def test_codes_of_the_store_are_those_of_the_texts(lab: Lab) -> None:
+    fill(lab, 4)
+    lab.index()
+    for name, (spans, codes, _) in contents(lab).items():
+        text = (lab.files / name).read_text()
+        fresh = lab.rotation.encode(lab.embedder.embed([text[a:b] for a, b in spans]))
+        assert np.array(codes).tolist() == fresh.tolist()

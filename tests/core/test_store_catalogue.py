@@ -1,0 +1,291 @@
+import os
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+from helpers import Lab
+
+from core.errors import UserError
+from core.messages import Citation, Locator
+from core.store.catalogue import Catalogue, FileState, NewDocument
+from core.store.database import StoreDamagedError
+from core.store.history import History
+from core.store.migrations import CATALOGUE, HISTORY, Migration, migrate
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    return Catalogue(tmp_path / "catalogue.db")
+
+
+def document(name: bytes, files: list[int], *texts: str) -> NewDocument:
+    return NewDocument(name.ljust(16, b"-"), texts, 10, "text", None, False, files)
+
+
+def ids(catalogue: Catalogue, folder: str) -> dict[str, int]:
+    [row] = [row for row in catalogue.folders() if row.path == folder]
+    return {path: file.id for path, file in catalogue.known_files(row.id).items()}
+
+
+def test_files_keep_names_of_any_bytes(catalogue: Catalogue) -> None:
+    odd = os.fsdecode(b"/r\xe9sum\xe9")
+    name = os.fsdecode(b"d\xff/n\xfe.txt")
+    catalogue.sync_folders([odd])
+    [folder] = catalogue.folders()
+    assert folder.path == odd
+    catalogue.note_files(folder.id, [(name, 5, 7), ("plain.txt", 1, 2)])
+    known = catalogue.known_files(folder.id)
+    assert set(known) == {name, "plain.txt"}
+    assert (known[name].size_bytes, known[name].mtime_ns) == (5, 7)
+    assert {ref.path for _, ref in catalogue.waiting()} == {f"{odd}/{name}", f"{odd}/plain.txt"}
+    assert catalogue.file_state(f"{odd}/{name}") == (FileState.WAITING, None)
+
+
+def test_a_document_lives_as_long_as_a_file_holds_it(catalogue: Catalogue) -> None:
+    catalogue.sync_folders(["/a"])
+    catalogue.note_files(1, [("one", 1, 1), ("two", 1, 1)])
+    files = ids(catalogue, "/a")
+    catalogue.publish("s", "m", [document(b"x", list(files.values()), "zebra", "gnu")])
+    assert catalogue.totals() == (2, 10)
+    catalogue.remove_files([files["one"]])
+    assert catalogue.totals() == (2, 10)
+    catalogue.remove_files([files["two"]])
+    assert catalogue.totals() == (0, 0)
+    assert catalogue.documents() == []
+    assert catalogue.db.execute("SELECT count(*) FROM words WHERE words MATCH 'zebra'").get == 0
+
+
+def test_chunk_numbers_are_given_once(catalogue: Catalogue) -> None:
+    catalogue.sync_folders(["/a"])
+    catalogue.note_files(1, [("one", 1, 1)])
+    [file] = ids(catalogue, "/a").values()
+    seen: set[int] = set()
+    for number in range(4):
+        catalogue.publish(f"s{number}", "m", [document(b"%d" % number, [file], "a", "b")])
+        [row] = catalogue.documents()
+        span = set(range(row.first_chunk, row.first_chunk + row.chunks))
+        assert not seen & span
+        seen |= span
+
+
+def test_a_folder_that_left_goes_with_its_files(catalogue: Catalogue) -> None:
+    catalogue.sync_folders(["/a", "/b"])
+    for folder in catalogue.folders():
+        catalogue.note_files(folder.id, [("x/one", 1, 1)])
+        [file] = ids(catalogue, folder.path).values()
+        catalogue.publish("s", "m", [document(folder.path.encode(), [file], "text")])
+    catalogue.sync_folders(["/b"])
+    assert [folder.path for folder in catalogue.folders()] == ["/b"]
+    assert len(catalogue.documents()) == 1
+    assert catalogue.document_at("/b/x/one") is not None
+    assert catalogue.document_at("/a/x/one") is None
+
+
+def test_each_file_is_counted_once(catalogue: Catalogue) -> None:
+    catalogue.sync_folders(["/a", "/b"])
+    first, second = catalogue.folders()
+    catalogue.note_files(first.id, [(f"f{n}", 1, 1) for n in range(5)])
+    catalogue.note_files(second.id, [("g", 1, 1)])
+    files = ids(catalogue, "/a")
+    catalogue.set_state(files["f0"], FileState.FAILED, "broken")
+    catalogue.set_state(files["f1"], FileState.NEEDS_OCR, "pictures")
+    catalogue.set_state(files["f2"], FileState.SKIPPED, "no text")
+    catalogue.publish(None, "m", [document(b"e", [files["f3"]])])
+    catalogue.set_scanned(first.id, False, {"hidden": 2})
+    catalogue.set_scanned(second.id, True, {"hidden": 3})
+    counts = {
+        "indexed": 1, "skipped": 3, "failed": 1, "needs_ocr": 1, "offline": 4, "waiting": 1,
+    }  # fmt: skip
+    assert catalogue.coverage() == counts
+    one, two = catalogue.coverage(first.id), catalogue.coverage(second.id)
+    assert {name: one[name] + two[name] for name in one} == counts
+    assert catalogue.retry("/a/f0") == 1
+    assert catalogue.retry() == 1
+
+
+def test_files_below_does_not_take_a_name_that_only_begins_alike(catalogue: Catalogue) -> None:
+    catalogue.sync_folders(["/a"])
+    catalogue.note_files(1, [("notes/x", 1, 1), ("notes2/x", 1, 1), ("notes.txt", 1, 1)])
+    files = ids(catalogue, "/a")
+    assert catalogue.files_below("/a/notes") == [files["notes/x"]]
+    assert catalogue.files_below("/a/notes.txt") == [files["notes.txt"]]
+    assert len(catalogue.files_below("/a")) == 3
+    assert catalogue.files_below("/") == sorted(files.values())
+
+
+def test_filters_by_folder_and_ending(catalogue: Catalogue) -> None:
+    catalogue.sync_folders(["/a"])
+    names = ["d/one.TXT", "d/two.md", "d2/three.txt", "four.txt"]
+    catalogue.note_files(1, [(name, 1, 1) for name in names])
+    files = ids(catalogue, "/a")
+    catalogue.publish("s", "m", [document(n.encode(), [files[n]], "t") for n in names])
+    at = {name: catalogue.document_at(f"/a/{name}") for name in names}
+    match = catalogue.documents_matching
+    assert match("/a/d", None) == {at["d/one.TXT"], at["d/two.md"]}
+    assert match(None, "txt") == {at["d/one.TXT"], at["d2/three.txt"], at["four.txt"]}
+    assert match("/a/d/", ".txt") == {at["d/one.TXT"]}
+    assert match("/", None) == set(at.values())
+    assert match("/a/d/one", None) == set()
+
+
+def test_a_failed_publication_changes_nothing(catalogue: Catalogue) -> None:
+    catalogue.sync_folders(["/a"])
+    catalogue.note_files(1, [("one", 1, 1)])
+    [file] = ids(catalogue, "/a").values()
+    twins = [document(b"same", [file], "a"), document(b"same", [file], "b")]
+    with pytest.raises(apsw.ConstraintError):
+        catalogue.publish("s", "m", twins)
+    assert catalogue.segments() == []
+    assert catalogue.totals() == (0, 0)
+    assert len(catalogue.waiting()) == 1
+
+
+def test_readers_see_what_is_published_while_another_writes(tmp_path: Path) -> None:
+    writer = Catalogue(tmp_path / "catalogue.db")
+    writer.sync_folders(["/a"])
+    counts: list[int] = []
+
+    def read() -> None:
+        reader = Catalogue(tmp_path / "catalogue.db", read_only=True)
+        counts.extend(len(reader.folders()) for _ in range(50))
+        reader.close()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    for number in range(30):
+        writer.sync_folders([f"/{n}" for n in range(number + 1)])
+    thread.join()
+    assert len(counts) == 50
+    writer.close()
+
+
+# --- versions and damage -------------------------------------------------------------------
+
+
+def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+    for kind, path in ((Catalogue, tmp_path / "c.db"), (History, tmp_path / "h.db")):
+        kind(path).close()
+        db = apsw.Connection(str(path))
+        db.pragma("user_version", 99)
+        db.close()
+        before = path.read_bytes()
+        with pytest.raises(UserError, match="newer version"):
+            kind(path)
+        assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "data", [b"not a database at all" * 50, b"SQLite format 3\0" + bytes(5000)]
+)
+def test_what_is_no_database_is_damaged(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "catalogue.db"
+    path.write_bytes(data)
+    with pytest.raises(StoreDamagedError):
+        Catalogue(path)
+
+
+def test_a_migration_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:
+    db = apsw.Connection(str(tmp_path / "x.db"))
+    steps = [Migration("0001", "CREATE TABLE a(x)"), Migration("0002", "CREATE TABLE a(x)")]
+    with pytest.raises(apsw.SQLError):
+        migrate(db, steps, "test")
+    assert db.pragma("user_version") == 1
+    steps[1] = Migration("0002", "CREATE TABLE b(x)")
+    migrate(db, steps, "test")
+    assert db.pragma("user_version") == 2
+    db.close()
+
+
+def test_migrations_are_named_in_order() -> None:
+    for migrations in (CATALOGUE, HISTORY):
+        names = [migration.name for migration in migrations]
+        assert names == sorted(names)
+        assert [name[:4] for name in names] == [f"{n:04}" for n in range(1, len(names) + 1)]
+
+
+def test_a_full_disk_is_told_in_our_words(tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path / "catalogue.db")
+    catalogue.sync_folders(["/a"])
+    pages = int(catalogue.db.pragma("page_count"))
+    catalogue.db.pragma("max_page_count", pages + 2)
+    with pytest.raises(UserError, match="disk is full") as caught:
+        catalogue.note_files(1, [(f"folder/{'n' * 200}{n}", 1, 1) for n in range(500)])
+    assert "catalogue.db" in caught.value.title
+    assert caught.value.advice
+    assert catalogue.known_files(1) == {}
+    catalogue.db.pragma("max_page_count", 10_000)
+    catalogue.note_files(1, [("works", 1, 1)])
+    assert set(catalogue.known_files(1)) == {"works"}
+
+
+def test_nothing_is_left_of_what_was_scrubbed(lab: Lab) -> None:
+    for number in range(60):
+        lab.write(f"keep{number}.txt", f"ordinary text number {number}")
+    lab.write("secret.txt", "qqzanzibarium wwxylophagous lies under the oak")
+    lab.index()
+    lab.catalogue.remove_files(lab.catalogue.files_below(str(lab.files / "secret.txt")))
+    lab.catalogue.scrub()
+    for path in lab.root.glob("catalogue.db*"):
+        data = path.read_bytes()
+        for trace in (b"anzibari", b"xylophag", b"secret.txt"):
+            assert trace not in data, (path.name, trace)
+    assert lab.names("ordinary number 7")
+
+
+# --- history -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path / "history.db")
+
+
+def cited(path: str, quote: str = "the quote") -> Citation:
+    return Citation(1, path, Locator(page=3), quote)
+
+
+def test_conversations_come_back(history: History) -> None:
+    number = history.begin("How  much\nis the rent? " + "x" * 100)
+    history.add_turn(number, "How much?", "It is 5 [1].", True, [cited("/a/b.pdf")])
+    history.add_turn(number, "And when?", "Not found in your files.", False, [])
+    [entry] = history.conversations()
+    assert entry["id"] == number
+    assert str(entry["title"]).startswith("How much is the rent? xxx")
+    assert len(str(entry["title"])) == 80
+    assert [turn.text for turn in history.turns(number)][:2] == ["How much?", "It is 5 [1]."]
+    first, second = history.show(number)
+    assert first["citations"] == [
+        {
+            "n": 1,
+            "path": "/a/b.pdf",
+            "locator": {"page": 3, "line": None, "heading": None, "member": None},
+            "quote": "the quote",
+        }
+    ]
+    assert (second["found"], second["citations"]) == (False, [])
+
+
+def test_a_deleted_conversation_leaves_no_trace(history: History, tmp_path: Path) -> None:
+    number = history.begin("zanzibarium question")
+    history.add_turn(number, "zanzibarium?", "zanzibarium!", True, [cited("/x", "zanzibarium")])
+    assert history.delete(number)
+    assert not history.delete(number)
+    assert history.conversations() == []
+    for path in tmp_path.iterdir():
+        assert b"zanzibarium" not in path.read_bytes()
+
+
+def test_forgetting_a_path_takes_its_answers(history: History, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"/a/\xff.txt")
+    for path in ("/a/b.txt", "/a/b.txt2", odd, "/a/b/c.txt"):
+        number = history.begin("a question")
+        history.add_turn(number, "q", "a", True, [cited(path, f"quote of {path!r}")])
+    assert history.forget("/a/b.txt") == 1
+    assert history.forget("/a/b") == 1
+    assert history.forget(odd) == 1
+    assert history.forget("/nothing") == 0
+    [left] = history.conversations()
+    [turn] = history.show(int(str(left["id"])))
+    assert turn["citations"][0]["path"] == "/a/b.txt2"  # type: ignore[index]
+    assert all(b"c.txt" not in path.read_bytes() for path in tmp_path.iterdir())

@@ -1,0 +1,242 @@
+"""Small fakes and tools that several tests share."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import appdirs
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import FileError
+from core.files.rules import Rules
+from core.index.codes import Rotation, fit_rotation
+from core.index.embedding_cache import EmbeddingCache
+from core.index.indexer import Indexer, Outcome
+from core.index.reader import Wanted
+from core.index.search import Query, Results, Searcher
+from core.index.store import IndexStore
+from core.index.text_cache import TextCache
+from core.messages import Chunks, ChunkText, Extracted, IndexProgress, Locator, PassageText
+from core.store.catalogue import Catalogue, FileRef
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "resources" / "sample-folder"
+DIMENSIONS = 96
+CODE_BYTES = 8
+
+Floats = NDArray[np.float32]
+
+
+def models_folder() -> Path:
+    """Where the models of this machine are."""
+    chosen = os.environ.get("SATCHEL_MODELS")
+    return Path(chosen) if chosen else Path(appdirs.user_data_dir("satchel", False)) / "models"
+
+
+class WordEmbedder:
+    """Unit vectors that are alike when texts share words; counts the texts it was given."""
+
+    def __init__(self) -> None:
+        self.embedded = 0
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        self.embedded += len(texts)
+        rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        for at, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.lower()):
+                seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=4).digest())
+                rows[at] += np.random.default_rng(seed).standard_normal(DIMENSIONS)
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: Floats = rows / np.maximum(norms, 1e-9)
+        return unit
+
+
+class PlainReader:
+    """Reads text files in this process; a chunk is a paragraph."""
+
+    def __init__(self) -> None:
+        self.extracted: list[str] = []
+        self.broken: set[str] = set()
+        self.slow = False
+
+    def _text(self, file: FileRef) -> str:
+        path = Path(file.path)
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise FileError(file.path, "is not there", "missing") from None
+        if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.mtime_ns):
+            raise FileError(file.path, "has changed", "changed")
+        if path.name in self.broken:
+            raise FileError(file.path, "is broken")
+        return path.read_text("utf-8")
+
+    def extract(self, file: FileRef) -> Iterator[Chunks | Extracted]:
+        self.extracted.append(file.path)
+        text = self._text(file)
+        chunks = tuple(
+            ChunkText(m.start(), m.end(), m.group()) for m in re.finditer(r"[^\n]+", text)
+        )
+        yield Chunks(1, chunks)
+        yield Extracted(1, len(text), len(text.encode()), (), "text", None, self.slow)
+
+    def read(self, wanted: Sequence[Wanted]) -> list[tuple[PassageText, ...] | FileError]:
+        found: list[tuple[PassageText, ...] | FileError] = []
+        for item in wanted:
+            try:
+                text = self._text(item.file)
+            except FileError as error:
+                found.append(error)
+                continue
+            found.append(tuple(PassageText(a, b, text[a:b], Locator()) for a, b in item.spans))
+        return found
+
+
+def small_rotation() -> Rotation:
+    """A rotation for the vectors of WordEmbedder."""
+    words = [f"word{number} other{number % 7}" for number in range(300)]
+    return fit_rotation(WordEmbedder().embed(words), CODE_BYTES)
+
+
+class Lab:
+    """A whole index over one folder with fakes for reading and embedding."""
+
+    def __init__(self, root: Path, rotation: Rotation) -> None:
+        self.root = root
+        self.files = root / "files"
+        self.segments = root / "segments"
+        for folder in (self.files, self.segments):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.rotation = rotation
+        self.reader = PlainReader()
+        self.embedder = WordEmbedder()
+        self.room = 10**9
+        self.breathe: Callable[[], None] = lambda: None
+        self.progress: list[IndexProgress] = []
+        self.catalogue = Catalogue(root / "catalogue.db")
+        self.texts = TextCache(root / "texts", 100_000)
+        self.store = self._open_store()
+
+    def _open_store(self) -> IndexStore:
+        return IndexStore(
+            self.segments, self.catalogue, self.rotation, "fake", self.texts, lambda: self.room
+        )
+
+    def reopen(self) -> None:
+        self.catalogue.close()
+        self.catalogue = Catalogue(self.root / "catalogue.db")
+        self.store = self._open_store()
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.files / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        return path
+
+    def index(self) -> Outcome:
+        self.catalogue.sync_folders([str(self.files)])
+        indexer = Indexer(
+            self.catalogue,
+            self.store,
+            self.reader,
+            lambda: self.embedder,  # type: ignore[arg-type,return-value]
+            lambda path: Rules(path, (), own_home=[], max_file_bytes=10**6),
+            self.progress.append,
+            self.breathe,
+        )
+        return indexer.run()
+
+    def search(
+        self, text: str, k: int = 5, exact: bool = False, limit: int = 32, **fields: Any
+    ) -> Results:
+        searcher = Searcher(
+            self.store.view,
+            self.catalogue,
+            self.rotation,
+            lambda: self.embedder,  # type: ignore[arg-type,return-value]
+            self.reader,
+            EmbeddingCache(1000),
+            self.texts,
+        )
+        return searcher.search(Query(text, k, **fields), limit, 60.0, exact=exact)
+
+    def names(self, text: str, **fields: Any) -> list[str]:
+        return [Path(hit.path).name for hit in self.search(text, **fields).hits]
+
+    def close(self) -> None:
+        self.catalogue.close()
+
+
+def satchel(
+    home: Path | str,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = 90,
+    stdin: str | None = None,
+    **options: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Run one command as its own process."""
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "--home", str(home), *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=timeout_s,
+        input=stdin,
+        check=False,
+        **options,
+    )
+
+
+def satchel_json(home: Path | str, *arguments: str, **options: Any) -> Any:
+    """The JSON that a command prints; it has to end with exit code 0."""
+    done = satchel(home, *arguments, "--json", **options)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The error of a command that failed as it should: exit code 1, one line on stderr."""
+    assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("satchel: ")
+    return lines[0]
+
+
+@contextlib.contextmanager
+def watching(
+    home: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A service of a home in a process of its own, ready, ended with Ctrl+C."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "--home", str(home), "index", "--watch"],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if line.startswith("watching"):
+                break
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
