@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping

@@ -182,7 +182,9 @@ class Lookups:
             asked = (message.start, message.end)
         start = min(max(0, asked[0]), last)
         end = min(max(start, asked[1]), last)
-        return self._around(message, ref, start, end, spans.page_chars)
+        # The file is read no further than its last chunk: past its end it would look changed.
+        until = min(last, end + message.around_chars)
+        return self._around(message, ref, start, end, until, spans.page_chars)
 
     def _quoted(
         self,
@@ -211,10 +213,16 @@ class Lookups:
         return next(((a, b) for a, b in spans if b > start), (start, start))
 
     def _around(
-        self, message: Preview, ref: FileRef, start: int, end: int, page_chars: tuple[int, ...]
+        self,
+        message: Preview,
+        ref: FileRef,
+        start: int,
+        end: int,
+        until: int,
+        page_chars: tuple[int, ...],
     ) -> PreviewText:
         before = max(0, start - message.around_chars)
-        wanted = Wanted(ref, ((before, end + message.around_chars), (start, end)), page_chars)
+        wanted = Wanted(ref, ((before, until), (start, end)), page_chars)
         found = self._service.query_readers.read([wanted])[0]
         if isinstance(found, FileError):
             raise found

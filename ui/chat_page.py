@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from core.messages import (
@@ -28,6 +28,7 @@ from ui.turn import TurnView
 
 TURNS_SHOWN = 30
 WIDEST = 860
+KEPT_AFTER_MS = 700  # the service keeps a stopped answer a moment after it was stopped
 
 
 class ChatPage(QWidget):
@@ -140,10 +141,11 @@ class ChatPage(QWidget):
         turn.retried.connect(lambda text, old=turn: self._retry(old, text))
         self._add_turn(turn)
         self._following = True
+        before = self.conversation
         self._set_answering(True)
         self._request = self._client.ask(
             lambda number: Ask(number, question, conversation=self.conversation),
-            lambda message: self._reply(turn, message),
+            lambda message: self._reply(turn, before, message),
             turn.slow,
         )
 
@@ -154,7 +156,7 @@ class ChatPage(QWidget):
             self._request = 0
             self.turns[-1].stopped()
             self._set_answering(False)
-            self.panel.reload()
+            QTimer.singleShot(KEPT_AFTER_MS, self.panel.reload)
 
     def _retry(self, old: TurnView, question: str) -> None:
         if old in self.turns:
@@ -163,7 +165,7 @@ class ChatPage(QWidget):
             old.deleteLater()
         self.ask(question)
 
-    def _reply(self, turn: TurnView, message: Message) -> None:
+    def _reply(self, turn: TurnView, before: int | None, message: Message) -> None:
         if isinstance(message, AnswerSources):
             self.conversation = message.conversation
             self.panel.open_id = message.conversation
@@ -174,6 +176,7 @@ class ChatPage(QWidget):
             turn.done(message)
             self._finished()
         elif isinstance(message, Failed):
+            self.conversation = before  # one that was begun for this is not kept
             turn.failed(message)
             self._finished()
 

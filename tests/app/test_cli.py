@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli import arranged, make_parser, no_window, run, size_bytes
+from app.cli import arranged, make_parser, open_window, run, size_bytes
 from app.commands import COMMANDS, parse_place
 from core.errors import UserError
 
@@ -112,7 +112,7 @@ def test_every_command_can_be_run() -> None:
 
 
 def test_without_a_display_it_says_what_to_run(capsys: pytest.CaptureFixture[str]) -> None:
-    assert no_window({}) == 1
+    assert open_window(None, {}) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
     assert len(printed.err.splitlines()) == 1

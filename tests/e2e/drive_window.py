@@ -1,0 +1,265 @@
+"""Drives the real window with the real service: `drive_window.py SCENARIO --home DIR`.
+
+It runs inside the window's own process and acts through Qt's events, as a person's
+keys and clicks would. Findings go to stdout, one JSON object at the end. Whatever
+was not reached in time is missing from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from app.window import Desktop, service_command
+
+Step = Callable[[], object]
+Script = Generator[Step, None, None]
+PATIENCE_S = 60.0
+POLL_MS = 10
+
+
+class Driver:
+    """Runs a scenario: each step it yields is waited for until it says yes."""
+
+    def __init__(self, application: QApplication, home: str) -> None:
+        self.found: dict[str, Any] = {}
+        self.began = time.monotonic()
+        self.desktop = Desktop(application, service_command(home))
+        self.window = self.desktop.window
+        self._script: Script | None = None
+        self._step: Step | None = None
+        self._since = 0.0
+        self._timer = QTimer(interval=POLL_MS)
+        self._timer.timeout.connect(self._look)
+
+    def run(self, script: Script) -> None:
+        self._script = script
+        self._timer.start()
+
+    def _look(self) -> None:
+        assert self._script is not None
+        late = time.monotonic() - self._since > PATIENCE_S
+        if self._step is not None and not self._step() and not late:
+            return
+        if late and self._step is not None:
+            note = self.window.chat.turns[-1].note if self.window.chat.turns else None
+            self.found["late"] = [self.turn_state(), note.accessibleName() if note else ""]
+            self._timer.stop()
+            self.desktop.quit()
+            return
+        try:
+            self._step = next(self._script)
+            self._since = time.monotonic()
+        except StopIteration:
+            self._timer.stop()
+            self.desktop.quit()
+
+    # --- what a person does -------------------------------------------------------------
+
+    def keys(self, text: str) -> None:
+        target = QApplication.focusWidget() or self.window.search.entry
+        QTest.keyClicks(target, text)
+
+    def press(self, key: Qt.Key, modifier: Qt.KeyboardModifier | None = None) -> None:
+        target = QApplication.focusWidget() or self.window.search.entry
+        QTest.keyClick(target, key, modifier or Qt.KeyboardModifier.NoModifier)
+
+    def ready(self) -> bool:
+        return self.desktop.client.link.state == "ready"
+
+    def settled(self) -> bool:
+        return self.ready() and self.window.activity.doing == "idle"
+
+    def indexed(self) -> bool:
+        return self.settled() and self.window.search._has_folders
+
+    def search(self, text: str) -> None:
+        self.window.open_page("search")
+        self.window.search.entry.clear()
+        self.keys(text)
+
+    def searched(self) -> bool:
+        page = self.window.search
+        return page.model.rowCount() > 0 and not page._request and not page._soon.isActive()
+
+    def turn_state(self) -> str:
+        turns = self.window.chat.turns
+        return turns[-1].state if turns else ""
+
+
+def search(driver: Driver) -> Script:
+    """Search, preview, and what the process holds."""
+    window = driver.window
+    yield window.isVisible
+    driver.found["window_s"] = time.monotonic() - driver.began
+    yield driver.settled
+    driver.found["ready_s"] = time.monotonic() - driver.began
+    driver.search("when does the lease end")
+    yield driver.searched
+    driver.found["hits"] = [hit.path for hit in window.search.model.hits]
+    driver.found["sources"] = sorted({hit.source for hit in window.search.model.hits})
+    yield lambda: window.preview.text.toPlainText()
+    driver.found["preview"] = window.preview.text.toPlainText()
+    driver.found["marked"] = len(window.preview.text.extraSelections())
+    window.preview.page_button.click()
+    yield lambda: not window.preview.picture.pixmap().isNull()
+    driver.found["picture_px"] = window.preview.picture.pixmap().width()
+    window.open_page("storage")
+    yield lambda: window.storage.content.isVisible()
+    driver.found["storage"] = window.storage.disk_title.text()
+    window.open_page("settings")
+    yield lambda: window.settings.rows
+    window.open_page("folders")
+    yield lambda: window.folders._paths
+    driver.found["folders"] = len(window.folders._paths)
+    driver.found["threads"] = threading.active_count()
+    driver.found["numpy"] = "numpy" in sys.modules
+    driver.found["core"] = sorted(name for name in sys.modules if name.startswith("core"))
+    driver.found["app"] = sorted(name for name in sys.modules if name.startswith("app"))
+
+
+def ask(driver: Driver) -> Script:
+    """Ask from the field, follow a citation, stop the next answer, delete the conversation."""
+    window = driver.window
+    yield driver.settled
+    driver.search("When does the lease of the workshop end?")
+    yield driver.searched
+    driver.press(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    yield lambda: driver.turn_state() in ("answered", "unsupported", "not found", "failed")
+    turn = window.chat.turns[-1]
+    driver.found["state"] = turn.state
+    driver.found["answer"] = turn.answer.text()
+    driver.found["sources"] = len(turn._sources)
+    if turn._sources:
+        turn.answer.cited.emit(min(turn._sources))
+        yield lambda: window.preview.text.toPlainText() or window.preview.banner.isVisible()
+        driver.found["cited_preview"] = window.preview.text.toPlainText()
+        selections = window.preview.text.extraSelections()
+        driver.found["cited_words"] = selections[0].cursor.selectedText() if selections else ""
+    window.chat.ask("Tell me everything about the forge, the bellows and the anvil.")
+    yield lambda: driver.turn_state() == "streaming"
+    pressed = time.monotonic()
+    driver.press(Qt.Key.Key_Escape)
+    window.chat.stop()
+    yield lambda: driver.turn_state() == "stopped"
+    driver.found["stop_ms"] = 1000 * (time.monotonic() - pressed)
+    yield lambda: len(window.chat.panel.model.kept) > 0
+    driver.found["conversations"] = len(window.chat.panel.model.kept)
+    conversation = window.chat.conversation
+    window.chat.new()
+    window.chat.open(conversation or 0)
+    yield lambda: window.chat.turns
+    driver.found["kept_turns"] = len(window.chat.turns)
+    window.chat._delete(conversation or 0)
+    yield lambda: len(window.chat.panel.model.kept) < driver.found["conversations"]
+    driver.found["deleted"] = True
+
+
+def pause(driver: Driver) -> Script:
+    """Pause and go on, from the sidebar's button."""
+    window = driver.window
+    yield driver.settled
+    window.sidebar.pause.click()
+    yield lambda: window.activity.paused
+    driver.found["paused"] = window.folders.pause_button.text()
+    window.sidebar.pause.click()
+    yield lambda: not window.activity.paused
+    driver.found["resumed"] = window.folders.pause_button.text()
+
+
+def worker_killed(driver: Driver) -> Script:
+    """The model's process is killed in the middle of an answer; then the question is put again."""
+    window = driver.window
+    yield driver.settled
+    window.ask("Tell me everything about the forge, the bellows and the anvil.")
+    yield lambda: driver.turn_state() == "streaming"
+    driver.found["killed"] = kill_children(driver.desktop.client.pid, "app.worker")
+    yield lambda: driver.turn_state() == "failed"
+    turn = window.chat.turns[-1]
+    driver.found["message"] = turn.note.accessibleName()
+    driver.found["link"] = driver.desktop.client.link.state
+    turn.note._action.click()
+    yield lambda: driver.turn_state() in ("streaming", "answered", "unsupported", "not found")
+    driver.found["again"] = driver.turn_state()
+    window.chat.stop()
+
+
+def service_killed(driver: Driver) -> Script:
+    """The service is killed; a message stands in place until it is back."""
+    window = driver.window
+    yield driver.settled
+    os.kill(driver.desktop.client.pid, signal.SIGKILL)
+    yield lambda: driver.desktop.client.link.state == "lost"
+    driver.found["notice"] = window.banner.accessibleName()
+    yield driver.ready
+    driver.found["notice_gone"] = not window._notice.isVisible()
+    driver.search("lease")
+    yield driver.searched
+    driver.found["hits"] = window.search.model.rowCount()
+
+
+def raised(driver: Driver) -> Script:
+    """Wait to be brought forward by a second start."""
+    yield driver.settled
+    driver.window.hide()
+    print(json.dumps({"hidden": True}), flush=True)
+    yield driver.window.isVisible
+    driver.found["raised"] = True
+
+
+def quit_while_indexing(driver: Driver) -> Script:
+    """Add a folder and quit before it is indexed."""
+    yield driver.settled
+    driver.window.folders.add([os.environ["SATCHEL_TEST_FOLDER"]])
+    yield lambda: driver.window.activity.progress is not None
+    driver.found["phase"] = driver.window.activity.headline()
+    driver.window.close()
+    driver.found["pid"] = driver.desktop.client.pid
+
+
+def kill_children(parent: int, module: str) -> int:
+    """Kill the child processes that run a module; how many there were."""
+    found = 0
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            try:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stat:
+                    ours = int(stat.read().rpartition(")")[2].split()[1]) == parent
+                with open(f"/proc/{name}/cmdline", "rb") as line:
+                    ours = ours and module.encode() in line.read()
+            except OSError:
+                continue
+            if ours:
+                os.kill(int(name), signal.SIGKILL)
+                found += 1
+    return found
+
+
+SCENARIOS = {
+    script.__name__: script
+    for script in (search, ask, pause, worker_killed, service_killed, raised, quit_while_indexing)
+}
+
+
+def main() -> int:
+    application = QApplication(sys.argv[:1])
+    driver = Driver(application, sys.argv[sys.argv.index("--home") + 1])
+    driver.run(SCENARIOS[sys.argv[1]](driver))
+    code = application.exec()
+    driver.found["exit"] = code
+    print(json.dumps(driver.found), flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,174 @@
+"""The real window with the real service on a virtual display."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Indexed
+from helpers import ROOT, satchel
+
+DRIVER = Path(__file__).with_name("drive_window.py")
+LIMIT_S = 110
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """A screen that nobody sees; skips where there is none to be had."""
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is not installed; packaging/debian_deps.sh installs it")
+    read, write = os.pipe()
+    process = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1400x900x24", "-nolisten", "tcp"],
+        pass_fds=[write],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as numbers:
+            number = numbers.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        trial = subprocess.run(
+            [sys.executable, "-c", "from PySide6.QtWidgets import QApplication; QApplication([])"],
+            env=screen(f":{number}"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if trial.returncode != 0:
+            reason = trial.stderr.strip().splitlines()[:1]
+            pytest.skip(f"Qt cannot open a window here: {' '.join(reason)}")
+        yield f":{number}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def screen(display: str) -> dict[str, str]:
+    """The environment of a program on this display."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+    return {**kept, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb", "PYTHONPATH": str(ROOT)}
+
+
+def start(scenario: str, home: Path, display: str, **more: str) -> subprocess.Popen[str]:
+    """Start the window with a scenario."""
+    return subprocess.Popen(
+        [sys.executable, str(DRIVER), scenario, "--home", str(home)],
+        cwd=ROOT,
+        env={**screen(display), **more},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def drive(scenario: str, home: Path, display: str, **more: str) -> dict[str, Any]:
+    """What a scenario found."""
+    process = start(scenario, home, display, **more)
+    try:
+        output, _ = process.communicate(timeout=LIMIT_S)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    assert "late" not in found, found
+    assert process.returncode == 0
+    return found
+
+
+def test_search_preview_and_what_the_process_holds(own_sample: Indexed, display: str) -> None:
+    found = drive("search", own_sample.home, display)
+    assert found["hits"][0].endswith("workshop-lease.pdf")
+    assert set(found["sources"]) <= {"both", "semantic", "lexical"}
+    assert "31 May 2028" in found["preview"]
+    assert found["marked"] == 1
+    assert found["picture_px"] > 200
+    assert "on disk" in found["storage"]
+    assert found["folders"] == 1
+    assert found["threads"] == 1
+    assert not found["numpy"]
+    assert set(found["core"]) <= {"core", "core.errors", "core.messages"}
+    assert set(found["app"]) <= {"app", "app.cli", "app.window"}
+
+
+def test_ask_cite_stop_keep_and_delete(own_sample: Indexed, display: str) -> None:
+    found = drive("ask", own_sample.home, display)
+    assert found["state"] in ("answered", "unsupported", "not found")
+    assert found["sources"] > 0
+    assert "lease" in found["cited_preview"].lower()
+    assert found["cited_words"]
+    assert found["stop_ms"] < 200
+    assert found["kept_turns"] >= 1
+    assert found["deleted"]
+
+
+def test_pause_and_go_on(own_sample: Indexed, display: str) -> None:
+    found = drive("pause", own_sample.home, display)
+    assert (found["paused"], found["resumed"]) == ("Resume", "Pause")
+
+
+def test_a_worker_killed_during_an_answer(own_sample: Indexed, display: str) -> None:
+    found = drive("worker_killed", own_sample.home, display)
+    assert found["killed"] == 1
+    assert "stopped working" in found["message"]
+    assert found["link"] == "ready"
+    assert found["again"] in ("streaming", "answered", "unsupported", "not found")
+
+
+def test_a_killed_service_comes_back(own_sample: Indexed, display: str) -> None:
+    found = drive("service_killed", own_sample.home, display)
+    assert "stopped unexpectedly" in found["notice"]
+    assert found["notice_gone"]
+    assert found["hits"] > 0
+
+
+def test_a_second_start_raises_the_first(own_sample: Indexed, display: str) -> None:
+    first = start("raised", own_sample.home, display)
+    try:
+        assert first.stdout is not None
+        assert json.loads(first.stdout.readline()) == {"hidden": True}
+        second = satchel(own_sample.home, environment=screen(display), timeout_s=30)
+        assert second.returncode == 0, second.stderr
+        output, _ = first.communicate(timeout=LIMIT_S)
+        assert json.loads(output.splitlines()[-1])["raised"]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            first.kill()
+
+
+def test_quit_while_indexing(tmp_path: Path, models: Path, display: str) -> None:  # noqa: ARG001
+    files = tmp_path / "files"
+    files.mkdir()
+    for number in range(300):
+        text = f"Note {number}. " + f"The {number} lanterns of the pier were lit again. " * 60
+        (files / f"note-{number:03}.txt").write_text(text, "utf-8")
+    home = tmp_path / "home"
+    began = time.monotonic()
+    found = drive("quit_while_indexing", home, display, SATCHEL_TEST_FOLDER=str(files))
+    assert time.monotonic() - began < 60
+    assert "Indexing" in found["phase"] or "Looking" in found["phase"]
+    assert not Path(f"/proc/{found['pid']}").exists()
+    assert not (home / "data" / "socket").exists()
+
+
+def test_a_command_beside_the_window_answers(own_sample: Indexed, display: str) -> None:
+    first = start("raised", own_sample.home, display)
+    try:
+        assert first.stdout is not None
+        first.stdout.readline()
+        done = satchel(own_sample.home, "search", "lease", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["results"]
+    finally:
+        first.terminate()
+        first.communicate(timeout=LIMIT_S)
