@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
@@ -262,7 +264,10 @@ class ChatPage(QWidget):
     def _kept_turn(self, found: Row) -> TurnView:
         turn = TurnView(self._look, text_of(found, "question"))
         turn.target_chosen.connect(self.target_chosen)
-        citations = [msgspec.convert(item, Citation) for item in rows_of(found, "citations")]
+        citations = []
+        for item in rows_of(found, "citations"):
+            with contextlib.suppress(msgspec.ValidationError):
+                citations.append(msgspec.convert(item, Citation))
         turn.sources(citations)
         turn.finish(text_of(found, "answer"), bool(found.get("found")), citations)
         return turn

@@ -108,14 +108,14 @@ def search(driver: Driver) -> Script:
     yield driver.searched
     driver.found["hits"] = [hit.path for hit in window.search.model.hits]
     driver.found["sources"] = sorted({hit.source for hit in window.search.model.hits})
-    yield lambda: window.preview.text.toPlainText()
+    yield window.preview.text.toPlainText
     driver.found["preview"] = window.preview.text.toPlainText()
     driver.found["marked"] = len(window.preview.text.extraSelections())
     window.preview.page_button.click()
     yield lambda: not window.preview.picture.pixmap().isNull()
     driver.found["picture_px"] = window.preview.picture.pixmap().width()
     window.open_page("storage")
-    yield lambda: window.storage.content.isVisible()
+    yield window.storage.content.isVisible
     driver.found["storage"] = window.storage.disk_title.text()
     window.open_page("settings")
     yield lambda: window.settings.rows

@@ -1,0 +1,76 @@
+"""The window headless. Tests of it are left out where Qt or its plugin is missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+try:
+    import PySide6.QtWidgets
+    import pytestqt  # noqa: F401
+except ImportError:  # pragma: no cover - a machine without Qt's system libraries
+    collect_ignore_glob = ["test_*.py"]
+else:
+    from PySide6.QtWidgets import QApplication, QLabel
+    from scripted import ScriptedClient
+
+    from ui.icons import Icons
+    from ui.parts import Look
+    from ui.theme import Theme
+    from ui.window import MainWindow
+
+    class FakeOpener:
+        """Keeps what it was asked to open."""
+
+        def __init__(self) -> None:
+            self.opened: list[str] = []
+            self.revealed: list[str] = []
+            self.problem = ""
+
+        def open(self, path: str) -> str:
+            self.opened.append(path)
+            return self.problem
+
+        def reveal(self, path: str) -> str:
+            self.revealed.append(path)
+            return self.problem
+
+    @pytest.fixture(scope="session")
+    def one_look(qapp: QApplication) -> Look:
+        return Look(Theme(qapp), Icons())
+
+    @pytest.fixture
+    def look(one_look: Look) -> Look:
+        one_look.theme.choose("light")
+        return one_look
+
+    @pytest.fixture
+    def client(qapp: QApplication) -> ScriptedClient:  # noqa: ARG001
+        return ScriptedClient()
+
+    @pytest.fixture
+    def opener() -> FakeOpener:
+        return FakeOpener()
+
+    @pytest.fixture
+    def window(
+        look: Look, client: ScriptedClient, opener: FakeOpener, qtbot: object
+    ) -> Iterator[MainWindow]:
+        made = MainWindow(look, client, opener)  # type: ignore[arg-type]
+        qtbot.addWidget(made)  # type: ignore[attr-defined]
+        made.show()
+        yield made
+        # Whatever a test showed, no label may draw markup.
+        for found in made.findChildren(QLabel):
+            assert found.textFormat() == PySide6.QtCore.Qt.TextFormat.PlainText or not found.text()
+
+    @pytest.fixture
+    def fake_service() -> Callable[..., list[str]]:
+        import sys
+
+        program = Path(__file__).with_name("fake_service.py")
+        return lambda *arguments: [sys.executable, str(program), *arguments]

@@ -1,0 +1,239 @@
+"""Folders, storage, settings, tray, themes, and the window around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+)
+from samples import failures, folders, plan, settings, status
+from scripted import ScriptedClient
+
+from core.messages import (
+    BudgetRequest,
+    FilesList,
+    FoldersAdd,
+    FoldersList,
+    FoldersRemove,
+    IndexProgress,
+    ModelsRequest,
+    Pause,
+    SettingsGet,
+    SettingsSet,
+    State,
+    StatusRequest,
+)
+from ui.settings_page import name_and_unit
+from ui.theme import DARK, LIGHT, Colours
+from ui.window import MainWindow
+
+
+def texts(widget: Any) -> str:
+    QApplication.processEvents()  # what was just put into a layout is shown with the next turn
+    return "\n".join(found.text() for found in widget.findChildren(QLabel) if found.isVisible())
+
+
+@pytest.fixture
+def listed(window: MainWindow, client: ScriptedClient) -> MainWindow:
+    window.open_page("folders")
+    client.report(client.last(FoldersList), folders())
+    return window
+
+
+def test_folders_are_listed_with_what_is_missing(
+    listed: MainWindow, client: ScriptedClient
+) -> None:
+    said = texts(listed.folders)
+    assert "1,240 files indexed · 3 failed · 2 only pictures · 12 skipped" in said
+    assert "offline" in said
+    listed.folders.show_problems("/home/ana/Documents", {"*.tmp": 6, "node_modules/": 410})
+    client.report(client.last(FilesList), failures())
+    model = listed.folders.problems.model
+    assert model.rowCount() == 3
+    assert model.index(0, 1).data() == "is protected by a password"
+    listed.folders.problems.choices["skipped"].click()
+    client.report(client.last(FilesList), [])
+    assert client.last(FilesList).state == "skipped"
+    assert "node_modules/ (410) · *.tmp (6)" in listed.folders.problems.note.text()
+
+
+def test_folders_are_added_and_removed_after_a_question(
+    listed: MainWindow, client: ScriptedClient
+) -> None:
+    listed.folders.add(["/home/ana/More"])
+    client.fail(client.last(FoldersAdd), "/home/ana/More is not there.", "Choose another.")
+    assert "is not there" in listed.folders.banner.accessibleName()
+    listed.folders.banner._action.click()
+    client.report(client.last(FoldersAdd), folders()[:2])
+    assert len(listed.folders._paths) == 2
+    listed.folders.ask_to_remove("/home/ana/Notes")
+    assert not client.all(FoldersRemove)
+    listed.folders.banner._action.click()
+    assert client.last(FoldersRemove).paths == ("/home/ana/Notes",)
+    client.report(client.last(FoldersRemove), [])
+    assert listed.folders.empty.isVisible()
+
+
+def test_progress_pause_and_resume(qtbot: Any, listed: MainWindow, client: ScriptedClient) -> None:
+    client.news.emit(State(0, "indexing"))
+    client.news.emit(IndexProgress(0, "indexing", 50, 200, 1, 4, 9, "/a/\u202eb.txt", 5.0, 240.0))
+    assert listed.folders.headline.text() == "Indexing, 25 %"
+    assert "50 of 200 files" in listed.folders.detail.text()
+    assert "4 minutes" in listed.folders.detail.text()
+    assert listed.folders.bar.value() == 250
+    assert "\u202e" not in listed.folders.current.text()
+    qtbot.mouseClick(listed.folders.pause_button, Qt.MouseButton.LeftButton)
+    assert client.last(Pause).paused
+    client.news.emit(State(0, "paused", "you paused it"))
+    assert listed.folders.pause_button.text() == "Resume"
+    assert listed.sidebar.pause.accessibleName() == "Resume indexing"
+    assert listed.tray.pause.text() == "Resume indexing"
+    listed.sidebar.pause.click()
+    assert not client.last(Pause).paused
+
+
+def test_late_and_failed_lists(window: MainWindow, client: ScriptedClient) -> None:
+    window.open_page("folders")
+    client.late(client.last(FoldersList))
+    assert "Still working" in window.folders.banner.accessibleName()
+    client.fail(client.last(FoldersList), "No list.", "Wait.")
+    assert "No list." in window.folders.banner.accessibleName()
+
+
+def test_storage_shows_the_parts_and_looks_ahead(
+    qtbot: Any, window: MainWindow, client: ScriptedClient
+) -> None:
+    window.open_page("storage")
+    assert window.storage.loading.isVisible()
+    client.report(client.last(StatusRequest), status())
+    said = texts(window.storage)
+    for part in ("106 MB of 500 MB on disk", "Word index", "61.0 MB", "721 MB of 2.0 GB in memory"):
+        assert part in said
+    client.report(client.last(BudgetRequest), plan())
+    assert not window.storage.apply_button.isEnabled()
+    window.storage.disk.setValue(80)
+    qtbot.waitUntil(lambda: client.last(BudgetRequest).disk_bytes == 80_000_000)
+    assert client.last(BudgetRequest).preview
+    client.report(client.last(BudgetRequest), plan(80_000_000))
+    assert "76 MB of index" in texts(window.storage)
+    assert window.storage.apply_button.isEnabled()
+    window.storage.apply_button.click()
+    assert not client.last(BudgetRequest).preview
+    client.report(client.last(BudgetRequest), plan(80_000_000))
+    assert "Applied." in texts(window.storage)
+    window.storage.disk.setValue(2)
+    window.storage.preview()
+    client.fail(client.last(BudgetRequest), "2 MB is too small.", "The smallest is 4 MB.")
+    assert "too small" in texts(window.storage)
+    assert not window.storage.apply_button.isEnabled()
+
+
+def test_settings_come_from_what_is_declared(
+    qtbot: Any, window: MainWindow, client: ScriptedClient
+) -> None:
+    window.open_page("settings")
+    client.report(client.last(SettingsGet), settings())
+    client.report(
+        client.last(ModelsRequest),
+        [{"name": "smollm2-135m-instruct", "installed": True}, {"name": "big", "installed": True}],
+    )
+    declared = {str(s["key"]) for s in settings() if not str(s["key"]).startswith("budget.")}
+    assert set(window.settings.rows) == declared
+    for setting in settings():
+        if setting["key"] in window.settings.rows:
+            assert str(setting["help"]) in texts(window.settings)
+    model = window.settings.rows["assistant.model"].editor.field
+    assert isinstance(model, QComboBox)
+    assert [model.itemText(at) for at in range(model.count())] == ["smollm2-135m-instruct", "big"]
+    number = window.settings.rows["search.max_recomputes"].editor.field
+    number.setFocus()
+    number.setValue(64)
+    assert (client.last(SettingsSet).key, client.last(SettingsSet).value) == (
+        "search.max_recomputes", 64,
+    )  # fmt: skip
+    client.fail(client.last(SettingsSet), "It cannot be 64.", "Give a number from 8 to 1000.")
+    assert window.settings.rows["search.max_recomputes"].problem.isVisible()
+
+
+def test_settings_of_the_window_take_effect(
+    window: MainWindow, client: ScriptedClient, look: Any
+) -> None:
+    table = settings()
+    for setting in table:
+        if setting["key"] == "window.theme":
+            setting["value"] = "dark"
+        if setting["key"] == "window.on_close":
+            setting["value"] = "stay"
+    quits: list[int] = []
+    window.quit_asked.connect(lambda: quits.append(1))
+    window.close()
+    assert quits == [1]
+    window.show()
+    window.settings.reload()
+    client.report(client.last(SettingsGet), table)
+    assert look.theme.colours is DARK
+    window.close()
+    assert quits == [1]
+    assert not window.isVisible()
+    window.come_forward()
+    assert window.isVisible()
+
+
+def test_names_and_units_come_from_the_key() -> None:
+    assert name_and_unit("extract.timeout_s") == ("Time for one file", "s")
+    assert name_and_unit("new.shiny_thing_mb") == ("Shiny thing", "MB")
+
+
+def test_all_pages_by_keyboard_with_names(
+    qtbot: Any, window: MainWindow, client: ScriptedClient
+) -> None:
+    for number, page in enumerate(("search", "chat", "folders", "storage", "settings"), start=1):
+        qtbot.keyClick(window, Qt.Key(Qt.Key.Key_0 + number), Qt.KeyboardModifier.ControlModifier)
+        assert window.page() == page
+    client.report(client.last(SettingsGet), settings())
+    kinds = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox)
+    for found in [part for kind in kinds for part in window.findChildren(kind)]:
+        named = found.accessibleName() or (
+            found.text() if isinstance(found, QAbstractButton) else ""
+        )
+        inner = found.objectName().startswith("qt_")
+        assert named or inner or not found.isVisible(), found
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK])
+def test_text_can_be_read_on_its_ground(colours: Colours) -> None:
+    grounds = (colours.window, colours.surface, colours.sunken, colours.hover)
+    pairs = [(text, ground) for text in (colours.text, colours.muted) for ground in grounds]
+    pairs += [
+        (colours.on_accent, colours.accent),
+        (colours.accent_strong, colours.accent_soft),
+        (colours.danger, colours.danger_soft),
+        (colours.warning, colours.warning_soft),
+        (colours.text, colours.accent_soft),
+    ]
+    for text, ground in pairs:
+        assert contrast(text, ground) >= 4.5, (text, ground)
+
+
+def contrast(first: str, second: str) -> float:
+    """The contrast of two colours (WCAG 2, relative luminance)."""
+
+    def luminance(name: str) -> float:
+        colour = QColor(name)
+        parts = [
+            p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4
+            for p in (colour.redF(), colour.greenF(), colour.blueF())
+        ]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
