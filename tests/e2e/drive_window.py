@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
+import psutil
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -229,20 +230,14 @@ def quit_while_indexing(driver: Driver) -> Script:
 
 def kill_children(parent: int, module: str) -> int:
     """Kill the child processes that run a module; how many there were."""
-    found = 0
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stat:
-                    ours = int(stat.read().rpartition(")")[2].split()[1]) == parent
-                with open(f"/proc/{name}/cmdline", "rb") as line:
-                    ours = ours and module.encode() in line.read()
-            except OSError:
-                continue
-            if ours:
-                os.kill(int(name), signal.SIGKILL)
-                found += 1
-    return found
+    children = [
+        child
+        for child in psutil.Process(parent).children(recursive=True)
+        if module in child.cmdline()
+    ]
+    for child in children:
+        child.kill()
+    return len(children)
 
 
 SCENARIOS = {

@@ -137,9 +137,7 @@ def test_storage_shows_the_parts_and_looks_ahead(
     assert not window.storage.apply_button.isEnabled()
 
 
-def test_settings_come_from_what_is_declared(
-    qtbot: Any, window: MainWindow, client: ScriptedClient
-) -> None:
+def test_settings_come_from_what_is_declared(window: MainWindow, client: ScriptedClient) -> None:
     window.open_page("settings")
     client.report(client.last(SettingsGet), settings())
     client.report(
