@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from helpers import SAMPLE, Lab, models_folder, satchel, small_rotation
+from helpers import SAMPLE, Indexed, Lab, models_folder, satchel, small_rotation
 
 from core.index.codes import Rotation
 
@@ -32,14 +31,6 @@ def models() -> Path:
     if not (folder / "embedding" / "all-minilm-l6-v2" / "model.json").is_file():
         pytest.fail(f"the embedding model is not in {folder}: run make setup", pytrace=False)
     return folder
-
-
-@dataclass(frozen=True)
-class Indexed:
-    """A home and the folder that is indexed in it."""
-
-    home: Path
-    files: Path
 
 
 @pytest.fixture(scope="session")

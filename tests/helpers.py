@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,14 @@ def models_folder() -> Path:
     """Where the models of this machine are."""
     chosen = os.environ.get("SATCHEL_MODELS")
     return Path(chosen) if chosen else Path(appdirs.user_data_dir("satchel", False)) / "models"
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """A home and the folder that is indexed in it."""
+
+    home: Path
+    files: Path
 
 
 class WordEmbedder:

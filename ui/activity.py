@@ -10,7 +10,7 @@ from core.messages import Failed, Index, IndexProgress, Message, Pause, State, S
 from ui.client import Client, Link
 from ui.text import tr
 
-Doing = Literal["starting", "idle", "indexing", "paused", "attention", "lost"]
+Doing = Literal["starting", "idle", "indexing", "paused", "attention", "lost", "stopped"]
 
 
 class Activity(QObject):
@@ -59,6 +59,7 @@ class Activity(QObject):
             "paused": tr("Paused"),
             "attention": tr("Needs attention"),
             "lost": tr("Restarting…"),
+            "stopped": tr("Not running"),
         }[self.doing]
 
     def _event(self, message: Message) -> None:
@@ -80,7 +81,8 @@ class Activity(QObject):
         if link.state == "starting":
             self.doing, self.progress = "starting", None
         elif link.state != "ready":
-            self.doing, self.progress = "lost", None
+            self.doing = "stopped" if link.state == "refused" else "lost"
+            self.progress = None
         self.reason = None
         self.changed.emit()
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.parts import column
+from ui.parts import column, pad
 from ui.tables import Row, texts_of
 from ui.text import shown, tr
 
@@ -103,6 +103,7 @@ class _Number(Editor):
             self._box.setDecimals(2)
             self._box.setRange(lowest, highest)
         self._box.setGroupSeparatorShown(True)
+        pad(self._box)
         self._box.setKeyboardTracking(False)
         if unit:
             self._box.setSuffix(f" {unit}")

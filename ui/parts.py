@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -79,6 +80,11 @@ def fill_height(made: QPushButton) -> None:
     """Make a button as tall as the field beside it."""
     made.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
     made.setProperty("beside", "entry")
+
+
+def pad(box: QAbstractSpinBox) -> None:
+    """Keep a number off the frame of its box, which a style sheet does not."""
+    box.lineEdit().setTextMargins(8, 0, 8, 0)
 
 
 def icon_button(look: Look, icon: str, name: str, clicked: Callable[[], object]) -> QToolButton:

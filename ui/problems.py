@@ -18,6 +18,7 @@ from ui.text import count_text, shown, split_path, tame, tr
 
 Kind = Literal["failed", "needs_ocr", "skipped"]
 MOST_FILES = 1000
+HEADER, ROW, TALLEST = 44, 28, 420  # pixels
 
 
 class ProblemsModel(QAbstractTableModel):
@@ -79,7 +80,6 @@ class Problems(QWidget):
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setAccessibleName(tr("Files that are not searchable"))
-        self.table.setMinimumHeight(260)
         header = self.table.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
@@ -145,6 +145,7 @@ class Problems(QWidget):
             self.model.show(rows)
             self.note.setText(self._remark(len(rows)))
             self.note.setVisible(bool(self.note.text()))
+            self.table.setFixedHeight(min(TALLEST, HEADER + ROW * len(rows)))
             self.table.setVisible(bool(rows))
 
     def _remark(self, files: int) -> str:

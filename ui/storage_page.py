@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QWidget
 
 from core.messages import BudgetRequest, Failed, Message, Report, StatusRequest
 from ui.client import Asker
-from ui.parts import Banner, Look, button, card, clear, column, label, page_of, row
+from ui.parts import Banner, Look, button, card, clear, column, label, pad, page_of, row
 from ui.tables import number_of, row_of, texts_of, whole_of
 from ui.text import count_text, size_text, tame, tr
 from ui.usage import Legend, Part, UsageBar
@@ -76,6 +76,7 @@ class StoragePage(QWidget):
         made.setSuffix(tr(" MB"))
         made.setSingleStep(100)
         made.setGroupSeparatorShown(True)
+        pad(made)
         made.setAccessibleName(name)
         made.setFixedWidth(150)
         made.valueChanged.connect(self._edited)

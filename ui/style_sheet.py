@@ -93,7 +93,7 @@ QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleS
 QLineEdit[role="entry"] {{ font-size: {points * 1.25:g}pt; padding: 10px 14px;
     border-radius: 12px; }}
 QLineEdit, QPlainTextEdit {{ placeholder-text-color: {c.muted}; }}
-QAbstractSpinBox QLineEdit {{ border: none; border-radius: 0; padding: 0 7px; margin: 0;
+QAbstractSpinBox QLineEdit {{ border: none; border-radius: 0; padding: 0; margin: 0;
     background: transparent; }}
 QComboBox::drop-down {{ border: none; width: 26px; }}
 QComboBox::down-arrow {{ image: url("{icons}/down.svg"); width: 14px; height: 14px; }}

@@ -65,6 +65,7 @@ class Tray(QObject):
                 "paused": "satchel-paused",
                 "attention": "satchel-attention",
                 "lost": "satchel-attention",
+                "stopped": "satchel-attention",
             }.get(activity.doing, "satchel")
             self.icon.setIcon(QIcon(self._look.icons.pixmap(name, "#000000", 32)))
 

@@ -64,7 +64,7 @@ def shade(look: Look, number: int, parts: int) -> QColor:
     """The colour of one part: the accent, fading towards the ground from part to part."""
     colours = look.theme.colours
     accent, ground = QColor(colours.accent), QColor(colours.sunken)
-    share = 0.78 * number / max(1, parts - 1)
+    share = 0.66 * number / max(1, parts - 1)
     return QColor(
         round(accent.red() + (ground.red() - accent.red()) * share),
         round(accent.green() + (ground.green() - accent.green()) * share),

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Indexed
-from helpers import ROOT, one_line, satchel, satchel_json, watching
+from helpers import ROOT, Indexed, one_line, satchel, satchel_json, watching
 
 LOCATOR = {"page", "line", "heading", "member"}
 RESULT = {"rank", "score", "path", "locator", "start", "end", "snippet"}

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Indexed
-from helpers import ROOT, satchel
+from helpers import ROOT, Indexed, satchel
 
 DRIVER = Path(__file__).with_name("drive_window.py")
 LIMIT_S = 110

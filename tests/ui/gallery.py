@@ -79,11 +79,11 @@ def number(message: Message) -> int:
     return int(getattr(message, "id", 0))
 
 
-def usual(client: ScriptedClient) -> None:
+def usual(client: ScriptedClient, mode: str) -> None:
     """Answers for an ordinary day."""
     client.script = {
         FoldersList: lambda m: Report(number(m), folders()),
-        SettingsGet: lambda m: Report(number(m), settings()),
+        SettingsGet: lambda m: Report(number(m), settings(window_theme=mode)),
         StatusRequest: lambda m: Report(number(m), status()),
         BudgetRequest: lambda m: Report(number(m), plan()),
         FilesList: lambda m: Report(number(m), failures()),
@@ -105,13 +105,12 @@ class Gallery:
     def __init__(self, application: QApplication) -> None:
         self.theme = Theme(application)
         self.icons = Icons()
-        self.fresh()
 
-    def fresh(self) -> None:
+    def fresh(self, mode: str) -> None:
         """A new window and a new client."""
         self.client = ScriptedClient()
         self.window = MainWindow(Look(self.theme, self.icons), self.client, Opener())
-        usual(self.client)
+        usual(self.client, mode)
         self.client.news.emit(State(1, "idle"))
         self.client.lose(Link("ready"))
         self.window.show()
@@ -162,7 +161,9 @@ def search_states(g: Gallery, mode: str) -> None:
     g.window.resize(840, 620)
     g.shoot("search-small-window", mode)
     g.window.resize(1240, 800)
-    g.client.script[Search] = lambda m: SearchResults(number(m), hits()[:3], False)
+    g.client.script[Search] = lambda m: SearchResults(
+        number(m), tuple(hit(n, source="lexical", start=n) for n in (1, 2)), False
+    )
     g.query("lease")
     g.shoot("search-words-first", mode)
     g.client.script[Search] = lambda m: SearchResults(number(m), many(500), True)
@@ -253,7 +254,7 @@ def folder_states(g: Gallery, mode: str) -> None:
 
 def other_states(g: Gallery, mode: str) -> None:
     """Storage, settings, and a service that is gone."""
-    usual(g.client)
+    usual(g.client, mode)
     g.window.open_page("storage")
     g.shoot("storage", mode)
     g.client.script[BudgetRequest] = lambda m: Report(number(m), plan(80_000_000))
@@ -287,8 +288,7 @@ def main() -> int:
     for mode in ("light", "dark"):
         gallery.theme.choose(mode)
         for states in (search_states, chat_states, folder_states, other_states):
-            gallery.fresh()
-            gallery.theme.choose(mode)
+            gallery.fresh(mode)
             states(gallery, mode)
             gallery.window.deleteLater()
     print(f"{len(list(OUT.glob('*.png')))} pictures in {OUT}")

@@ -156,13 +156,13 @@ def failures() -> list[dict[str, str]]:
     ]
 
 
-def settings() -> list[dict[str, object]]:
-    """The table of the declared settings with their defaults."""
+def settings(**chosen: str) -> list[dict[str, object]]:
+    """The table of the declared settings with their defaults, but for `window_theme="dark"`."""
     return [
         {
             "key": s.key,
-            "value": list(s.default) if isinstance(s.default, tuple) else s.default,
-            "default": list(s.default) if isinstance(s.default, tuple) else s.default,
+            "value": chosen.get(s.key.replace(".", "_"), _plain(s.default)),
+            "default": _plain(s.default),
             "low": s.low,
             "high": s.high,
             "choices": list(s.choices),
@@ -170,6 +170,10 @@ def settings() -> list[dict[str, object]]:
         }
         for s in DECLARED
     ]
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def status() -> dict[str, object]:
@@ -215,10 +219,10 @@ def page_png(width: int = 900) -> str:
     font = QFont()
     font.setPixelSize(width // 50)
     painter.setFont(font)
-    line, words = 0, random.Random(7).choices(PAGE.split(), k=360)
-    for at in range(0, len(words), 11):
+    line, words = 0, random.Random(7).choices(PAGE.split(), k=280)
+    for at in range(0, len(words), 8):
         line += width // 28
-        painter.drawText(width // 10, width // 10 + line, " ".join(words[at : at + 11]))
+        painter.drawText(width // 10, width // 10 + line, " ".join(words[at : at + 8]))
     painter.end()
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)

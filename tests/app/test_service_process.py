@@ -1,0 +1,188 @@
+"""The service as the window's child, spoken to over its pipes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, Indexed, satchel, watching
+
+from app.lookups import find_quote
+from app.session import Session
+from core.messages import (
+    Done,
+    Failed,
+    FoldersList,
+    Hello,
+    Locator,
+    Message,
+    Preview,
+    PreviewText,
+    Raise,
+    Report,
+    Search,
+    SearchResults,
+    State,
+    Subscribe,
+    decode,
+    encode,
+)
+
+
+class Child:
+    """A service process and the lines it says."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app.service_process", "--home", str(home), *arguments],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def send(self, message: Message) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(encode(message).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def next(self) -> Message | None:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        return decode(line) if line else None
+
+    def reply(self, request: Message) -> Message:
+        """The next message about a request, others left out."""
+        self.send(request)
+        while (message := self.next()) is not None:
+            if getattr(message, "id", 0) == getattr(request, "id", 0):
+                return message
+        raise AssertionError("the service ended")
+
+    def end(self) -> int:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(30)
+
+
+@contextmanager
+def child(home: Path, *arguments: str) -> Iterator[Child]:
+    made = Child(home, *arguments)
+    try:
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.process.kill()
+        made.process.wait()
+        for pipe in (made.process.stdin, made.process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+def test_it_greets_answers_and_ends_with_its_stdin(own_sample: Indexed) -> None:
+    with child(own_sample.home) as service:
+        hello = service.next()
+        assert isinstance(hello, Hello)
+        assert (hello.role, hello.pid) == ("service", service.process.pid)
+        state = service.reply(Subscribe(1))
+        assert isinstance(state, State)
+        found = service.reply(Search(2, "when does the lease end"))
+        assert isinstance(found, SearchResults)
+        hit = found.hits[0]
+        shown = service.reply(Preview(3, hit.path, hit.start, hit.end))
+        assert isinstance(shown, PreviewText)
+        assert shown.text[shown.start : shown.end]
+        done = satchel(own_sample.home, "search", "lease", "--json")
+        assert done.returncode == 0
+        assert service.end() == 0
+    assert not (own_sample.home / "data" / "socket").exists()
+
+
+def test_a_citation_is_found_by_its_words(own_sample: Indexed) -> None:
+    lease = str(own_sample.files / "workshop-lease.pdf")
+    with child(own_sample.home) as service:
+        for number, (quote, locator) in enumerate(
+            [
+                ("The lease runs for five   years,\nfrom 1 June 2023", Locator(page=1)),
+                ("The bellows and the anvil of 1887", Locator(page=2)),
+                ("The bellows and the anvil of 1887", Locator(page=1)),
+                ("The bellows and the anvil of 1887", Locator()),
+            ],
+            start=1,
+        ):
+            shown = service.reply(Preview(number, lease, 0, 0, quote=quote, locator=locator))
+            assert isinstance(shown, PreviewText)
+            marked = " ".join(shown.text[shown.start : shown.end].split())
+            assert marked == " ".join(quote.split())
+        shown = service.reply(Preview(9, lease, 0, 0, quote="not there", locator=Locator(page=2)))
+        assert isinstance(shown, PreviewText)
+        assert shown.end > shown.start
+        assert service.end() == 0
+
+
+def test_a_second_one_raises_the_first_and_leaves(own_sample: Indexed) -> None:
+    with child(own_sample.home) as first:
+        assert isinstance(first.next(), Hello)
+        assert isinstance(first.reply(FoldersList(1)), Report)
+        with child(own_sample.home, "--raise-other") as early:
+            assert isinstance(early.next(), Hello)
+            assert isinstance(early.reply(FoldersList(1)), Report)  # no window: it passes on
+            assert early.end() == 0
+        first.send(Subscribe(2))
+        assert isinstance(first.next(), State)
+        with child(own_sample.home, "--raise-other") as second:
+            assert isinstance(second.next(), Hello)
+            assert second.next() == Done(0)
+            assert second.process.wait(30) == 0
+        while not isinstance(message := first.next(), Raise):
+            assert message is not None
+
+
+def test_it_passes_on_to_a_command_that_has_the_home(own_sample: Indexed) -> None:
+    with watching(own_sample.home), child(own_sample.home) as service:
+        assert isinstance(service.next(), Hello)
+        found = service.reply(Search(1, "lease"))
+        assert isinstance(found, SearchResults)
+        assert found.hits
+        watcher = service
+    assert watcher.process.returncode is not None
+
+
+def test_a_home_that_cannot_be_used_is_said_and_not_a_crash(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file stands here")
+    with child(tmp_path / "home") as service:
+        assert isinstance(service.next(), Hello)
+        failed = service.next()
+        assert isinstance(failed, Failed)
+        assert failed.id == 0
+        assert failed.advice
+        assert service.process.wait(30) == 1
+
+
+def test_lasting_requests_keep_nobody_waiting() -> None:
+    session = Session(lambda _: None)
+    session.begin(1, lasting=True)
+    assert not session.busy
+    session.begin(2)
+    assert session.busy
+    session.end(2)
+    assert not session.busy
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "found"),
+    [
+        ("It ends on\n31 May 2028.", "ends on 31 May", "ends on\n31 May"),
+        ("a (b) [c]* d", "(b) [c]*", "(b) [c]*"),
+        ("one two three", "zero … two three", "two three"),
+        ("one", "two", None),
+        ("one", "  ", None),
+    ],
+)
+def test_quotes_are_found_however_they_are_spaced(text: str, quote: str, found: str | None) -> None:
+    span = find_quote(text, quote)
+    assert (None if span is None else text[slice(*span)]) == found
