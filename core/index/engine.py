@@ -28,7 +28,7 @@ from core.index.text_cache import TextCache
 from core.messages import IndexProgress
 from core.settings import Settings
 from core.store.catalogue import Catalogue, FileState
-from core.store.database import StoreDamagedError
+from core.store.database import StoreDamagedError, errors
 
 MB = 1_000_000
 ROTATIONS = Path(__file__).parents[2] / "resources" / "rotations"
@@ -70,25 +70,30 @@ class Engine:
         self.catalogue, self.store = self._open()
 
     def _open(self) -> tuple[Catalogue, IndexStore]:
-        catalogue = self._open_catalogue()
-        store = IndexStore(
-            self._home.segments,
-            catalogue,
-            self.rotation,
-            self.model.description.fingerprint,
-            self.texts,
-            self.room,
-        )
-        self.repaired += store.repaired
-        return catalogue, store
-
-    def _open_catalogue(self) -> Catalogue:
         try:
-            return Catalogue(self._home.catalogue)
+            catalogue, store = self._open_parts()
         except StoreDamagedError as error:
             self._remove_catalogue()
             self.repaired.append(f"{error}; it is derived from your files and is made anew")
-            return Catalogue(self._home.catalogue)
+            catalogue, store = self._open_parts()
+        self.repaired += store.repaired
+        return catalogue, store
+
+    def _open_parts(self) -> tuple[Catalogue, IndexStore]:
+        catalogue = Catalogue(self._home.catalogue)
+        try:
+            with errors(self._home.catalogue):
+                return catalogue, IndexStore(
+                    self._home.segments,
+                    catalogue,
+                    self.rotation,
+                    self.model.description.fingerprint,
+                    self.texts,
+                    self.room,
+                )
+        except BaseException:
+            catalogue.close()
+            raise
 
     def _remove_catalogue(self) -> None:
         for suffix in ("", "-wal", "-shm"):
@@ -196,11 +201,9 @@ class Engine:
         After a new catalogue `generation` is another, and readers open it again.
         """
         if self.catalogue.problems():
-            folders = [row.path for row in self.catalogue.folders()]
             self.catalogue.close()
             self._remove_catalogue()
             self.catalogue, self.store = self._open()
-            self.catalogue.sync_folders(folders)
             self.generation += 1
         else:
             self.store.drop(list(self.store.verify()))
