@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.reports import folders_report, status_report
@@ -93,6 +94,10 @@ class Lookups:
             words = Query(query.text, query.k, "lexical", query.below, query.suffix)
             first = searcher.search(words, limit, DEADLINE_S, given_up)
             session.reply(_reply(message.id, first, final=False))
+        note = None
+        if message.mode == "hybrid" and self._service.engine.model is None:
+            query = replace(query, mode="lexical")
+            note = "Found by words only: the embedding model is missing; run `make setup`."
         results = searcher.search(
             query,
             limit,
@@ -100,7 +105,7 @@ class Lookups:
             given_up,
             exact=message.exact,
         )
-        session.reply(_reply(message.id, results, final=True))
+        session.reply(_reply(message.id, results, final=True, note=note))
 
     def _known_folder(self, folder: str) -> str:
         path = absolute(folder)
@@ -257,7 +262,7 @@ class Lookups:
         return {"path": path, "indexed": False, "rule": "not inside a watched folder"}
 
 
-def _reply(number: int, results: Results, final: bool) -> SearchResults:
+def _reply(number: int, results: Results, final: bool, note: str | None = None) -> SearchResults:
     return SearchResults(
         id=number,
         hits=results.hits,
@@ -265,4 +270,5 @@ def _reply(number: int, results: Results, final: bool) -> SearchResults:
         recomputed=results.recomputed,
         from_cache=results.from_cache,
         timings_ms=results.timings_ms,
+        note=note,
     )

@@ -116,7 +116,7 @@ class Service:
             str(int(self.settings.number("extract.memory_mb"))),
         )
         timeout_s = self.settings.number("extract.timeout_s")
-        tokenizer = str(self.engine.model.tokenizer)
+        tokenizer = str(self.engine.model.tokenizer) if self.engine.model else ""
         self.index_readers = ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append)
         self.query_readers = ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append)
         self.model = ModelWorker(

@@ -157,6 +157,7 @@ class Work:
             if self._given_up(session, message.id) or self._change_waits():
                 raise Cancelled
 
+        service.engine.require_model()
         self._tell("indexing", None)
         try:
             indexer = service.engine.indexer(

@@ -35,14 +35,14 @@ ROTATIONS = Path(__file__).parents[2] / "resources" / "rotations"
 LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and settings
 
 
-def find_rotation(model: EmbeddingModel, code_bytes: int) -> Rotation:
+def find_rotation(model: str, code_bytes: int) -> Rotation:
     """The rotation that ships for an embedding model. Raises UserError when there is none."""
-    path = ROTATIONS / f"{model.description.name}-{code_bytes}.npz"
+    path = ROTATIONS / f"{model}-{code_bytes}.npz"
     try:
         return load_rotation(path)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"The codes for the embedding model {model.description.name} cannot be read: {error}.",
+            f"The codes for the embedding model {model} cannot be read: {error}.",
             "Install Satchel again.",
         ) from error
 
@@ -54,7 +54,8 @@ class Engine:
         """Open or create the store.
 
         A catalogue that SQLite cannot read is set aside and rebuilt from the
-        files; `repaired` tells. Raises UserError when the model is not there.
+        files; `repaired` tells. Without an embedding model the store opens all
+        the same, for word search and everything that needs no embeddings.
         """
         self._home = home
         self._settings = settings
@@ -62,8 +63,8 @@ class Engine:
         self._embedder: Embedder | None = None
         self._loading = threading.Lock()
         self.repaired: list[str] = []
-        self.model = find_model(home.embedding_model)
-        self.rotation = find_rotation(self.model, plan.code_bytes_a_chunk)
+        self.model = self._look_for_model()
+        self.rotation = find_rotation(home.embedding_model.name, plan.code_bytes_a_chunk)
         self.cache = EmbeddingCache(plan.embedding_cache_entries)
         self.texts = TextCache(home.text_cache, plan.text_cache_bytes)
         self.generation = 0
@@ -87,7 +88,7 @@ class Engine:
                     self._home.segments,
                     catalogue,
                     self.rotation,
-                    self.model.description.fingerprint,
+                    self.model.description.fingerprint if self.model else None,
                     self.texts,
                     self.room,
                 )
@@ -104,12 +105,25 @@ class Engine:
         """Close the database."""
         self.catalogue.close()
 
+    def _look_for_model(self) -> EmbeddingModel | None:
+        try:
+            return find_model(self._home.embedding_model)
+        except UserError:
+            return None
+
     def embedder(self) -> Embedder:
-        """The embedding model, loaded at its first use."""
+        """The embedding model, loaded at its first use. Raises UserError when it is not there."""
         with self._loading:
             if self._embedder is None:
-                self._embedder = Embedder(self.model.folder, self._threads)
+                self._embedder = Embedder(self.require_model().folder, self._threads)
             return self._embedder
+
+    def require_model(self) -> EmbeddingModel:
+        """The embedding model on disk. Raises UserError that says what is missing."""
+        if self.model is None:
+            find_model(self._home.embedding_model)
+            raise UserError("The embedding model has just come.", "Start Satchel again.")
+        return self.model
 
     def room(self) -> int:
         """Bytes that the disk budget still allows, never more than the disk has free."""
