@@ -95,6 +95,8 @@ class Lookups:
             first = searcher.search(words, limit, DEADLINE_S, given_up)
             session.reply(_reply(message.id, first, final=False))
         note = None
+        if self._service.engine.repaired:
+            note = "Part of the index is missing until `satchel index` has read its files again."
         if message.mode == "hybrid" and self._service.engine.model is None:
             query = replace(query, mode="lexical")
             note = "Found by words only: the embedding model is missing; run `make setup`."
