@@ -69,6 +69,7 @@ class Work:
         self._state: StateName = "idle"
         self._reason: str | None = None
         self._told_at = 0.0
+        self._watching: set[tuple[int, int]] = set()  # sessions and requests that have begun to
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
         self._thread.start()
 
@@ -187,10 +188,10 @@ class Work:
             return any(job is None or not isinstance(job[1], Index) for job in self._jobs.queue)
 
     def _index_waits(self) -> bool:
-        """Whether anything is queued that does not merely watch too."""
+        """Whether anything is queued that does not merely go on watching."""
         with self._jobs.mutex:
             return any(
-                job is None or not (isinstance(job[1], Index) and job[1].watch)
+                job is None or (id(job[0]), getattr(job[1], "id", 0)) not in self._watching
                 for job in self._jobs.queue
             )
 
@@ -199,6 +200,7 @@ class Work:
 
     def _watch(self, session: Session, message: Index, outcome: Outcome) -> None:
         """Wait for changes; then index again, by way of the queue so that others get a turn."""
+        self._watching.add((id(session), message.id))
         folders = load_folders(self._service.home.folders)
         roots = [folder.path for folder in folders if Path(folder.path).is_dir()]
         watcher = Watcher(roots)
