@@ -16,7 +16,7 @@ from core.chat.assistant import (
 from core.errors import UserError
 from core.index.search import Query
 from core.llm.store import installed
-from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message
+from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message, Mode
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -65,8 +65,9 @@ class Answers:
 
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
+        mode: Mode = "hybrid" if service.engine.model else "lexical"
         results = searcher.search(
-            Query(question, PASSAGES_SEARCHED), limit, SEARCH_DEADLINE_S, given_up
+            Query(question, PASSAGES_SEARCHED, mode), limit, SEARCH_DEADLINE_S, given_up
         )
         search_ms = 1000 * (time.perf_counter() - started)
         budget = int(service.settings.number("assistant.passage_tokens"))

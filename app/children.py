@@ -51,6 +51,9 @@ class Child:
         except ChildSlow as error:
             self.close()
             raise ChildGone("it did not start in time") from error
+        except ChildGone:
+            self.close()
+            raise
         if not isinstance(hello, Hello) or hello.version != PROTOCOL_VERSION:
             self.close()
             raise ChildGone("it is of another version")

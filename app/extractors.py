@@ -138,6 +138,13 @@ class ExtractorPool:
         with self._slots.mutex:
             return [slot.pid for slot in self._slots.queue if slot.pid is not None]
 
+    def let_go(self) -> None:
+        """End the children, and with them the texts they remember; new ones start when needed."""
+        slots = [self._slots.get() for _ in range(self._size)]
+        for slot in slots:
+            slot.end()
+            self._slots.put(slot)
+
     def close(self) -> None:
         """End all children; waits for those that are reading."""
         self._threads.shutdown(wait=True, cancel_futures=True)

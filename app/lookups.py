@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.reports import folders_report, status_report
@@ -96,6 +97,12 @@ class Lookups:
             words = Query(query.text, query.k, "lexical", query.below, query.suffix)
             first = searcher.search(words, limit, DEADLINE_S, given_up)
             session.reply(_reply(message.id, first, final=False))
+        note = None
+        if self._service.engine.repaired:
+            note = "Part of the index is missing until `satchel index` has read its files again."
+        if message.mode == "hybrid" and self._service.engine.model is None:
+            query = replace(query, mode="lexical")
+            note = "Found by words only: the embedding model is missing; run `make setup`."
         results = searcher.search(
             query,
             limit,
@@ -103,7 +110,7 @@ class Lookups:
             given_up,
             exact=message.exact,
         )
-        session.reply(_reply(message.id, results, final=True))
+        session.reply(_reply(message.id, results, final=True, note=note))
 
     def _known_folder(self, folder: str) -> str:
         path = absolute(folder)
@@ -310,7 +317,7 @@ def find_quote(text: str, quote: str) -> tuple[int, int] | None:
     return None if found is None else found.span()
 
 
-def _reply(number: int, results: Results, final: bool) -> SearchResults:
+def _reply(number: int, results: Results, final: bool, note: str | None = None) -> SearchResults:
     return SearchResults(
         id=number,
         hits=results.hits,
@@ -318,4 +325,5 @@ def _reply(number: int, results: Results, final: bool) -> SearchResults:
         recomputed=results.recomputed,
         from_cache=results.from_cache,
         timings_ms=results.timings_ms,
+        note=note,
     )

@@ -146,6 +146,8 @@ class Output:
         if self._json:
             self._print_json(results_body(results))
             return
+        if results.note:
+            print(shown(results.note), file=sys.stderr)
         if not results.hits:
             self._line("Nothing found.")
         for hit in results.hits:
@@ -225,8 +227,9 @@ class Output:
         self.store_bytes(usage["store_bytes"], index["text_bytes"])
         model = body["model"]
         here = "" if model["assistant_installed"] else " (not installed)"
+        embedding = model["embedding"] or "not installed"
         self._line(
-            f"models   {_size(usage['models_bytes'])} on disk; embedding {model['embedding']}, "
+            f"models   {_size(usage['models_bytes'])} on disk; embedding {embedding}, "
             f"answers {model['assistant']}{here}"
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from core.budget.measure import measure_device, measure_disk, memory_of, models_bytes
 from core.budget.plan import MB, Limits, Plan, make_plan
 from core.files.folders import WatchedFolder
@@ -84,7 +86,7 @@ def status_report(
 ) -> Table:
     """Device, budgets, usage by component, index and model."""
     chunks, text_bytes = catalogue.totals()
-    fidelity = engine.model.description.fidelity
+    embedding = engine.model.description if engine.model else None
     return {
         "device": dataclasses.asdict(measure_device(home)),
         "budgets": {
@@ -106,11 +108,8 @@ def status_report(
             "level": f"{engine.rotation.code_bytes} bytes of code a passage, with the graph",
         },
         "model": {
-            "embedding": engine.model.description.name,
-            "embedding_fidelity": {
-                "mean_cosine": fidelity.mean_cosine,
-                "least_cosine": fidelity.least_cosine,
-            },
+            "embedding": embedding.name if embedding else None,
+            "embedding_fidelity": msgspec.to_builtins(embedding.fidelity) if embedding else None,
             "assistant": settings.text("assistant.model"),
             "assistant_installed": model_memory_bytes(home, settings) > 0,
         },

@@ -29,6 +29,7 @@ from app.work import Work
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
 from core.index.engine import Engine
+from core.index.segment import SegmentError
 from core.messages import (
     Ask,
     BudgetRequest,
@@ -63,7 +64,7 @@ from core.messages import (
 )
 from core.settings import Settings
 from core.store.catalogue import Catalogue
-from core.store.database import StoreDamagedError
+from core.store.database import StoreDamagedError, errors
 from core.store.history import History
 
 WORK = (Index, FoldersAdd, FoldersRemove, Forget, Doctor, BudgetRequest, SettingsSet, ModelsRequest)
@@ -115,7 +116,7 @@ class Service:
             str(int(self.settings.number("extract.memory_mb"))),
         )
         timeout_s = self.settings.number("extract.timeout_s")
-        tokenizer = str(self.engine.model.tokenizer)
+        tokenizer = str(self.engine.model.tokenizer) if self.engine.model else ""
         self.index_readers = ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append)
         self.query_readers = ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append)
         self.model = ModelWorker(
@@ -220,14 +221,15 @@ class Service:
         try:
             if session.is_cancelled(number):
                 raise Cancelled
-            handle()
+            with errors(self.home.catalogue):
+                handle()
         except Cancelled:
             session.reply(Failed(number, "Cancelled.", ""))
         except UserError as error:
             session.reply(Failed(number, error.title, error.advice))
         except FileError as error:
             session.reply(Failed(number, f"{error.path} {error.reason}.", ""))
-        except StoreDamagedError as error:
+        except (StoreDamagedError, SegmentError) as error:
             session.reply(
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )

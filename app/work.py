@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -14,7 +15,14 @@ from app.session import Session
 from core.budget.measure import measure_device
 from core.budget.plan import MB
 from core.errors import Cancelled, UserError
-from core.files.folders import absolute, load_folders, save_folders, with_added, with_removed
+from core.files.folders import (
+    absolute,
+    load_folders,
+    save_folders,
+    with_added,
+    with_forgotten,
+    with_removed,
+)
 from core.files.watch import RECONCILE_S, Watcher
 from core.index.indexer import Outcome
 from core.llm import store as model_store
@@ -61,6 +69,7 @@ class Work:
         self._state: StateName = "idle"
         self._reason: str | None = None
         self._told_at = 0.0
+        self._watching: set[tuple[int, int]] = set()  # sessions and requests that have begun to
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
         self._thread.start()
 
@@ -149,6 +158,7 @@ class Work:
             if self._given_up(session, message.id) or self._change_waits():
                 raise Cancelled
 
+        service.engine.require_model()
         self._tell("indexing", None)
         try:
             indexer = service.engine.indexer(
@@ -178,10 +188,10 @@ class Work:
             return any(job is None or not isinstance(job[1], Index) for job in self._jobs.queue)
 
     def _index_waits(self) -> bool:
-        """Whether anything is queued that does not merely watch too."""
+        """Whether anything is queued that does not merely go on watching."""
         with self._jobs.mutex:
             return any(
-                job is None or not (isinstance(job[1], Index) and job[1].watch)
+                job is None or (id(job[0]), getattr(job[1], "id", 0)) not in self._watching
                 for job in self._jobs.queue
             )
 
@@ -190,6 +200,7 @@ class Work:
 
     def _watch(self, session: Session, message: Index, outcome: Outcome) -> None:
         """Wait for changes; then index again, by way of the queue so that others get a turn."""
+        self._watching.add((id(session), message.id))
         folders = load_folders(self._service.home.folders)
         roots = [folder.path for folder in folders if Path(folder.path).is_dir()]
         watcher = Watcher(roots)
@@ -229,22 +240,20 @@ class Work:
     def _forget(self, path: str) -> dict[str, object]:
         """Remove all that was derived from a path, and leave it out from now on."""
         service = self._service
-        files = service.engine.forget(path)
-        turns = service.history.forget(path)
-        folders = load_folders(service.home.folders)
-        excluded = None
-        for at, folder in enumerate(folders):
-            inside = path.startswith(folder.path.rstrip("/\\") + "/")
-            if inside:
-                excluded = "/" + _escaped(path[len(folder.path.rstrip("/\\")) + 1 :])
-                if excluded not in folder.exclude:
-                    changed = type(folder)(folder.path, (*folder.exclude, excluded))
-                    save_folders(service.home.folders, (*folders[:at], changed, *folders[at + 1 :]))
-        if not files and not turns and excluded is None:
+        known = bool(service.engine.catalogue.files_below(path)) or service.history.knows(path)
+        if not known and not os.path.lexists(path):
             raise UserError(
                 f"Nothing is known of {path}.", "Give the path as `satchel search` shows it."
             )
-        return {"path": path, "files": files, "answers": turns, "excluded_by": excluded}
+        folders, rule = with_forgotten(load_folders(service.home.folders), path)
+        save_folders(service.home.folders, folders)
+        files = service.engine.forget(path)
+        service.engine.sync_folders(folders)
+        turns = service.history.forget(path)
+        service.model.close()
+        service.index_readers.let_go()
+        service.query_readers.let_go()
+        return {"path": path, "files": files, "answers": turns, "excluded_by": rule}
 
     def _doctor(self, repair: bool) -> dict[str, object]:
         service = self._service
@@ -311,8 +320,3 @@ class Work:
                 service.model.close()
                 model_store.remove(service.home.models, message.name)
         return models_report(service.home, service.settings)
-
-
-def _escaped(path: str) -> str:
-    """A path as a gitignore pattern that means just this path."""
-    return "".join(f"\\{c}" if c in "\\*?[]!# " else c for c in path.replace("\\", "/"))

@@ -97,6 +97,32 @@ def with_removed(
     return tuple(folder for folder in folders if folder.path not in gone)
 
 
+def with_forgotten(
+    folders: Sequence[WatchedFolder], path: str
+) -> tuple[tuple[WatchedFolder, ...], str | None]:
+    """The list after a path is to be left out for ever, and the pattern that does so.
+
+    A watched folder that is the path itself, or lies below it, is not watched
+    any more. The pattern is None where no other watched folder holds the path.
+    """
+    rule: str | None = None
+    kept: list[WatchedFolder] = []
+    for folder in folders:
+        if folder.path == path or _inside(folder.path, path):
+            continue
+        if _inside(path, folder.path):
+            rule = "/" + _as_pattern(os.path.relpath(path, folder.path))
+            if rule not in folder.exclude:
+                folder = replace(folder, exclude=(*folder.exclude, rule))  # noqa: PLW2901
+        kept.append(folder)
+    return tuple(kept), rule
+
+
+def _as_pattern(path: str) -> str:
+    """A relative path as a gitignore pattern that means just this path."""
+    return "".join(f"\\{c}" if c in "\\*?[]!# " else c for c in path.replace(os.sep, "/"))
+
+
 def _require_folder(path: str) -> None:
     if not os.path.exists(path):  # noqa: PTH110 - may not be UTF-8
         raise UserError(

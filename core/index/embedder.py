@@ -91,7 +91,13 @@ class Embedder:
         from tokenizers import Tokenizer
 
         self._lock = threading.Lock()
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        except Exception as error:  # the library raises nothing narrower
+            raise UserError(
+                f"The embedding model in {folder} cannot be loaded: {error}",
+                "Remove that folder and run `make setup` again.",
+            ) from error
         self._tokenizer.enable_truncation(256)
         # Few different lengths: OpenVINO keeps a compiled form for each shape it has seen.
         self._tokenizer.enable_padding(pad_to_multiple_of=16)

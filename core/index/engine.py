@@ -28,21 +28,21 @@ from core.index.text_cache import TextCache
 from core.messages import IndexProgress
 from core.settings import Settings
 from core.store.catalogue import Catalogue, FileState
-from core.store.database import StoreDamagedError
+from core.store.database import StoreDamagedError, errors
 
 MB = 1_000_000
 ROTATIONS = Path(__file__).parents[2] / "resources" / "rotations"
 LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and settings
 
 
-def find_rotation(model: EmbeddingModel, code_bytes: int) -> Rotation:
+def find_rotation(model: str, code_bytes: int) -> Rotation:
     """The rotation that ships for an embedding model. Raises UserError when there is none."""
-    path = ROTATIONS / f"{model.description.name}-{code_bytes}.npz"
+    path = ROTATIONS / f"{model}-{code_bytes}.npz"
     try:
         return load_rotation(path)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(
-            f"The codes for the embedding model {model.description.name} cannot be read: {error}.",
+            f"The codes for the embedding model {model} cannot be read: {error}.",
             "Install Satchel again.",
         ) from error
 
@@ -54,7 +54,8 @@ class Engine:
         """Open or create the store.
 
         A catalogue that SQLite cannot read is set aside and rebuilt from the
-        files; `repaired` tells. Raises UserError when the model is not there.
+        files; `repaired` tells. Without an embedding model the store opens all
+        the same, for word search and everything that needs no embeddings.
         """
         self._home = home
         self._settings = settings
@@ -62,33 +63,38 @@ class Engine:
         self._embedder: Embedder | None = None
         self._loading = threading.Lock()
         self.repaired: list[str] = []
-        self.model = find_model(home.embedding_model)
-        self.rotation = find_rotation(self.model, plan.code_bytes_a_chunk)
+        self.model = self._look_for_model()
+        self.rotation = find_rotation(home.embedding_model.name, plan.code_bytes_a_chunk)
         self.cache = EmbeddingCache(plan.embedding_cache_entries)
         self.texts = TextCache(home.text_cache, plan.text_cache_bytes)
         self.generation = 0
         self.catalogue, self.store = self._open()
 
     def _open(self) -> tuple[Catalogue, IndexStore]:
-        catalogue = self._open_catalogue()
-        store = IndexStore(
-            self._home.segments,
-            catalogue,
-            self.rotation,
-            self.model.description.fingerprint,
-            self.texts,
-            self.room,
-        )
-        self.repaired += store.repaired
-        return catalogue, store
-
-    def _open_catalogue(self) -> Catalogue:
         try:
-            return Catalogue(self._home.catalogue)
+            catalogue, store = self._open_parts()
         except StoreDamagedError as error:
             self._remove_catalogue()
             self.repaired.append(f"{error}; it is derived from your files and is made anew")
-            return Catalogue(self._home.catalogue)
+            catalogue, store = self._open_parts()
+        self.repaired += store.repaired
+        return catalogue, store
+
+    def _open_parts(self) -> tuple[Catalogue, IndexStore]:
+        catalogue = Catalogue(self._home.catalogue)
+        try:
+            with errors(self._home.catalogue):
+                return catalogue, IndexStore(
+                    self._home.segments,
+                    catalogue,
+                    self.rotation,
+                    self.model.description.fingerprint if self.model else None,
+                    self.texts,
+                    self.room,
+                )
+        except BaseException:
+            catalogue.close()
+            raise
 
     def _remove_catalogue(self) -> None:
         for suffix in ("", "-wal", "-shm"):
@@ -99,12 +105,25 @@ class Engine:
         """Close the database."""
         self.catalogue.close()
 
+    def _look_for_model(self) -> EmbeddingModel | None:
+        try:
+            return find_model(self._home.embedding_model)
+        except UserError:
+            return None
+
     def embedder(self) -> Embedder:
-        """The embedding model, loaded at its first use."""
+        """The embedding model, loaded at its first use. Raises UserError when it is not there."""
         with self._loading:
             if self._embedder is None:
-                self._embedder = Embedder(self.model.folder, self._threads)
+                self._embedder = Embedder(self.require_model().folder, self._threads)
             return self._embedder
+
+    def require_model(self) -> EmbeddingModel:
+        """The embedding model on disk. Raises UserError that says what is missing."""
+        if self.model is None:
+            find_model(self._home.embedding_model)
+            raise UserError("The embedding model has just come.", "Start Satchel again.")
+        return self.model
 
     def room(self) -> int:
         """Bytes that the disk budget still allows, never more than the disk has free."""
@@ -196,11 +215,9 @@ class Engine:
         After a new catalogue `generation` is another, and readers open it again.
         """
         if self.catalogue.problems():
-            folders = [row.path for row in self.catalogue.folders()]
             self.catalogue.close()
             self._remove_catalogue()
             self.catalogue, self.store = self._open()
-            self.catalogue.sync_folders(folders)
             self.generation += 1
         else:
             self.store.drop(list(self.store.verify()))

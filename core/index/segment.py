@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from core.atomic import sync_folder
 from core.index.bits import CodecError, pack_varints, unpack_varints
 from core.index.codes import CodeArray
 from core.index.graph import Edges, Graph, open_graph, pack_edges, unpack_edges
@@ -107,24 +108,13 @@ def write_segment(
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return Sizes(
         codes=len(bodies["codes"]),
         graph=len(bodies["graph"]),
         spans=len(bodies["spans"]) + len(table),
         total=sum(len(piece) for piece in blob),
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable where the system has such a call."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Segment:

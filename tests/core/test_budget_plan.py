@@ -27,6 +27,15 @@ def test_never_over_a_limit(disk: int, ram: int, wish: int, model: int) -> None:
     assert plan.can_answer == (plan.model_bytes > 0)
 
 
+@given(st.integers(1, 10**10), st.integers(0, 200 * MB))
+def test_a_model_that_just_fits_leaves_no_room_for_more(model: int, spare: int) -> None:
+    fixed = plan().service_bytes + plan().extractor_bytes
+    made = make_plan(Limits(10**9, fixed + model + spare), 0, model)
+    assert made.can_answer
+    assert made.embedding_cache_bytes <= spare
+    assert not make_plan(Limits(10**9, fixed + model - 1), 0, model).can_answer
+
+
 @given(DISK, RAM, WISH, MODEL)
 def test_every_plan_says_why(disk: int, ram: int, wish: int, model: int) -> None:
     plan = make_plan(Limits(disk, ram), wish, model)

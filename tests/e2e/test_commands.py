@@ -350,9 +350,14 @@ def test_a_home_that_cannot_be(tmp_path: Path) -> None:
 
 def test_no_models_on_disk(own_sample: Indexed, tmp_path: Path) -> None:
     empty = {"SATCHEL_MODELS": str(tmp_path / "empty")}
-    line = one_line(satchel(own_sample.home, "search", "rent", environment=empty))
-    assert "embedding model" in line
-    assert "make setup" in line
+    words = satchel(own_sample.home, "search", "rent", "--json", environment=empty)
+    assert words.returncode == 0, words.stderr
+    assert json.loads(words.stdout)["results"]
+    assert "make setup" in words.stderr + json.loads(words.stdout).get("note", "")
+    for command in (["search", "rent", "--mode", "semantic"], ["index"]):
+        done = satchel(own_sample.home, *command, environment=empty)
+        assert "Traceback" not in done.stderr
+        assert "make setup" in done.stderr
 
 
 def test_no_language_model_leaves_the_search(

@@ -1,0 +1,142 @@
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.children import Child, ChildGone, ChildSlow
+from app.extractors import ExtractorPool
+from app.model import ModelWorker
+from core.errors import FileError, UserError
+from core.messages import Cancel, Hello, encode
+from core.store.catalogue import FileRef
+
+HELLO = encode(Hello("extractor", 1))
+
+
+def script(body: str) -> list[str]:
+    return [sys.executable, "-c", f"import sys, time\nprint({HELLO!r}, flush=True)\n{body}"]
+
+
+def test_a_child_that_greets_and_ends() -> None:
+    child = Child(script("time.sleep(0.2); sys.exit(3)"))
+    assert child.alive
+    with pytest.raises(ChildGone, match="code 3"):
+        child.receive(20)
+    assert not child.alive
+    child.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "-c", "print('hello')"],
+        [sys.executable, "-c", "pass"],
+        [sys.executable, "-c", f"print({encode(Hello('extractor', 1, 99))!r})"],
+        [sys.executable, "-c", f"print({encode(Cancel(1))!r})"],
+    ],
+)
+def test_a_child_that_does_not_greet(command: list[str]) -> None:
+    with pytest.raises(ChildGone):
+        Child(command)
+
+
+def test_a_slow_child_is_told_apart_from_a_dead_one() -> None:
+    child = Child(script("time.sleep(60)"))
+    with pytest.raises(ChildSlow):
+        child.receive(0.1)
+    started = time.monotonic()
+    child.close()
+    assert time.monotonic() - started < 5
+    with pytest.raises(ChildGone, match="signal 9"):
+        raise ChildGone(child.ending())
+
+
+def test_a_child_that_writes_without_end_is_held_back_and_ended() -> None:
+    child = Child(script(f"while True: print({encode(Cancel(1))!r}, flush=True)"))
+    assert isinstance(child.receive(20), Cancel)
+    time.sleep(0.3)
+    started = time.monotonic()
+    child.close()
+    assert time.monotonic() - started < 6
+
+
+def pool(command: list[str], timeout_s: float, deaths: list[str]) -> ExtractorPool:
+    return ExtractorPool(command, 1, "tokenizer", timeout_s, deaths.append)
+
+
+def test_a_file_that_kills_its_reader_is_named(tmp_path: Path) -> None:
+    deaths: list[str] = []
+    readers = pool(script("sys.stdin.readline(); sys.exit(9)"), 20, deaths)
+    file = FileRef(str(tmp_path / "poison.pdf"), 1, 1, False)
+    for _ in range(2):
+        with pytest.raises(FileError, match="made its reader fail") as caught:
+            list(readers.extract(file))
+        assert caught.value.path == file.path
+    assert len(deaths) == 2
+    assert "poison.pdf" in deaths[0]
+    readers.close()
+
+
+def test_a_file_that_takes_too_long_is_set_aside(tmp_path: Path) -> None:
+    deaths: list[str] = []
+    readers = pool(script("time.sleep(60)"), 0.5, deaths)
+    started = time.monotonic()
+    with pytest.raises(FileError, match="took longer than"):
+        list(readers.extract(FileRef(str(tmp_path / "slow.pdf"), 1, 1, False)))
+    assert time.monotonic() - started < 10
+    assert readers.pids() == []
+    readers.close()
+
+
+def test_a_worker_that_cannot_start_is_an_error_to_mend(tmp_path: Path) -> None:
+    worker = ModelWorker([sys.executable, "-c", "pass"], 512, 16, 1, 60)
+    with pytest.raises(UserError, match="No language model"):
+        worker.answer("q", [], [], lambda _: None, lambda: False)
+    worker.use(tmp_path / "m.gguf")
+    with pytest.raises(UserError, match="stopped working"):
+        worker.answer("q", [], [], lambda _: None, lambda: False)
+    assert worker.pid is None
+    worker.close()
+
+
+def test_an_idle_worker_leaves_memory(tmp_path: Path) -> None:
+    from core.messages import Generated, ModelLoaded, Token
+
+    loaded = encode(ModelLoaded(1, "m", "a", 512, 512, 1, 1.0))
+    token = encode(Token(2, "Yes."))
+    done = encode(Generated(2, "end", 1, 1, 1.0, 1.0))
+    body = (
+        f"sys.stdin.readline(); print({loaded!r}, flush=True)\n"
+        f"sys.stdin.readline(); print({token!r}); print({done!r}, flush=True)\n"
+        "time.sleep(60)"
+    )
+    worker = ModelWorker(script(body), 512, 16, 1, 0.5)
+    worker.use(tmp_path / "m.gguf")
+    pieces: list[str] = []
+    answer = worker.answer("q", ["p"], [], pieces.append, lambda: False)
+    assert (answer.text, answer.stopped, pieces) == ("Yes.", "end", ["Yes."])
+    assert worker.pid is not None
+    deadline = time.monotonic() + 10
+    while worker.pid is not None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert worker.pid is None
+    worker.close()
+
+
+def test_a_cancelled_answer_gives_what_was_said(tmp_path: Path) -> None:
+    from core.messages import ModelLoaded, Token
+
+    loaded = encode(ModelLoaded(1, "m", "a", 512, 512, 1, 1.0))
+    token = encode(Token(2, "Yes "))
+    body = (
+        f"sys.stdin.readline(); print({loaded!r}, flush=True)\n"
+        f"sys.stdin.readline(); print({token!r}, flush=True)\n"
+        "time.sleep(60)"
+    )
+    worker = ModelWorker(script(body), 512, 16, 1, 60)
+    worker.use(tmp_path / "m.gguf")
+    pieces: list[str] = []
+    answer = worker.answer("q", ["p"], [], pieces.append, lambda: bool(pieces))
+    assert (answer.text, answer.stopped) == ("Yes ", "cancelled")
+    worker.close()
