@@ -7,6 +7,7 @@ was not reached in time is missing from it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -230,14 +231,13 @@ def quit_while_indexing(driver: Driver) -> Script:
 
 def kill_children(parent: int, module: str) -> int:
     """Kill the child processes that run a module; how many there were."""
-    children = [
-        child
-        for child in psutil.Process(parent).children(recursive=True)
-        if module in child.cmdline()
-    ]
-    for child in children:
-        child.kill()
-    return len(children)
+    killed = 0
+    for child in psutil.Process(parent).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # one that has just ended by itself
+            if module in child.cmdline():
+                child.kill()
+                killed += 1
+    return killed
 
 
 SCENARIOS = {

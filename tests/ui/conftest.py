@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from helpers import Indexed  # noqa: F401 - pytest has one module of this name, whichever is last
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 try:
