@@ -105,6 +105,11 @@ class Engine:
         """Close the database."""
         self.catalogue.close()
 
+    def apply(self, plan: Plan) -> None:
+        """Take over the sizes of another plan at once."""
+        self.cache.resize(plan.embedding_cache_entries)
+        self.texts.resize(plan.text_cache_bytes)
+
     def _look_for_model(self) -> EmbeddingModel | None:
         try:
             return find_model(self._home.embedding_model)
