@@ -25,7 +25,7 @@ from core.messages import (
     RenderPage,
     ends,
 )
-from core.store.catalogue import FileRef
+from core.store.rows import FileRef
 
 BACK_OFF_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
 

@@ -33,7 +33,7 @@ from core.messages import (
     SettingsGet,
     StatusRequest,
 )
-from core.store.catalogue import FileRef, FileState
+from core.store.rows import FileRef, FileState
 
 if TYPE_CHECKING:
     from app.service import Service

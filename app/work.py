@@ -6,16 +6,17 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from app.reports import budget_report, folders_report, models_report
+from app.reports import budget_report, current_plan, folders_report, models_report
 from app.session import Session
 from core.budget.measure import measure_device
 from core.budget.plan import MB
 from core.errors import Cancelled, UserError
 from core.files.folders import (
+    WatchedFolder,
     absolute,
     load_folders,
     save_folders,
@@ -159,6 +160,8 @@ class Work:
                 raise Cancelled
 
         service.engine.require_model()
+        # Listening begins before the scan, so that no change falls between the two.
+        watcher = Watcher(_present(folders)) if message.watch else None
         self._tell("indexing", None)
         try:
             indexer = service.engine.indexer(
@@ -168,8 +171,18 @@ class Work:
                 breathe,
             )
             outcome = indexer.run()
-        finally:
             self._tell("idle", None)
+            self._after_run(session, message, outcome, watcher)
+        except BaseException:
+            self._tell("idle", None)
+            raise
+        finally:
+            if watcher is not None:
+                watcher.close()
+
+    def _after_run(
+        self, session: Session, message: Index, outcome: Outcome, watcher: Watcher | None
+    ) -> None:
         if self._given_up(session, message.id):
             raise Cancelled
         if outcome.interrupted:
@@ -177,10 +190,10 @@ class Work:
             return
         if outcome.stopped is not None:
             self._tell("attention", str(outcome.stopped))
-        if message.watch:
-            self._watch(session, message, outcome)
+        if watcher is not None:
+            self._watch(session, message, outcome, watcher)
         else:
-            session.reply(Report(message.id, service.engine.summary(outcome)))
+            session.reply(Report(message.id, self._service.engine.summary(outcome)))
 
     def _change_waits(self) -> bool:
         """Whether something other than indexing is queued, which indexing makes way for."""
@@ -198,27 +211,21 @@ class Work:
     def _given_up(self, session: Session, number: int) -> bool:
         return self._stopping.is_set() or session.is_cancelled(number)
 
-    def _watch(self, session: Session, message: Index, outcome: Outcome) -> None:
+    def _watch(self, session: Session, message: Index, outcome: Outcome, watcher: Watcher) -> None:
         """Wait for changes; then index again, by way of the queue so that others get a turn."""
         self._watching.add((id(session), message.id))
-        folders = load_folders(self._service.home.folders)
-        roots = [folder.path for folder in folders if Path(folder.path).is_dir()]
-        watcher = Watcher(roots)
         if watcher.limited:
             self._tell("attention", watcher.limited)
         self._progress(
             session, message, IndexProgress(0, "watching", 0, 0, 0, 0, 0, None, 0.0, None)
         )
         reconcile_at = time.monotonic() + RECONCILE_S
-        try:
-            while time.monotonic() < reconcile_at and not self._index_waits():
-                if self._given_up(session, message.id):
-                    session.reply(Report(message.id, self._service.engine.summary(outcome)))
-                    return
-                if watcher.wait(WATCH_POLL_S):
-                    break
-        finally:
-            watcher.close()
+        while time.monotonic() < reconcile_at and not self._index_waits():
+            if self._given_up(session, message.id):
+                session.reply(Report(message.id, self._service.engine.summary(outcome)))
+                return
+            if watcher.wait(WATCH_POLL_S):
+                break
         self._jobs.put((session, message))
 
     def _progress(self, session: Session, message: Index, progress: IndexProgress) -> None:
@@ -296,14 +303,15 @@ class Work:
         report = budget_report(
             service.home, service.settings, message.disk_bytes, message.ram_bytes, message.preview
         )
-        if not message.preview:
-            changes: dict[str, object] = {}
-            if message.disk_bytes is not None:
-                changes["budget.disk_mb"] = message.disk_bytes / MB
-            if message.ram_bytes is not None:
-                changes["budget.ram_mb"] = message.ram_bytes / MB
-            if changes:
-                service.settings.set(changes)
+        changes: dict[str, object] = {}
+        if message.disk_bytes is not None:
+            changes["budget.disk_mb"] = message.disk_bytes / MB
+        if message.ram_bytes is not None:
+            changes["budget.ram_mb"] = message.ram_bytes / MB
+        service.settings.check(changes)
+        if changes and not message.preview:
+            service.settings.set(changes)
+            service.engine.apply(current_plan(service.home, service.settings))
         return report
 
     def _models(self, message: ModelsRequest) -> object:
@@ -320,3 +328,8 @@ class Work:
                 service.model.close()
                 model_store.remove(service.home.models, message.name)
         return models_report(service.home, service.settings)
+
+
+def _present(folders: Sequence[WatchedFolder]) -> list[str]:
+    """The watched folders that are there to be listened to."""
+    return [folder.path for folder in folders if Path(folder.path).is_dir()]

@@ -66,11 +66,6 @@ class Home:
         return self.data / "socket"
 
     @property
-    def temporary(self) -> Path:
-        """Scratch space inside the home; emptied at every start."""
-        return self.data / "tmp"
-
-    @property
     def embedding_model(self) -> Path:
         """The prepared embedding model."""
         return self.models / "embedding" / "all-minilm-l6-v2"
@@ -85,7 +80,7 @@ class Home:
 
     def create(self) -> None:
         """Make the folders, readable by their owner only. Raises UserError."""
-        wanted = (*self.roots(), self.config, self.data, self.cache, self.segments, self.temporary)
+        wanted = (*self.roots(), self.config, self.data, self.cache, self.segments)
         for folder in wanted:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,9 +90,6 @@ class Home:
                     f"Satchel cannot use {folder} for its data: {error.strerror or error}.",
                     "Choose a folder that you can write to with --home.",
                 ) from error
-        for leftover in self.temporary.iterdir():
-            if leftover.is_file():
-                leftover.unlink(missing_ok=True)
 
 
 def find_home(option: str | None, environment: Mapping[str, str]) -> Home:

@@ -191,8 +191,8 @@ class Settings:
             raise TypeError(f"{key} is not a list")
         return value
 
-    def set(self, changes: Mapping[str, object]) -> None:
-        """Check and keep the changes, all or none. Raises UserError."""
+    def check(self, changes: Mapping[str, object]) -> dict[str, Value]:
+        """The changes in their settings' types, as `set` would keep them. Raises UserError."""
         checked: dict[str, Value] = {}
         for key, value in changes.items():
             setting = self._declared.get(key)
@@ -204,6 +204,11 @@ class Settings:
                     f"The settings in {self._path} have no table {key.rpartition('.')[0]}.",
                     "Mend the file, or remove it to go back to the defaults.",
                 )
+        return checked
+
+    def set(self, changes: Mapping[str, object]) -> None:
+        """Check and keep the changes, all or none. Raises UserError."""
+        checked = self.check(changes)
         for key, value in checked.items():
             table, _, name = key.rpartition(".")
             self._file.setdefault(table, {})[name] = (

@@ -29,7 +29,8 @@ from core.index.search import Query, Results, Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
 from core.messages import Chunks, ChunkText, Extracted, IndexProgress, Locator, PassageText
-from core.store.catalogue import Catalogue, FileRef
+from core.store.catalogue import Catalogue
+from core.store.rows import FileRef
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "resources" / "sample-folder"

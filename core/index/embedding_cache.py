@@ -33,8 +33,17 @@ class EmbeddingCache:
         with self._lock:
             self._kept[number] = embedding
             self._kept.move_to_end(number)
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
+            self._shrink()
+
+    def resize(self, capacity: int) -> None:
+        """Make room for more, or let go of what is over."""
+        with self._lock:
+            self._capacity = capacity
+            self._shrink()
+
+    def _shrink(self) -> None:
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
 
     def clear(self) -> None:
         """Let go of everything."""

@@ -27,8 +27,9 @@ from core.index.store import IndexStore
 from core.index.text_cache import TextCache
 from core.messages import IndexProgress
 from core.settings import Settings
-from core.store.catalogue import Catalogue, FileState
+from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
+from core.store.rows import FileState
 
 MB = 1_000_000
 ROTATIONS = Path(__file__).parents[2] / "resources" / "rotations"
@@ -104,6 +105,11 @@ class Engine:
     def close(self) -> None:
         """Close the database."""
         self.catalogue.close()
+
+    def apply(self, plan: Plan) -> None:
+        """Take over the sizes of another plan at once."""
+        self.cache.resize(plan.embedding_cache_entries)
+        self.texts.resize(plan.text_cache_bytes)
 
     def _look_for_model(self) -> EmbeddingModel | None:
         try:

@@ -25,7 +25,8 @@ from core.index.embedder import BATCH, Embedder
 from core.index.reader import Reader
 from core.index.store import IndexStore, Prepared
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
-from core.store.catalogue import Catalogue, FileRef, FileRow, FileState, FolderRow, NewDocument
+from core.store.catalogue import Catalogue
+from core.store.rows import FileRef, FileRow, FileState, FolderRow, NewDocument
 
 Floats = NDArray[np.float32]
 

@@ -11,7 +11,8 @@ from core.index.reader import Reader, Wanted
 from core.index.text_cache import TextCache
 from core.index.view import View
 from core.messages import PassageText
-from core.store.catalogue import Catalogue, FileRef
+from core.store.catalogue import Catalogue
+from core.store.rows import FileRef
 
 
 @dataclass(slots=True)

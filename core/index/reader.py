@@ -8,7 +8,7 @@ from typing import Protocol
 
 from core.errors import FileError
 from core.messages import Chunks, Extracted, PassageText
-from core.store.catalogue import FileRef
+from core.store.rows import FileRef
 
 
 @dataclass(frozen=True, slots=True)

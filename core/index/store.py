@@ -22,7 +22,8 @@ from core.index.segment import Segment, SegmentError, Sizes, write_segment
 from core.index.spans import pack_document
 from core.index.text_cache import TextCache
 from core.index.view import View
-from core.store.catalogue import Catalogue, DocumentRow, NewDocument
+from core.store.catalogue import Catalogue
+from core.store.rows import DocumentRow, NewDocument
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -22,6 +22,12 @@ class TextCache:
         self._folder = folder
         self._capacity_bytes = capacity_bytes
 
+    def resize(self, capacity_bytes: int) -> None:
+        """Allow more, or remove what is over."""
+        self._capacity_bytes = capacity_bytes
+        if self._folder.is_dir():
+            self._make_room(0)
+
     def put(self, document: int, chunk_texts: Sequence[str]) -> None:
         """Keep a document's chunks, if they fit and the disk has room."""
         if self._capacity_bytes <= 0:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.index.codes import Rotation, scan
 from core.index.segment import Segment
 from core.index.spans import DocumentSpans
-from core.store.catalogue import DocumentRow
+from core.store.rows import DocumentRow
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -56,6 +56,10 @@ def _ours(path: Path, error: BaseException) -> UserError | StoreDamagedError | N
             f"The disk is full: {path} cannot grow.",
             "Free some space and run it again; what was indexed before is kept.",
         )
+    if isinstance(error, apsw.BusyError):
+        return UserError(
+            f"{path.name} is in use by a long search.", "Try again in a moment; nothing is lost."
+        )
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
         return StoreDamagedError(f"{path.name} is damaged: {error}")
     foreign = (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.IOError)

@@ -3,11 +3,14 @@ from everything that can be rebuilt."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
@@ -17,13 +20,30 @@ from core.store.migrations import HISTORY, migrate
 
 TITLE_CHARS = 80
 
+Parameters = ParamSpec("Parameters")
+Found = TypeVar("Found")
+
+
+def _one_at_a_time(
+    method: Callable[Concatenate[History, Parameters], Found],
+) -> Callable[Concatenate[History, Parameters], Found]:
+    """The method under the history's lock: SQLite connections serve one thread at a time."""
+
+    @functools.wraps(method)
+    def locked(self: History, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Found:
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
 
 class History:
-    """The conversations of one home. One thread at a time."""
+    """The conversations of one home. Thread-safe: each method is one step."""
 
     def __init__(self, path: Path) -> None:
         """Open it and bring its schema up to date. Raises UserError or StoreDamagedError."""
         self._path = path
+        self._lock = threading.RLock()
         self._db = open_database(path)
         with errors(path):
             migrate(self._db, HISTORY, "history")
@@ -32,6 +52,7 @@ class History:
         """Close the database."""
         self._db.close()
 
+    @_one_at_a_time
     def begin(self, question: str) -> int:
         """A new conversation, named after its first question; its id."""
         title = " ".join(question.split())[:TITLE_CHARS]
@@ -43,10 +64,12 @@ class History:
             )
         return self._db.last_insert_rowid()
 
+    @_one_at_a_time
     def exists(self, conversation: int) -> bool:
         """Whether there is such a conversation."""
         return bool(self._db.execute("SELECT 1 FROM conversation WHERE id=?", (conversation,)).get)
 
+    @_one_at_a_time
     def add_turn(
         self,
         conversation: int,
@@ -84,6 +107,7 @@ class History:
             )
             self._db.execute("UPDATE conversation SET changed_at=? WHERE id=?", (now, conversation))
 
+    @_one_at_a_time
     def turns(self, conversation: int) -> list[ChatTurn]:
         """What was said, oldest first, for the model."""
         found: list[ChatTurn] = []
@@ -93,6 +117,7 @@ class History:
             found += [ChatTurn("user", question), ChatTurn("assistant", answer)]
         return found
 
+    @_one_at_a_time
     def conversations(self) -> list[dict[str, object]]:
         """All conversations, newest first, for showing."""
         return [
@@ -103,6 +128,7 @@ class History:
             )
         ]
 
+    @_one_at_a_time
     def show(self, conversation: int) -> list[dict[str, object]]:
         """The turns of one conversation with their citations, for showing."""
         shown = []
@@ -128,6 +154,7 @@ class History:
             )
         return shown
 
+    @_one_at_a_time
     def delete(self, conversation: int) -> bool:
         """Remove a conversation for good; whether there was one."""
         with errors(self._path), self._db:
@@ -136,6 +163,7 @@ class History:
         self._scrub()
         return gone
 
+    @_one_at_a_time
     def drop_empty(self) -> None:
         """Remove conversations in which nothing was answered."""
         with errors(self._path), self._db:
@@ -143,10 +171,12 @@ class History:
                 "DELETE FROM conversation WHERE id NOT IN (SELECT conversation FROM turn)"
             )
 
+    @_one_at_a_time
     def knows(self, path: str) -> bool:
         """Whether any turn rests on the file at `path` or one below it."""
         return bool(self._resting_on(path))
 
+    @_one_at_a_time
     def forget(self, path: str) -> int:
         """Remove every turn that rests on the file at `path` or one below it; how many.
 

@@ -31,6 +31,8 @@ _ATOMS = re.compile(f"[{_APART}]|[^{_APART}]+")
 _LONGEST_WORD = 100
 _MOST_TOKENS = 100
 _TOKENS_A_CHAR = 4
+# Characters that may each be a token of their own inside what looks like one long word.
+_MAY_STAND_APART = re.compile(r"[^\w]|_|[\u3400-\u4dbf\uf900-\ufaff\U00020000-\U0002fa1f]")
 _SPECIAL_TOKENS = 2
 _CACHED_WORDS = 200_000
 _BATCH = 512  # segments looked at together
@@ -67,9 +69,9 @@ class Chunker:
         self._additive = (body.get("pre_tokenizer") or {}).get("type") == "BertPreTokenizer"
         # Bits of a word too long for a chunk. A word over 100 characters is one unknown
         # token to BERT, so longer bits lose nothing; others may need each character.
-        by_tokens = self._limit // _TOKENS_A_CHAR
+        self._bit_chars = min(48, self._limit // _TOKENS_A_CHAR)
         roomy = self._additive and self._limit >= 2 * _MOST_TOKENS
-        self._piece_chars = 500 if roomy else min(48, by_tokens)
+        self._piece_chars = 500 if roomy else self._bit_chars
         self._counts: dict[str, int] = {}
 
     def spans(self, text: str, heading_starts: Iterable[int] = ()) -> Iterator[tuple[int, int]]:
@@ -173,9 +175,12 @@ class Chunker:
             if count <= self._limit and not (_inside_atom(text, start) or _inside_atom(text, end)):
                 yield start, end, count
                 continue
-            for at in range(start, end, self._piece_chars):
-                stop = min(at + self._piece_chars, end)
-                yield at, stop, min(_MOST_TOKENS, _TOKENS_A_CHAR * (stop - at))
+            one_word = _MAY_STAND_APART.search(text, start, end) is None
+            step = self._piece_chars if one_word else self._bit_chars
+            for at in range(start, end, step):
+                stop = min(at + step, end)
+                most = _TOKENS_A_CHAR * (stop - at)
+                yield at, stop, min(_MOST_TOKENS, most) if one_word else most
 
     def _learn(self, words: set[str]) -> None:
         """Count the tokens of words of at most 100 characters that were not met before."""

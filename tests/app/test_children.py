@@ -9,7 +9,7 @@ from app.extractors import ExtractorPool
 from app.model import ModelWorker
 from core.errors import FileError, UserError
 from core.messages import Cancel, Hello, encode
-from core.store.catalogue import FileRef
+from core.store.rows import FileRef
 
 HELLO = encode(Hello("extractor", 1))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.errors import Cancelled, UserError
 from core.index.indexer import content_digest
 from core.index.store import MERGE_RATIO, plan_merge
-from core.store.catalogue import FileState
+from core.store.rows import FileState
 
 TOPICS = ("harbour", "lighthouse", "bicycle", "garden", "recipe", "lease", "insurance", "club")
 

@@ -8,10 +8,11 @@ from helpers import Lab
 
 from core.errors import UserError
 from core.messages import Citation, Locator
-from core.store.catalogue import Catalogue, FileState, NewDocument
+from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError
 from core.store.history import History
 from core.store.migrations import CATALOGUE, HISTORY, Migration, migrate
+from core.store.rows import FileState, NewDocument
 
 
 @pytest.fixture
