@@ -240,7 +240,7 @@ class Work:
     def _tell(self, state: StateName, reason: str | None) -> None:
         if state != "paused":
             self._state, self._reason = state, reason
-        self._service.broadcast(State(0, state, reason))
+        self._service.broadcast(State(0, *self.state()))  # paused outweighs what is held up
 
     # --- other changes ------------------------------------------------------------------
 

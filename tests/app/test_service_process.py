@@ -18,8 +18,10 @@ from core.messages import (
     Failed,
     FoldersList,
     Hello,
+    Index,
     Locator,
     Message,
+    Pause,
     Preview,
     PreviewText,
     Raise,
@@ -121,6 +123,24 @@ def test_a_citation_is_found_by_its_words(own_sample: Indexed) -> None:
         shown = service.reply(Preview(9, lease, 0, 0, quote="not there", locator=Locator(page=2)))
         assert isinstance(shown, PreviewText)
         assert shown.end > shown.start
+        assert service.end() == 0
+
+
+def test_paused_stays_paused_whatever_begins(own_sample: Indexed) -> None:
+    with child(own_sample.home) as service:
+        service.next()
+        service.send(Subscribe(1))
+        service.send(Pause(2, True))
+        service.send(Index(3, watch=True))
+        states = []
+        while len(states) < 4:
+            message = service.next()
+            if isinstance(message, State):
+                states.append(message.state)
+                if len(states) == 3:
+                    service.send(Pause(4, False))
+        assert states[1:3] == ["paused", "paused"]
+        assert states[3] != "paused"
         assert service.end() == 0
 
 
