@@ -10,10 +10,12 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from types import TracebackType
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.mistakes import as_mistake
 from ui.client import Client
 from ui.icons import Icons
 from ui.opening import Opener
@@ -71,8 +73,17 @@ def service_command(home: str | None) -> list[str]:
     return [sys.executable, "-m", "app.service_process", *where]
 
 
+def tell_mistake(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Say where a bug is, and nothing of anybody's files; the window goes on."""
+    del kind
+    print(f"satchel: {as_mistake(error.with_traceback(trace))}", file=sys.stderr)
+
+
 def open_window(home: str | None) -> int:
     """Open the window and stay until it is quit; returns the exit code."""
+    sys.excepthook = tell_mistake
     application = QApplication(sys.argv[:1])
     desktop = Desktop(application, service_command(home))
     # Ctrl+C and a polite kill quit like the menu does. Python looks at signals

@@ -33,6 +33,7 @@ class Activity(QObject):
     def begin(self) -> None:
         """Ask the service for news, and to bring the index up to date and keep it so."""
         self.failed = None
+        self.changed.emit()
         self._client.ask(Subscribe, lambda _: None)
         self._client.ask(lambda number: Index(number, watch=True), self._index_reply)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QProgressBar, QWidget
@@ -198,10 +200,9 @@ class FoldersPage(QWidget):
             self.banner.working,
         )
 
-    def _changed(self, message: Message, again: object) -> None:
+    def _changed(self, message: Message, again: Callable[[], None]) -> None:
         if isinstance(message, Failed):
-            failed = Failed(message.id, tame(message.title), tame(message.advice))
-            self.banner.fail(failed, again if callable(again) else None)
+            self.banner.fail(message, again)
         else:
             self._reply(message)
 
@@ -219,11 +220,15 @@ class FoldersPage(QWidget):
     # --- progress -----------------------------------------------------------------------
 
     def _pause(self) -> None:
-        self._activity.pause(not self._activity.paused)
+        if self._activity.failed is not None:
+            self._activity.begin()
+        else:
+            self._activity.pause(not self._activity.paused)
 
     def _dress_pause(self) -> None:
         paused = self._activity.paused
-        self.pause_button.setText(tr("Resume") if paused else tr("Pause"))
+        name = tr("Resume") if paused else tr("Pause")
+        self.pause_button.setText(name if self._activity.failed is None else tr("Retry"))
         colour = self._look.theme.colours.text
         self.pause_button.setIcon(
             self._look.icons.icon("play" if paused else "pause", colour, ICON, ICON_GAP)
@@ -233,7 +238,7 @@ class FoldersPage(QWidget):
         activity = self._activity
         progress = activity.progress
         self._dress_pause()
-        self.headline.setText(activity.headline())
+        self.headline.setText(tame(activity.headline()))
         said = [tame(activity.reason)] if activity.reason else []
         if activity.failed is not None:
             said.append(tame(activity.failed.advice))

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from core.messages import Failed
 from ui.icons import Icons
-from ui.text import tr
+from ui.text import tame, tr
 from ui.theme import Theme
 
 ICON, ICON_GAP = 18, 5
@@ -218,6 +218,7 @@ class Banner(QFrame):
         run_other: Callable[[], None] | None = None,
     ) -> None:
         """Show a message; `tone` is info, warning, error or question."""
+        title, advice = tame(title), tame(advice)
         self._title.setText(title)
         self._advice.setText(advice)
         self._advice.setVisible(bool(advice))

@@ -232,7 +232,7 @@ class PreviewPane(QWidget):
             self.body.setCurrentIndex(3)
             title = message.title if isinstance(message, Failed) else message.reason
             advice = message.advice if isinstance(message, Failed) else ""
-            self.banner.tell(tame(title), tame(advice), "error", tr("Retry"), self.reload)
+            self.banner.tell(title, advice, "error", tr("Retry"), self.reload)
 
     # --- text ---------------------------------------------------------------------------
 

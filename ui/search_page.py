@@ -141,9 +141,7 @@ class SearchPage(QWidget):
             self.status.clear()
             if self.body.currentWidget() is not self.view:
                 self.body.setCurrentWidget(self.blank)
-            self.banner.fail(
-                Failed(message.id, tame(message.title), tame(message.advice)), self._again
-            )
+            self.banner.fail(message, self._again)
 
     def _again(self) -> None:
         self._asked_for = ""

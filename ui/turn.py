@@ -295,8 +295,8 @@ class TurnView(QWidget):
         self.state = "failed"
         self.status.hide()
         self.note.tell(
-            tame(failed.title),
-            tame(failed.advice),
+            failed.title,
+            failed.advice,
             "error",
             tr("Retry"),
             lambda: self.retried.emit(self.question),

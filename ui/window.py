@@ -19,7 +19,7 @@ from ui.search_page import SearchPage
 from ui.settings_page import SettingsPage
 from ui.sidebar import PAGES, Sidebar
 from ui.storage_page import StoragePage
-from ui.text import tame, tr
+from ui.text import tr
 from ui.tray import Tray
 
 WITH_PREVIEW = ("search", "chat")
@@ -205,9 +205,7 @@ class MainWindow(QMainWindow):
                 self.storage.reload()
         elif link.state in ("lost", "refused"):
             tone = "error" if link.state == "refused" else "warning"
-            self.banner.tell(
-                tame(link.title), tame(link.advice), tone, tr("Try now"), self._client.start
-            )
+            self.banner.tell(link.title, link.advice, tone, tr("Try now"), self._client.start)
             self._notice.show()
 
     def _settings_known(self, values: Mapping[str, object]) -> None:

@@ -24,6 +24,7 @@ from core.messages import (
     FoldersAdd,
     FoldersList,
     FoldersRemove,
+    Index,
     IndexProgress,
     ModelsRequest,
     Pause,
@@ -32,6 +33,7 @@ from core.messages import (
     State,
     StatusRequest,
 )
+from ui.client import Link
 from ui.settings_page import name_and_unit
 from ui.theme import DARK, LIGHT, Colours
 from ui.window import MainWindow
@@ -99,6 +101,22 @@ def test_progress_pause_and_resume(qtbot: Any, listed: MainWindow, client: Scrip
     assert listed.tray.pause.text() == "Resume indexing"
     listed.sidebar.pause.click()
     assert not client.last(Pause).paused
+
+
+def test_indexing_that_failed_can_be_tried_again(
+    window: MainWindow, client: ScriptedClient
+) -> None:
+    client.news.emit(State(1, "idle"))
+    client.lose(Link("ready"))
+    window.activity.begin()
+    client.fail(client.last(Index), "The index is\u202e damaged.", "Repair it.")
+    window.open_page("folders")
+    client.report(client.last(FoldersList), folders())
+    assert window.folders.headline.text() == "The index is\ufffd damaged."
+    assert window.folders.pause_button.text() == "Retry"
+    window.folders.pause_button.click()
+    assert len(client.all(Index)) == 2
+    assert window.folders.pause_button.text() == "Pause"
 
 
 def test_late_and_failed_lists(window: MainWindow, client: ScriptedClient) -> None:
