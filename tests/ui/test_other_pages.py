@@ -253,3 +253,31 @@ def contrast(first: str, second: str) -> float:
 
     light, dark = sorted((luminance(first), luminance(second)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_with_a_tray_closing_hides_and_the_tray_brings_back(
+    window: MainWindow, client: ScriptedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quits: list[int] = []
+    window.quit_asked.connect(lambda: quits.append(1))
+    monkeypatch.setattr(type(window.tray), "in_tray", True)
+    window.close()
+    assert not window.isVisible()
+    assert not quits
+    window.tray.open.trigger()
+    assert window.isVisible()
+    client.news.emit(State(0, "indexing"))
+    client.news.emit(IndexProgress(0, "indexing", 1, 4, 1, 4, 9, "/a & b.txt", 5.0, 9.0))
+    assert window.tray.state.text() == "Indexing, 25 %"
+    window.tray.pause.trigger()
+    assert client.last(Pause).paused
+    window.tray.quit.trigger()
+    assert quits == [1]
+
+
+def test_a_second_start_brings_the_window_forward(
+    window: MainWindow, client: ScriptedClient
+) -> None:
+    window.hide()
+    client.raise_asked.emit()
+    assert window.isVisible()
