@@ -57,7 +57,9 @@ class Tray(QObject):
         activity = self._activity
         self.state.setText(tame(activity.headline()).replace("&", "&&"))
         self.pause.setText(tr("Resume indexing") if activity.paused else tr("Pause indexing"))
-        self.icon.setToolTip(f"Satchel: {tame(activity.headline())}")
+        # A tip may be drawn as markup, so no text of others goes into it.
+        state = tr("Needs attention") if activity.failed else activity.headline()
+        self.icon.setToolTip(f"Satchel: {state}")
         if activity.doing != self._shown_state:
             self._shown_state = activity.doing
             name = {
