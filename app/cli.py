@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -162,6 +163,8 @@ def arranged(argv: Sequence[str]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 1 an error to mend, 2 wrong usage)."""
+    # Being asked to end is like Ctrl+C: the file in hand is finished and the store is closed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return run(sys.argv[1:] if argv is None else argv, os.environ)
 
 

@@ -248,5 +248,5 @@ def watching(
         yield process
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)

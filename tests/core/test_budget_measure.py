@@ -25,7 +25,7 @@ def test_every_file_counts_in_one_part(tmp_path: Path) -> None:
         (place.segments / "a.tmp", 5),
         (place.text_cache / "1.z", 60),
         (place.settings, 7),
-        (place.temporary / "x", 8),
+        (place.cache / "x", 8),
         (place.cache / "y", 9),
     ):
         path.write_bytes(b"x" * size)

@@ -310,7 +310,7 @@ def test_a_client_outlives_a_service_that_is_stopped(own_sample: Indexed) -> Non
         caller = connect(home, os.environ)
         try:
             assert search(caller).hits
-            service.send_signal(signal.SIGINT)
+            service.send_signal(signal.SIGTERM)
             for _ in range(3):
                 assert search(caller).hits
         finally:
@@ -333,7 +333,7 @@ def test_noise_on_the_socket_does_no_harm(own_sample: Indexed) -> None:
 
 def test_ctrl_c_keeps_what_was_done(own_sample: Indexed) -> None:
     with watching(own_sample.home) as service:
-        service.send_signal(signal.SIGINT)
+        service.send_signal(signal.SIGTERM)
         _, err = service.communicate(timeout=30)
         assert service.returncode == 130
         assert "Traceback" not in err
