@@ -37,13 +37,30 @@ def library(folder: Path, count: int = 60, paragraphs: int = 6) -> Path:
     return folder
 
 
-def answers(home: Path) -> list[list[tuple[str, int, float]]]:
+Ranked = list[tuple[str, int, float]]
+
+SAME_SCORE = 0.003  # an embedding may differ this much with the rest of its batch
+
+
+def assert_same_answers(one: list[Ranked], other: list[Ranked]) -> None:
+    """The same passages in the same order, but for those that score alike."""
+    for mine, theirs in zip(one, other, strict=True):
+        assert len(mine) == len(theirs)
+        scores = {(path, start): score for path, start, score in theirs}
+        least = theirs[-1][2]
+        for (path, start, score), (_, _, at_rank) in zip(mine, theirs, strict=True):
+            assert abs(score - at_rank) <= SAME_SCORE
+            if score > least + SAME_SCORE:
+                assert abs(scores[path, start] - score) <= SAME_SCORE
+
+
+def answers(home: Path) -> list[Ranked]:
     done = satchel(
         home, "batch", "-", "-k", "5", "--mode", "semantic", "--exact", stdin="\n".join(QUERIES)
     )
     assert done.returncode == 0, done.stderr
     return [
-        [(r["path"], r["start"], round(r["score"], 3)) for r in json.loads(line)["results"]]
+        [(r["path"], r["start"], r["score"]) for r in json.loads(line)["results"]]
         for line in done.stdout.splitlines()
     ]
 
@@ -84,16 +101,24 @@ def kill_and_recover(books: Indexed, tmp_path: Path, kills: int, seed: int) -> N
     rng = random.Random(seed)
     home = tmp_path / "home"
     satchel_json(home, "folders", "add", str(books.files))
+    longest_s = 4.0
     killed = 0
-    for _ in range(kills):
-        killed += kill_while_indexing(home, rng.uniform(0.8, 4.0))
+    for _ in range(4 * kills):
+        if kill_while_indexing(home, rng.uniform(0.2, 1.0) * longest_s):
+            killed += 1
+        else:  # this machine is quicker: begin anew, and kill earlier
+            longest_s /= 2
+            shutil.rmtree(home)
+            satchel_json(home, "folders", "add", str(books.files))
         body = satchel_json(home, "doctor")
         assert body["healthy"], body
-    assert killed, "no run was killed: the times are too long"
+        if killed == kills:
+            break
+    assert killed == kills, f"only {killed} runs were killed"
     body = satchel_json(home, "index", timeout_s=300)
     assert body["files"]["indexed"] == 60
     assert satchel_json(home, "doctor")["findings"] == []
-    assert answers(home) == answers(books.home)
+    assert_same_answers(answers(home), answers(books.home))
     named = {row[0] for row in apsw.Connection(str(home / "data" / "catalogue.db")).execute(
         "SELECT name FROM segment"
     )}  # fmt: skip
@@ -274,7 +299,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(small_disk: Path, books: Indexe
     assert body["files"]["indexed"] == 60
     findings = json.loads(satchel(home, "doctor", "--json").stdout)["findings"]
     assert {finding["part"] for finding in findings} <= {"device"}  # the disk is small indeed
-    assert answers(home) == answers(books.home)
+    assert_same_answers(answers(home), answers(books.home))
 
 
 def test_files_may_not_grow(tmp_path: Path, books: Indexed) -> None:
