@@ -50,8 +50,8 @@ def test_a_folder_of_bad_files(tmp_path: Path, models: Path) -> None:  # noqa: A
 
 
 def test_documents_that_are_locked_or_no_archive(tmp_path: Path, models: Path) -> None:  # noqa: ARG001
-    data = os.environ.get("SATCHEL_DATA")
-    documents = Path(data or "none") / "documents"
+    data = os.environ.get("SATCHEL_DATA") or ROOT.parent / "shared" / "data"
+    documents = Path(data) / "documents"
     if not documents.is_dir():
         pytest.skip("the test documents are not here (SATCHEL_DATA)")
     files, home = tmp_path / "files", tmp_path / "home"
