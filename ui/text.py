@@ -129,11 +129,6 @@ def split_path(path: str) -> tuple[str, str]:
     return shown(path[:cut] or path[: cut + 1]), shown(path[cut + 1 :] or path)
 
 
-def button_text(text: str) -> str:
-    """A foreign name as the label of a button or menu entry: an & is just an &."""
-    return shown(text).replace("&", "&&")
-
-
 def state_text(state: str) -> str:
     """Why a result has no snippet."""
     return {

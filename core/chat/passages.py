@@ -56,14 +56,6 @@ def bears_on(candidate: Candidate, question: str, config: PassageConfig) -> bool
     return bool(shared) and len(shared) >= config.min_word_share * len(asked)
 
 
-def grounded(
-    candidates: Sequence[Candidate], question: str, config: PassageConfig | None = None
-) -> bool:
-    """Whether search brought anything that an answer could rest on."""
-    config = config or PassageConfig()
-    return any(bears_on(candidate, question, config) for candidate in candidates)
-
-
 def choose(
     candidates: Sequence[Candidate],
     question: str,

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 CodeArray = NDArray[np.uint8]
 
-LEVELS_BYTES = (8, 12, 16, 24, 32, 48)
-
 
 @dataclass(frozen=True, slots=True)
 class Rotation:

@@ -91,12 +91,6 @@ class NativeModel:
         self.trained_context_tokens: int = lib.llama_model_n_ctx_train(model)
         self._piece = ctypes.create_string_buffer(512)
 
-    def meta(self, key: str) -> str:
-        """A metadata value as text, empty where the file has none."""
-        buffer = ctypes.create_string_buffer(512)
-        length = lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
-        return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
-
     def chat_template(self) -> bytes | None:
         """The chat template inside the model file."""
         template: bytes | None = lib.llama_model_chat_template(self.handle, None)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.chat.passages import Candidate, PassageConfig, bears_on, choose, grounded
+from core.chat.passages import Candidate, PassageConfig, bears_on, choose
 from core.chat.words import GAP, estimate_tokens
 
 FILLER = "The committee met on a grey morning and spoke about nothing of note. " * 8
@@ -16,12 +16,12 @@ def hit(text: str, cosine: float | None = 0.6, lexical: bool = True) -> Candidat
 
 def test_nothing_near_the_question_is_not_found() -> None:
     question = "When does the harbour of Varn close?"
-    assert not grounded([], question)
-    assert not grounded([hit("Apples are red.", 0.1, lexical=False)], question)
-    assert not grounded([hit("A harbour.", 0.1, lexical=True)], question)
-    assert grounded([hit("Apples are red.", 0.31, lexical=False)], question)
-    assert grounded([hit("Varn: the harbour closes early.", None, lexical=True)], question)
-    assert not grounded([hit("Apples", 0.5)], question, PassageConfig(min_cosine=0.6))
+    assert not choose([], question)
+    assert not choose([hit("Apples are red.", 0.1, lexical=False)], question)
+    assert not choose([hit("A harbour.", 0.1, lexical=True)], question)
+    assert choose([hit("Apples are red.", 0.31, lexical=False)], question)
+    assert choose([hit("Varn: the harbour closes early.", None, lexical=True)], question)
+    assert not choose([hit("Apples", 0.5)], question, PassageConfig(min_cosine=0.6))
 
 
 def test_question_without_words_needs_the_cosine() -> None:
