@@ -228,7 +228,8 @@ class Service:
         except UserError as error:
             session.reply(Failed(number, error.title, error.advice))
         except FileError as error:
-            session.reply(Failed(number, f"{error.path} {error.reason}.", ""))
+            again = "Index again to have it read anew." if error.problem == "changed" else ""
+            session.reply(Failed(number, f"{error.path} {error.reason}.", again))
         except (StoreDamagedError, SegmentError) as error:
             session.reply(
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")

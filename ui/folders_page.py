@@ -104,6 +104,7 @@ class FoldersPage(QWidget):
     def _reply(self, message: Message) -> None:
         if isinstance(message, Failed):
             self.loading.hide()
+            self.empty.hide()  # nobody knows whether there are none
             self.banner.fail(message, self.reload)
         elif isinstance(message, Report):
             self.banner.hide()

@@ -85,6 +85,17 @@ def test_folders_are_added_and_removed_after_a_question(
     assert listed.folders.empty.isVisible()
 
 
+def test_a_list_that_cannot_be_read_is_not_called_empty(
+    listed: MainWindow, client: ScriptedClient
+) -> None:
+    listed.folders.reload()
+    client.report(client.last(FoldersList), [])
+    assert listed.folders.empty.isVisible()
+    listed.folders.reload()
+    client.fail(client.last(FoldersList), "The list cannot be read.", "Mend it.")
+    assert not listed.folders.empty.isVisible()
+
+
 def test_progress_pause_and_resume(qtbot: Any, listed: MainWindow, client: ScriptedClient) -> None:
     client.news.emit(State(0, "indexing"))
     client.news.emit(IndexProgress(0, "indexing", 50, 200, 1, 4, 9, "/a/\u202eb.txt", 5.0, 240.0))
