@@ -168,7 +168,7 @@ class Extractor:
                 text_bytes=len(text.encode("utf-8")),
                 page_chars=document.page_chars,
                 kind=document.kind,
-                title=document.title,
+                about=document.about,
                 slow=document.slow,
             )
         )

@@ -277,7 +277,7 @@ class Lookups:
                 "needs_ocr": (FileState.NEEDS_OCR,),
                 "offline": tuple(FileState),
             }[message.state]
-            return service.catalogue().files_in_state(states, message.folder, message.limit)
+            return service.catalogue().files.in_state(states, message.folder, message.limit)
         if isinstance(message, SettingsGet):
             return service.settings.table()
         if isinstance(message, ConversationsList):
@@ -292,7 +292,7 @@ class Lookups:
         for folder in load_folders(self._service.home.folders):
             if path == folder.path or path.startswith(folder.path.rstrip(os.sep) + os.sep):
                 verdict = self._service.engine.rules(folder).verdict(path)
-                known = self._service.catalogue().file_state(path)
+                known = self._service.catalogue().files.state_of(path)
                 rule = verdict.rule
                 if verdict.indexed and known is not None and known[0] != FileState.INDEXED:
                     reason = known[1] or "it waits to be indexed"

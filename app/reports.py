@@ -101,7 +101,7 @@ def status_report(
         },
         "index": {
             **state,
-            "files": catalogue.coverage(),
+            "files": catalogue.files.coverage(),
             "chunks": chunks,
             "text_bytes": text_bytes,
             "segments": engine.store.segment_count,
@@ -119,11 +119,11 @@ def status_report(
 
 def folders_report(catalogue: Catalogue, folders: Sequence[WatchedFolder]) -> list[Table]:
     """Each watched folder with its state and coverage."""
-    known = {row.path: row for row in catalogue.folders()}
+    known = {row.path: row for row in catalogue.files.folders()}
     report: list[Table] = []
     for folder in folders:
         row = known.get(folder.path)
-        counts = catalogue.coverage(row.id) if row else None
+        counts = catalogue.files.coverage(row.id) if row else None
         state = "new" if row is None else ("offline" if row.offline else "watched")
         report.append(
             {

@@ -247,7 +247,7 @@ class Work:
     def _forget(self, path: str) -> dict[str, object]:
         """Remove all that was derived from a path, and leave it out from now on."""
         service = self._service
-        known = bool(service.engine.catalogue.files_below(path)) or service.history.knows(path)
+        known = bool(service.engine.catalogue.files.below(path)) or service.history.knows(path)
         if not known and not os.path.lexists(path):
             raise UserError(
                 f"Nothing is known of {path}.", "Give the path as `satchel search` shows it."

@@ -53,20 +53,45 @@ class ChunkText(msgspec.Struct, frozen=True):
     text: str
 
 
+class About(msgspec.Struct, frozen=True):
+    """What a document says of itself; None where it does not. Dates in seconds since 1970, UTC."""
+
+    title: str | None = None
+    author: str | None = None
+    created_s: int | None = None
+    modified_s: int | None = None
+
+
+UNTITLED = About()
+
+
 class PassageText(msgspec.Struct, frozen=True):
-    """A chunk read back from its file, with the place a viewer can open."""
+    """A chunk read back from its file, with the place a viewer can open.
+
+    `about` is that of the message or record the passage stands in, where one
+    file holds many of them (mailboxes, web archives).
+    """
 
     start: int
     end: int
     text: str
     locator: Locator
+    about: About | None = None
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """Another file with what a hit shows: identical, nearly so, or with the passage in it."""
+
+    path: str
+    kind: Literal["identical", "near", "passage"]
 
 
 class Hit(msgspec.Struct, frozen=True):
     """One ranked passage. `marks` are character ranges of matched words inside `snippet`.
 
     `state` is "ok", or says why there is no snippet: "offline", "changed", "missing",
-    "unreadable". `source` says which side found it.
+    "unreadable". `source` says which side found it. `copies` are the files whose
+    hits were folded into this one.
     """
 
     rank: int
@@ -79,6 +104,8 @@ class Hit(msgspec.Struct, frozen=True):
     marks: tuple[tuple[int, int], ...] = ()
     state: str = "ok"
     source: Literal["lexical", "semantic", "both"] = "both"
+    about: About = UNTITLED
+    copies: tuple[Copy, ...] = ()
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -154,7 +181,8 @@ class Extracted(Message, frozen=True):
     """Ends an Extract. `page_chars` is the text length of each page, empty without pages.
 
     `slow` says that reading a span back means parsing the file again, so that
-    its text is worth keeping in the text cache.
+    its text is worth keeping in the text cache. `sketch` is the MinHash sketch of
+    the text in hex, empty for texts too short to have one.
     """
 
     id: int
@@ -162,8 +190,9 @@ class Extracted(Message, frozen=True):
     text_bytes: int
     page_chars: tuple[int, ...]
     kind: str
-    title: str | None
+    about: About
     slow: bool
+    sketch: str = ""
 
 
 class ReadSpans(Message, frozen=True):

@@ -28,7 +28,7 @@ from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
-from core.messages import Chunks, ChunkText, Extracted, IndexProgress, Locator, PassageText
+from core.messages import About, Chunks, ChunkText, Extracted, IndexProgress, Locator, PassageText
 from core.store.catalogue import Catalogue
 from core.store.rows import FileRef
 
@@ -99,7 +99,7 @@ class PlainReader:
             ChunkText(m.start(), m.end(), m.group()) for m in re.finditer(r"[^\n]+", text)
         )
         yield Chunks(1, chunks)
-        yield Extracted(1, len(text), len(text.encode()), (), "text", None, self.slow)
+        yield Extracted(1, len(text), len(text.encode()), (), "text", About(), self.slow)
 
     def read(self, wanted: Sequence[Wanted]) -> list[tuple[PassageText, ...] | FileError]:
         found: list[tuple[PassageText, ...] | FileError] = []
@@ -155,7 +155,7 @@ class Lab:
         return path
 
     def index(self) -> Outcome:
-        self.catalogue.sync_folders([str(self.files)])
+        self.catalogue.files.sync_folders([str(self.files)])
         indexer = Indexer(
             self.catalogue,
             self.store,

@@ -182,7 +182,7 @@ class Engine:
 
     def sync_folders(self, folders: Sequence[WatchedFolder]) -> None:
         """Drop what was indexed from folders that are not watched any more."""
-        self.catalogue.sync_folders([folder.path for folder in folders])
+        self.catalogue.files.sync_folders([folder.path for folder in folders])
         self.store.refresh()
 
     def forget(self, path: str) -> int:
@@ -190,9 +190,9 @@ class Engine:
 
         The segments that held it are written anew and the database is scrubbed.
         """
-        ids = self.catalogue.files_below(path)
+        ids = self.catalogue.files.below(path)
         segments = self._segments_of(ids)
-        self.catalogue.remove_files(ids)
+        self.catalogue.files.remove(ids)
         self.store.refresh()
         self.cache.clear()
         self.store.rewrite_without(segments)
@@ -249,7 +249,7 @@ class Engine:
 
     def summary(self, outcome: Outcome | None) -> dict[str, object]:
         """What `satchel index` prints: totals for the store, not for the run."""
-        counts = self.catalogue.coverage()
+        counts = self.catalogue.files.coverage()
         chunks, text_bytes = self.catalogue.totals()
         waiting = counts.pop("waiting")
         counts["skipped"] += waiting
@@ -263,7 +263,7 @@ class Engine:
             "embedded_chunks": outcome.embedded_chunks if outcome else 0,
             "stopped": str(outcome.stopped) if outcome and outcome.stopped else None,
             "problems": list(outcome.unreadable) if outcome else [],
-            "failures": self.catalogue.files_in_state(
+            "failures": self.catalogue.files.in_state(
                 (FileState.FAILED, FileState.NEEDS_OCR), None, 100
             ),
         }

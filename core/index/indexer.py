@@ -105,7 +105,7 @@ class Indexer:
         try:
             moved = self._scan(outcome)
             self._index(outcome, started)
-            self._catalogue.remove_files(moved)
+            self._catalogue.files.remove(moved)
             self._store.refresh()
             self._merge()
         except Cancelled:
@@ -125,16 +125,16 @@ class Indexer:
         self._report("scanning", _Progress())
         gone: list[FileRow] = []
         new_sizes: set[int] = set()
-        for folder in self._catalogue.folders():
+        for folder in self._catalogue.files.folders():
             self._scan_folder(folder, outcome, gone, new_sizes)
-        self._catalogue.remove_files([row.id for row in gone if row.size_bytes not in new_sizes])
+        self._catalogue.files.remove([row.id for row in gone if row.size_bytes not in new_sizes])
         self._store.refresh()
         return [row.id for row in gone if row.size_bytes in new_sizes]
 
     def _scan_folder(
         self, folder: FolderRow, outcome: Outcome, gone: list[FileRow], new_sizes: set[int]
     ) -> None:
-        known = self._catalogue.known_files(folder.id)
+        known = self._catalogue.files.known(folder.id)
         skipped: Counter[str] = Counter()
         changed: list[tuple[str, int, int]] = []
         closed: list[str] = []
@@ -159,21 +159,21 @@ class Indexer:
                     ):
                         changed.append((path, found.size_bytes, found.mtime_ns))
         except RootOffline:
-            self._catalogue.set_scanned(folder.id, True, None)
+            self._catalogue.files.set_scanned(folder.id, True, None)
             return
-        self._catalogue.note_files(folder.id, changed)
+        self._catalogue.files.note(folder.id, changed)
         new_sizes.update(size_bytes for _, size_bytes, _ in changed)
         gone += [
             row
             for path, row in known.items()
             if path not in seen and not any(_below(path, shut) for shut in closed)
         ]
-        self._catalogue.set_scanned(folder.id, False, skipped)
+        self._catalogue.files.set_scanned(folder.id, False, skipped)
 
     # --- indexing -----------------------------------------------------------------------
 
     def _index(self, outcome: Outcome, started: float) -> None:
-        waiting = self._catalogue.waiting()
+        waiting = self._catalogue.files.waiting()
         progress = _Progress(len(waiting), sum(ref.size_bytes for _, ref in waiting))
         batch = _Batch()
         published_at = started
@@ -243,12 +243,12 @@ class Indexer:
         try:
             digest = future.result()
         except FileNotFoundError:
-            self._catalogue.remove_files([number])
+            self._catalogue.files.remove([number])
             progress.advance(ref)
             return None
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}; check who may read it"
-            self._catalogue.set_state(number, FileState.FAILED, reason)
+            self._catalogue.files.set_state(number, FileState.FAILED, reason)
             progress.advance(ref)
             return None
         document = self._catalogue.document_with(digest)
@@ -276,13 +276,13 @@ class Indexer:
             return task.result()
         except FileError as error:
             if error.problem == "missing":
-                self._catalogue.remove_files([number])
+                self._catalogue.files.remove([number])
             elif error.problem != "changed":  # a changed file waits for the next scan
                 state = {
                     "needs_ocr": FileState.NEEDS_OCR,
                     "skipped": FileState.SKIPPED,
                 }.get(error.problem, FileState.FAILED)
-                self._catalogue.set_state(number, state, error.reason)
+                self._catalogue.files.set_state(number, state, error.reason)
             return None
 
     def _embed(self, batch: _Batch, progress: _Progress, outcome: Outcome) -> bool:
@@ -338,8 +338,9 @@ def _prepared(reading: Reading, embeddings: Floats) -> Prepared:
         chunk_texts=[chunk.text for chunk in reading.chunks],
         text_bytes=reading.extracted.text_bytes,
         kind=reading.extracted.kind,
-        title=reading.extracted.title,
+        about=reading.extracted.about,
         slow=reading.extracted.slow,
+        sketch=bytes.fromhex(reading.extracted.sketch),
         file_ids=reading.file_ids,
     )
     spans = tuple((chunk.start, chunk.end) for chunk in reading.chunks)

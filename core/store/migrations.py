@@ -72,6 +72,22 @@ CATALOGUE: tuple[Migration, ...] = (
         );
         """,
     ),
+    Migration(
+        "0002-about-copies-offline",
+        """
+        ALTER TABLE document ADD COLUMN author TEXT;
+        ALTER TABLE document ADD COLUMN created_s INTEGER;
+        ALTER TABLE document ADD COLUMN modified_s INTEGER;
+        ALTER TABLE document ADD COLUMN sketch BLOB;
+        ALTER TABLE document ADD COLUMN family INTEGER;
+        ALTER TABLE file ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE dir ADD COLUMN offline INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE folder ADD COLUMN device INTEGER;
+        ALTER TABLE folder ADD COLUMN mounts TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE folder ADD COLUMN offline_since_s INTEGER;
+        CREATE INDEX document_family ON document(family) WHERE family IS NOT NULL;
+        """,
+    ),
 )
 
 HISTORY: tuple[Migration, ...] = (

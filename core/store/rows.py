@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from core.messages import About
+
 
 class FileState(IntEnum):
     """What became of a file. The numbers are stored."""
@@ -66,8 +68,9 @@ class NewDocument:
     chunk_texts: Sequence[str]
     text_bytes: int
     kind: str
-    title: str | None
+    about: About
     slow: bool
+    sketch: bytes
     file_ids: Sequence[int]
 
 

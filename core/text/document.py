@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import FileError
+from core.messages import UNTITLED, About
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading, or the name of a part, that begins at character `start`."""
+    """A heading, or the name of a part, that begins at character `start`.
+
+    `about` is what a part says of itself, where a part is a document of its own
+    (a message of a mailbox, a page of a web archive).
+    """
 
     start: int
     title: str
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Document:
     page_chars: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
     members: tuple[Heading, ...] = ()
-    title: str | None = None
+    about: About = UNTITLED
 
 
 def last_at(marks: Sequence[Heading], position: int) -> str | None:
@@ -108,7 +114,7 @@ class TextBuilder:
         return without_surrogates("".join(self._pieces))
 
     def document(
-        self, kind: str, *, title: str | None = None, slow: bool = False, pages: Sequence[int] = ()
+        self, kind: str, *, about: About = UNTITLED, slow: bool = False, pages: Sequence[int] = ()
     ) -> Document:
         """The finished document."""
         return Document(
@@ -118,7 +124,7 @@ class TextBuilder:
             page_chars=tuple(pages),
             headings=tuple(self.headings),
             members=tuple(self.members),
-            title=clean_title(title),
+            about=clean_about(about),
         )
 
 
@@ -142,6 +148,13 @@ def clean_title(title: str | None) -> str | None:
     """A title on one line, at most 300 characters; None when nothing is left of it."""
     words = " ".join(without_surrogates(title or "").replace("\x00", "").split())
     return words[:300] or None
+
+
+def clean_about(about: About) -> About:
+    """The same with title and author on one line each, or None where nothing is left."""
+    return About(
+        clean_title(about.title), clean_title(about.author), about.created_s, about.modified_s
+    )
 
 
 def too_long(path: str, max_chars: int) -> FileError:

@@ -6,6 +6,7 @@ import posixpath
 from urllib.parse import unquote
 
 from core.errors import FileError
+from core.messages import About
 from core.text.archive import Archive, open_archive, text_of
 from core.text.document import Document, Limits, TextBuilder
 from core.text.html import add_html, html_source
@@ -27,7 +28,7 @@ def extract_epub(path: str, limits: Limits) -> Document:
                 )
             out.line_break(2)
             add_html(out, path, html_source(archive.read(name)))
-        return out.document("epub", title=text_of(archive, package, "title"), slow=True)
+        return out.document("epub", about=About(text_of(archive, package, "title")), slow=True)
 
 
 def _package(archive: Archive) -> str:

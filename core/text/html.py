@@ -7,6 +7,7 @@ import re
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from core.errors import FileError
+from core.messages import About
 from core.text.document import Document, Limits, TextBuilder, words
 from core.text.encoding import decode
 from core.text.source import read_bytes
@@ -33,7 +34,7 @@ def extract_html(path: str, limits: Limits) -> Document:
     data = read_bytes(path, min(limits.max_expanded_bytes, limits.max_text_chars * 4))
     out = TextBuilder(path, limits)
     title = add_html(out, path, html_source(data))
-    return out.document("html", title=title)
+    return out.document("html", about=About(title))
 
 
 def html_source(data: bytes) -> str:

@@ -11,6 +11,7 @@ from email.header import decode_header
 from email.message import Message
 from typing import Any
 
+from core.messages import About
 from core.text.document import Document, Limits, TextBuilder
 from core.text.encoding import clean, decode
 from core.text.html import add_html, html_source
@@ -38,7 +39,7 @@ def extract_mail(path: str, kind: str, limits: Limits) -> Document:
         if kind == "mbox":
             out.heading(subject or "(no subject)")
         _Mail(out, path, web_page=kind == "mhtml").add(message)
-    return out.document(kind, title=title)
+    return out.document(kind, about=About(title))
 
 
 def _messages(data: bytes) -> Iterator[bytes]:

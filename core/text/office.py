@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Collection, Mapping
 
+from core.messages import About
 from core.text.archive import Archive, open_archive, text_of
 from core.text.document import Document, Limits, TextBuilder
 
@@ -53,7 +54,7 @@ def extract_docx(path: str, limits: Limits) -> Document:
                 out.line_break(2)
                 out.add(text + "\n")
         title = _core_title(archive) or (out.headings[0].title if out.headings else None)
-        return out.document("docx", title=title, slow=True)
+        return out.document("docx", about=About(title), slow=True)
 
 
 def extract_pptx(path: str, limits: Limits) -> Document:
@@ -76,7 +77,7 @@ def extract_pptx(path: str, limits: Limits) -> Document:
             if out.chars == start:
                 out.add("\n")
             pages.append(out.chars - start)
-        return out.document("pptx", title=_core_title(archive), slow=True, pages=pages)
+        return out.document("pptx", about=About(_core_title(archive)), slow=True, pages=pages)
 
 
 def _main_part(archive: Archive, usual: str) -> str:

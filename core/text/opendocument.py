@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.errors import FileError
+from core.messages import About
 from core.text.archive import PASSWORD, Archive, open_archive, text_of
 from core.text.document import Document, Limits, TextBuilder
 
@@ -32,7 +33,7 @@ def extract_odf(path: str, kind: str, limits: Limits) -> Document:
         title = text_of(archive, "meta.xml", "title") or (
             out.headings[0].title if out.headings else None
         )
-        return out.document(kind, title=title, slow=True, pages=walk.pages)
+        return out.document(kind, about=About(title), slow=True, pages=walk.pages)
 
 
 class _Walk:

@@ -14,6 +14,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium_c
 
 from core.errors import FileError
+from core.messages import About
 from core.text.document import Document, Heading, Limits, clean_title, too_long, without_surrogates
 from core.text.encoding import clean
 from core.text.source import open_regular
@@ -73,7 +74,7 @@ def extract_pdf(path: str, limits: Limits) -> Document:
             slow=True,
             page_chars=tuple(map(len, pages)),
             headings=_bookmarks(pdf, starts),
-            title=clean_title(_title(pdf)),
+            about=About(clean_title(_title(pdf))),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from core.messages import About
 from core.text.document import Document, Heading, Limits, clean_title, too_long
 from core.text.encoding import decode
 from core.text.source import read_bytes
@@ -23,7 +24,7 @@ def extract_plain(path: str, kind: str, limits: Limits) -> Document:
     title = headings[0].title if headings else None
     if kind == "markdown" and (front := _FRONT_TITLE.match(text[:4_000])):
         title = front[1]
-    return Document(text=text, kind=kind, headings=headings, title=clean_title(title))
+    return Document(text=text, kind=kind, headings=headings, about=About(clean_title(title)))
 
 
 def markdown_headings(text: str) -> tuple[Heading, ...]:

@@ -104,7 +104,7 @@ def test_what_was_indexed_is_found(lab: Lab) -> None:
     assert lab.names("marker3x1 garden")[0] == "note-3.txt"
     for mode in ("hybrid", "semantic", "lexical"):
         assert lab.names("marker5x2 lease note 5 line 2", mode=mode)[0] == "note-5.txt"
-    assert lab.catalogue.coverage()["indexed"] == 8
+    assert lab.catalogue.files.coverage()["indexed"] == 8
 
 
 def test_a_second_run_embeds_nothing(lab: Lab) -> None:
@@ -120,7 +120,7 @@ def test_the_same_content_is_embedded_once(lab: Lab) -> None:
     assert lab.index().embedded_chunks == 1
     lab.write("later.txt", "the same words in both")
     assert lab.index().embedded_chunks == 0
-    assert lab.catalogue.coverage()["indexed"] == 3
+    assert lab.catalogue.files.coverage()["indexed"] == 3
     assert len(lab.names("same words")) == 1
 
 
@@ -135,7 +135,7 @@ def test_a_rename_costs_no_embedding(lab: Lab) -> None:
     (lab.files / "note-2.txt").rename(lab.files / "renamed.txt")
     assert lab.index().embedded_chunks == 0
     assert "renamed.txt" in lab.names("marker2x0 bicycle")
-    assert lab.catalogue.coverage()["indexed"] == 5
+    assert lab.catalogue.files.coverage()["indexed"] == 5
 
 
 def test_a_moved_folder_costs_no_embedding(lab: Lab) -> None:
@@ -144,7 +144,7 @@ def test_a_moved_folder_costs_no_embedding(lab: Lab) -> None:
     lab.index()
     (lab.files / "old").rename(lab.files / "new")
     outcome = lab.index()
-    assert (outcome.embedded_chunks, lab.catalogue.coverage()["indexed"]) == (0, 4)
+    assert (outcome.embedded_chunks, lab.catalogue.files.coverage()["indexed"]) == (0, 4)
 
 
 def test_changed_text_is_found_and_the_old_is_not(lab: Lab) -> None:
@@ -166,13 +166,13 @@ def test_a_deleted_file_is_gone(lab: Lab) -> None:
     lab.index()
     for mode in ("hybrid", "semantic", "lexical"):
         assert "note-1.txt" not in lab.names("lighthouse note 1 marker1x0", mode=mode, k=50)
-    assert lab.catalogue.coverage()["indexed"] == 5
+    assert lab.catalogue.files.coverage()["indexed"] == 5
 
 
 def test_an_empty_file_counts_as_indexed(lab: Lab) -> None:
     path = lab.write("empty.txt", "")
     lab.index()
-    assert lab.catalogue.coverage()["indexed"] == 1
+    assert lab.catalogue.files.coverage()["indexed"] == 1
     assert lab.store.segment_count == 0
     path.write_text("now it has words")
     lab.index()
@@ -186,9 +186,9 @@ def test_a_broken_file_is_named_and_the_rest_goes_on(lab: Lab) -> None:
     fill(lab, 3)
     lab.reader.broken.add("note-1.txt")
     assert lab.index().published_files == 2
-    counts = lab.catalogue.coverage()
+    counts = lab.catalogue.files.coverage()
     assert (counts["indexed"], counts["failed"]) == (2, 1)
-    [failure] = lab.catalogue.files_in_state((FileState.FAILED,), None, 10)
+    [failure] = lab.catalogue.files.in_state((FileState.FAILED,), None, 10)
     assert failure["path"].endswith("note-1.txt")
     assert failure["reason"] == "is broken"
 
@@ -200,7 +200,7 @@ def test_a_file_that_breaks_later_loses_its_old_text(lab: Lab) -> None:
     lab.reader.broken.add("a.txt")
     lab.index()
     assert lab.names("walruses") == []
-    assert lab.catalogue.coverage()["failed"] == 1
+    assert lab.catalogue.files.coverage()["failed"] == 1
 
 
 def test_an_absent_folder_is_offline_and_not_deleted(lab: Lab) -> None:
@@ -208,7 +208,7 @@ def test_an_absent_folder_is_offline_and_not_deleted(lab: Lab) -> None:
     lab.index()
     lab.files.rename(lab.root / "away")
     lab.index()
-    counts = lab.catalogue.coverage()
+    counts = lab.catalogue.files.coverage()
     assert (counts["offline"], counts["indexed"]) == (4, 0)
     hits = lab.search("marker1x0 lighthouse").hits
     assert [hit.state for hit in hits] == ["offline"] * len(hits)
@@ -216,7 +216,7 @@ def test_an_absent_folder_is_offline_and_not_deleted(lab: Lab) -> None:
     assert {hit.snippet for hit in hits} == {""}
     (lab.root / "away").rename(lab.files)
     assert lab.index().embedded_chunks == 0
-    assert lab.catalogue.coverage()["indexed"] == 4
+    assert lab.catalogue.files.coverage()["indexed"] == 4
 
 
 def test_a_file_that_changed_since_is_labelled(lab: Lab) -> None:
@@ -241,12 +241,12 @@ def test_an_interrupted_run_keeps_what_was_published(lab: Lab) -> None:
 
     lab.breathe = breathe
     assert lab.index().interrupted
-    kept = lab.catalogue.coverage()["indexed"]
+    kept = lab.catalogue.files.coverage()["indexed"]
     assert 0 < kept < 40
     lab.breathe = lambda: None
     before = lab.embedder.embedded
     lab.index()
-    assert lab.catalogue.coverage()["indexed"] == 40
+    assert lab.catalogue.files.coverage()["indexed"] == 40
     assert lab.embedder.embedded - before <= 3 * (40 - kept)
 
 
@@ -255,12 +255,12 @@ def test_what_does_not_fit_the_budget_waits(lab: Lab) -> None:
     lab.room = 50_000
     outcome = lab.index()
     assert isinstance(outcome.stopped, UserError)
-    counts = lab.catalogue.coverage()
+    counts = lab.catalogue.files.coverage()
     assert counts["waiting"] > 0
     assert counts["indexed"] > 0
     lab.room = 10**9
     assert lab.index().stopped is None
-    assert lab.catalogue.coverage()["indexed"] == 60
+    assert lab.catalogue.files.coverage()["indexed"] == 60
 
 
 # --- merging -------------------------------------------------------------------------------
@@ -364,7 +364,7 @@ def test_a_bad_segment_is_read_again_from_its_files(lab: Lab, damage: str) -> No
         lab.store.drop(lab.store.verify())
     else:
         assert len(lab.store.repaired) == 1
-    assert lab.catalogue.coverage()["waiting"] == 6
+    assert lab.catalogue.files.coverage()["waiting"] == 6
     assert lab.names("marker1x0") == []
     assert lab.index().embedded_chunks == 18
     assert answers(lab) == found

@@ -7,7 +7,7 @@ import pytest
 from helpers import Lab
 
 from core.errors import UserError
-from core.messages import Citation, Locator
+from core.messages import UNTITLED, Citation, Locator
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError
 from core.store.history import History
@@ -21,45 +21,48 @@ def catalogue(tmp_path: Path) -> Catalogue:
 
 
 def document(name: bytes, files: list[int], *texts: str) -> NewDocument:
-    return NewDocument(name.ljust(16, b"-"), texts, 10, "text", None, False, files)
+    return NewDocument(name.ljust(16, b"-"), texts, 10, "text", UNTITLED, False, b"", files)
 
 
 def ids(catalogue: Catalogue, folder: str) -> dict[str, int]:
-    [row] = [row for row in catalogue.folders() if row.path == folder]
-    return {path: file.id for path, file in catalogue.known_files(row.id).items()}
+    [row] = [row for row in catalogue.files.folders() if row.path == folder]
+    return {path: file.id for path, file in catalogue.files.known(row.id).items()}
 
 
 def test_files_keep_names_of_any_bytes(catalogue: Catalogue) -> None:
     odd = os.fsdecode(b"/r\xe9sum\xe9")
     name = os.fsdecode(b"d\xff/n\xfe.txt")
-    catalogue.sync_folders([odd])
-    [folder] = catalogue.folders()
+    catalogue.files.sync_folders([odd])
+    [folder] = catalogue.files.folders()
     assert folder.path == odd
-    catalogue.note_files(folder.id, [(name, 5, 7), ("plain.txt", 1, 2)])
-    known = catalogue.known_files(folder.id)
+    catalogue.files.note(folder.id, [(name, 5, 7), ("plain.txt", 1, 2)])
+    known = catalogue.files.known(folder.id)
     assert set(known) == {name, "plain.txt"}
     assert (known[name].size_bytes, known[name].mtime_ns) == (5, 7)
-    assert {ref.path for _, ref in catalogue.waiting()} == {f"{odd}/{name}", f"{odd}/plain.txt"}
-    assert catalogue.file_state(f"{odd}/{name}") == (FileState.WAITING, None)
+    assert {ref.path for _, ref in catalogue.files.waiting()} == {
+        f"{odd}/{name}",
+        f"{odd}/plain.txt",
+    }
+    assert catalogue.files.state_of(f"{odd}/{name}") == (FileState.WAITING, None)
 
 
 def test_a_document_lives_as_long_as_a_file_holds_it(catalogue: Catalogue) -> None:
-    catalogue.sync_folders(["/a"])
-    catalogue.note_files(1, [("one", 1, 1), ("two", 1, 1)])
+    catalogue.files.sync_folders(["/a"])
+    catalogue.files.note(1, [("one", 1, 1), ("two", 1, 1)])
     files = ids(catalogue, "/a")
     catalogue.publish("s", "m", [document(b"x", list(files.values()), "zebra", "gnu")])
     assert catalogue.totals() == (2, 10)
-    catalogue.remove_files([files["one"]])
+    catalogue.files.remove([files["one"]])
     assert catalogue.totals() == (2, 10)
-    catalogue.remove_files([files["two"]])
+    catalogue.files.remove([files["two"]])
     assert catalogue.totals() == (0, 0)
     assert catalogue.documents() == []
     assert catalogue.db.execute("SELECT count(*) FROM words WHERE words MATCH 'zebra'").get == 0
 
 
 def test_chunk_numbers_are_given_once(catalogue: Catalogue) -> None:
-    catalogue.sync_folders(["/a"])
-    catalogue.note_files(1, [("one", 1, 1)])
+    catalogue.files.sync_folders(["/a"])
+    catalogue.files.note(1, [("one", 1, 1)])
     [file] = ids(catalogue, "/a").values()
     seen: set[int] = set()
     for number in range(4):
@@ -71,54 +74,54 @@ def test_chunk_numbers_are_given_once(catalogue: Catalogue) -> None:
 
 
 def test_a_folder_that_left_goes_with_its_files(catalogue: Catalogue) -> None:
-    catalogue.sync_folders(["/a", "/b"])
-    for folder in catalogue.folders():
-        catalogue.note_files(folder.id, [("x/one", 1, 1)])
+    catalogue.files.sync_folders(["/a", "/b"])
+    for folder in catalogue.files.folders():
+        catalogue.files.note(folder.id, [("x/one", 1, 1)])
         [file] = ids(catalogue, folder.path).values()
         catalogue.publish("s", "m", [document(folder.path.encode(), [file], "text")])
-    catalogue.sync_folders(["/b"])
-    assert [folder.path for folder in catalogue.folders()] == ["/b"]
+    catalogue.files.sync_folders(["/b"])
+    assert [folder.path for folder in catalogue.files.folders()] == ["/b"]
     assert len(catalogue.documents()) == 1
     assert catalogue.document_at("/b/x/one") is not None
     assert catalogue.document_at("/a/x/one") is None
 
 
 def test_each_file_is_counted_once(catalogue: Catalogue) -> None:
-    catalogue.sync_folders(["/a", "/b"])
-    first, second = catalogue.folders()
-    catalogue.note_files(first.id, [(f"f{n}", 1, 1) for n in range(5)])
-    catalogue.note_files(second.id, [("g", 1, 1)])
+    catalogue.files.sync_folders(["/a", "/b"])
+    first, second = catalogue.files.folders()
+    catalogue.files.note(first.id, [(f"f{n}", 1, 1) for n in range(5)])
+    catalogue.files.note(second.id, [("g", 1, 1)])
     files = ids(catalogue, "/a")
-    catalogue.set_state(files["f0"], FileState.FAILED, "broken")
-    catalogue.set_state(files["f1"], FileState.NEEDS_OCR, "pictures")
-    catalogue.set_state(files["f2"], FileState.SKIPPED, "no text")
+    catalogue.files.set_state(files["f0"], FileState.FAILED, "broken")
+    catalogue.files.set_state(files["f1"], FileState.NEEDS_OCR, "pictures")
+    catalogue.files.set_state(files["f2"], FileState.SKIPPED, "no text")
     catalogue.publish(None, "m", [document(b"e", [files["f3"]])])
-    catalogue.set_scanned(first.id, False, {"hidden": 2})
-    catalogue.set_scanned(second.id, True, {"hidden": 3})
+    catalogue.files.set_scanned(first.id, False, {"hidden": 2})
+    catalogue.files.set_scanned(second.id, True, {"hidden": 3})
     counts = {
         "indexed": 1, "skipped": 3, "failed": 1, "needs_ocr": 1, "offline": 4, "waiting": 1,
     }  # fmt: skip
-    assert catalogue.coverage() == counts
-    one, two = catalogue.coverage(first.id), catalogue.coverage(second.id)
+    assert catalogue.files.coverage() == counts
+    one, two = catalogue.files.coverage(first.id), catalogue.files.coverage(second.id)
     assert {name: one[name] + two[name] for name in one} == counts
-    assert catalogue.retry("/a/f0") == 1
-    assert catalogue.retry() == 1
+    assert catalogue.files.retry("/a/f0") == 1
+    assert catalogue.files.retry() == 1
 
 
 def test_files_below_does_not_take_a_name_that_only_begins_alike(catalogue: Catalogue) -> None:
-    catalogue.sync_folders(["/a"])
-    catalogue.note_files(1, [("notes/x", 1, 1), ("notes2/x", 1, 1), ("notes.txt", 1, 1)])
+    catalogue.files.sync_folders(["/a"])
+    catalogue.files.note(1, [("notes/x", 1, 1), ("notes2/x", 1, 1), ("notes.txt", 1, 1)])
     files = ids(catalogue, "/a")
-    assert catalogue.files_below("/a/notes") == [files["notes/x"]]
-    assert catalogue.files_below("/a/notes.txt") == [files["notes.txt"]]
-    assert len(catalogue.files_below("/a")) == 3
-    assert catalogue.files_below("/") == sorted(files.values())
+    assert catalogue.files.below("/a/notes") == [files["notes/x"]]
+    assert catalogue.files.below("/a/notes.txt") == [files["notes.txt"]]
+    assert len(catalogue.files.below("/a")) == 3
+    assert catalogue.files.below("/") == sorted(files.values())
 
 
 def test_filters_by_folder_and_ending(catalogue: Catalogue) -> None:
-    catalogue.sync_folders(["/a"])
+    catalogue.files.sync_folders(["/a"])
     names = ["d/one.TXT", "d/two.md", "d2/three.txt", "four.txt"]
-    catalogue.note_files(1, [(name, 1, 1) for name in names])
+    catalogue.files.note(1, [(name, 1, 1) for name in names])
     files = ids(catalogue, "/a")
     catalogue.publish("s", "m", [document(n.encode(), [files[n]], "t") for n in names])
     at = {name: catalogue.document_at(f"/a/{name}") for name in names}
@@ -131,15 +134,15 @@ def test_filters_by_folder_and_ending(catalogue: Catalogue) -> None:
 
 
 def test_a_failed_publication_changes_nothing(catalogue: Catalogue) -> None:
-    catalogue.sync_folders(["/a"])
-    catalogue.note_files(1, [("one", 1, 1)])
+    catalogue.files.sync_folders(["/a"])
+    catalogue.files.note(1, [("one", 1, 1)])
     [file] = ids(catalogue, "/a").values()
     twins = [document(b"same", [file], "a"), document(b"same", [file], "b")]
     with pytest.raises(apsw.ConstraintError):
         catalogue.publish("s", "m", twins)
     assert catalogue.segments() == []
     assert catalogue.totals() == (0, 0)
-    assert len(catalogue.waiting()) == 1
+    assert len(catalogue.files.waiting()) == 1
 
 
 def test_readers_see_what_is_published_while_another_writes(tmp_path: Path) -> None:
@@ -207,17 +210,17 @@ def test_migrations_are_named_in_order() -> None:
 
 def test_a_full_disk_is_told_in_our_words(tmp_path: Path) -> None:
     catalogue = Catalogue(tmp_path / "catalogue.db")
-    catalogue.sync_folders(["/a"])
+    catalogue.files.sync_folders(["/a"])
     pages = int(catalogue.db.pragma("page_count"))
     catalogue.db.pragma("max_page_count", pages + 2)
     with pytest.raises(UserError, match="disk is full") as caught:
-        catalogue.note_files(1, [(f"folder/{'n' * 200}{n}", 1, 1) for n in range(500)])
+        catalogue.files.note(1, [(f"folder/{'n' * 200}{n}", 1, 1) for n in range(500)])
     assert "catalogue.db" in caught.value.title
     assert caught.value.advice
-    assert catalogue.known_files(1) == {}
+    assert catalogue.files.known(1) == {}
     catalogue.db.pragma("max_page_count", 10_000)
-    catalogue.note_files(1, [("works", 1, 1)])
-    assert set(catalogue.known_files(1)) == {"works"}
+    catalogue.files.note(1, [("works", 1, 1)])
+    assert set(catalogue.files.known(1)) == {"works"}
 
 
 def test_nothing_is_left_of_what_was_scrubbed(lab: Lab) -> None:
@@ -225,7 +228,7 @@ def test_nothing_is_left_of_what_was_scrubbed(lab: Lab) -> None:
         lab.write(f"keep{number}.txt", f"ordinary text number {number}")
     lab.write("secret.txt", "qqzanzibarium wwxylophagous lies under the oak")
     lab.index()
-    lab.catalogue.remove_files(lab.catalogue.files_below(str(lab.files / "secret.txt")))
+    lab.catalogue.files.remove(lab.catalogue.files.below(str(lab.files / "secret.txt")))
     lab.catalogue.scrub()
     for path in lab.root.glob("catalogue.db*"):
         data = path.read_bytes()
