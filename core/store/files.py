@@ -137,7 +137,8 @@ class FileTable:
         rows = self.db.execute(
             "SELECT file.id, folder.path, dir.path, name, size, mtime_ns FROM file "
             "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder "
-            "WHERE state=0 AND NOT folder.offline AND NOT dir.offline ORDER BY size > 20000000, mtime_ns DESC"
+            "WHERE state=0 AND NOT folder.offline AND NOT dir.offline "
+            "ORDER BY size > 20000000, mtime_ns DESC"
         )
         return [
             (number, FileRef(join_path(root, where, name), size, mtime_ns, False))
@@ -213,8 +214,8 @@ class FileTable:
                 where = "offline" if row.offline else "skipped"
                 counts[where] += sum(row.skipped.values())
         rows = self.db.execute(
-            "SELECT state, folder.offline OR dir.offline AS away, count(*) FROM file JOIN dir ON dir.id=dir "
-            "JOIN folder ON folder.id=dir.folder WHERE ? IS NULL OR folder.id=? "
+            "SELECT state, folder.offline OR dir.offline AS away, count(*) FROM file "
+            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder WHERE ? IS NULL OR folder.id=? "
             "GROUP BY state, away",
             (folder, folder),
         )

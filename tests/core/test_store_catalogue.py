@@ -147,7 +147,7 @@ def test_a_failed_publication_changes_nothing(catalogue: Catalogue) -> None:
 
 def test_readers_see_what_is_published_while_another_writes(tmp_path: Path) -> None:
     writer = Catalogue(tmp_path / "catalogue.db")
-    writer.sync_folders(["/a"])
+    writer.files.sync_folders(["/a"])
     counts: list[int] = []
 
     def read() -> None:
@@ -158,7 +158,7 @@ def test_readers_see_what_is_published_while_another_writes(tmp_path: Path) -> N
     thread = threading.Thread(target=read)
     thread.start()
     for number in range(30):
-        writer.sync_folders([f"/{n}" for n in range(number + 1)])
+        writer.files.sync_folders([f"/{n}" for n in range(number + 1)])
     thread.join()
     assert len(counts) == 50
     writer.close()
