@@ -215,8 +215,8 @@ class FileTable:
                 counts[where] += sum(row.skipped.values())
         rows = self.db.execute(
             "SELECT state, folder.offline OR dir.offline AS away, count(*) FROM file "
-            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder WHERE ? IS NULL OR folder.id=? "
-            "GROUP BY state, away",
+            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder "
+            "WHERE ? IS NULL OR folder.id=? GROUP BY state, away",
             (folder, folder),
         )
         for state, away, count in rows:

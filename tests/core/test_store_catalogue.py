@@ -152,7 +152,7 @@ def test_readers_see_what_is_published_while_another_writes(tmp_path: Path) -> N
 
     def read() -> None:
         reader = Catalogue(tmp_path / "catalogue.db", read_only=True)
-        counts.extend(len(reader.folders()) for _ in range(50))
+        counts.extend(len(reader.files.folders()) for _ in range(50))
         reader.close()
 
     thread = threading.Thread(target=read)

@@ -69,7 +69,7 @@ def test_parts_are_named() -> None:
     text = extract(mail).text
     [one] = read_passages(mail, [(text.index("our surveyor"), len(text))])
     assert one.locator.member == "checklist.txt"
-    assert extract(mail).title == "Your policy PL-88213 is due – Spoke & Anvil"
+    assert extract(mail).about.title == "Your policy PL-88213 is due – Spoke & Anvil"
 
 
 @pytest.mark.parametrize(

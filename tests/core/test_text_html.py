@@ -28,7 +28,7 @@ def test_blocks_headings_and_title(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(PAGE)
     document = extract_html(str(path), Limits())
-    assert document.title == "A page"
+    assert document.about.title == "A page"
     assert document.headings == (Heading(0, "Top one"),)
     assert "First paragraph, with a break.\nNew line\n" in document.text
     assert "- one\n- two\n" in document.text

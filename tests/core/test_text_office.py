@@ -53,7 +53,7 @@ def test_word_keeps_order_headings_and_tables(tmp_path: Path) -> None:
     document = extract(path)
     assert document.text == "Before\n\nWheels\n\na b\tc\n\nAfter & out\n\nA note.\n"
     assert document.headings == (Heading(8, "Wheels"),)
-    assert document.title == "Wheels"
+    assert document.about.title == "Wheels"
 
 
 def test_word_takes_a_text_box_once_and_leaves_deleted_text(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_epub_follows_the_spine(tmp_path: Path) -> None:
         "b__two b_dot_xhtml": "<h1>Two</h1><p>second</p>",
     }
     document = extract(pack(tmp_path / "a.epub", **members))
-    assert document.title == "A book"
+    assert document.about.title == "A book"
     assert document.text.split() == ["Two", "second", "One", "first"]
     members["META-INF__encryption_dot_xml"] = (
         '<encryption><CipherReference URI="b/one.xhtml"/></encryption>'

@@ -138,7 +138,7 @@ def test_a_page_is_drawn_as_png() -> None:
 
 def test_bookmarks_are_headings() -> None:
     document = extract_pdf(str(SAMPLE), Limits())
-    assert document.title == "Lease of the workshop at 2 Anvil Yard"
+    assert document.about.title == "Lease of the workshop at 2 Anvil Yard"
     assert [one.title for one in document.headings] == [
         "Workshop lease",
         "Duties of the parties",
