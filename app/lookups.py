@@ -51,6 +51,10 @@ class Lookups:
         self._service = service
         self._exact: tuple[object, Searcher] | None = None
 
+    def let_go(self) -> None:
+        """Give up what an exact search has embedded."""
+        self._exact = None
+
     # --- search thread ------------------------------------------------------------------
 
     def search(self, session: Session, message: Message) -> None:

@@ -20,6 +20,7 @@ import filelock
 from app.answers import Answers
 from app.children import python_child
 from app.extractors import ExtractorPool, processors
+from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.mistakes import as_mistake
 from app.model import ModelWorker
@@ -128,6 +129,7 @@ class Service:
         )
         self._environment = environment
         self._active = 0
+        self._used_at = time.monotonic()
         self._gate = threading.Condition()
         self._sessions: list[Session] = []
         self._stopping = threading.Event()
@@ -139,6 +141,12 @@ class Service:
         self._lookups = Lookups(self)
         self._answers = Answers(self)
         self.work = Work(self)
+        self._idle = IdleKeeper(
+            60 * self.settings.number("search.idle_minutes"),
+            self.idle_for_s,
+            (self.engine.let_go, self._lookups.let_go, self.index_readers.let_go,
+             self.query_readers.let_go),
+        )  # fmt: skip
 
     def _open_history(self) -> History:
         try:
@@ -248,7 +256,15 @@ class Service:
         finally:
             with self._gate:
                 self._active -= 1
+                self._used_at = time.monotonic()
                 self._gate.notify_all()
+
+    def idle_for_s(self) -> float:
+        """Seconds since anything was asked or indexed; 0 while something is."""
+        with self._gate:
+            if self._active or self.work.busy:
+                self._used_at = time.monotonic()
+            return time.monotonic() - self._used_at
 
     def wait_for_people(self, longest_s: float) -> None:
         """Wait until nobody waits for an answer, at most this long."""
@@ -291,6 +307,7 @@ class Service:
         self._stopping.set()
         for session in list(self._sessions):
             session.close()
+        self._idle.close()
         self.work.close()
         self.model.close()
         for executor in (self._search, self._ask, self._look):

@@ -92,6 +92,11 @@ class Work:
             return "paused", "you paused it"
         return self._state, self._reason
 
+    @property
+    def busy(self) -> bool:
+        """Whether files are being read or embedded right now."""
+        return self._state == "indexing" and not self._paused.is_set()
+
     def close(self) -> None:
         """Stop after the file in hand."""
         self._stopping.set()

@@ -105,6 +105,13 @@ DECLARED: tuple[Setting, ...] = (
         low=8,
         high=1000,
     ),
+    Setting(
+        "search.idle_minutes",
+        4.0,
+        "The search model leaves memory after this long without a search or new file, in minutes.",
+        low=0.01,
+        high=1440,
+    ),
     Setting("assistant.model", "smollm2-135m-instruct", "The model that answers questions."),
     Setting(
         "assistant.context_tokens",

@@ -124,6 +124,17 @@ class Engine:
                 self._embedder = Embedder(self.require_model().folder, self._threads)
             return self._embedder
 
+    @property
+    def has_embedder(self) -> bool:
+        """Whether the embedding model is in memory."""
+        return self._embedder is not None
+
+    def let_go(self) -> None:
+        """Unload the embedding model and forget recent embeddings; both come back when needed."""
+        with self._loading:
+            self._embedder = None
+        self.cache.clear()
+
     def require_model(self) -> EmbeddingModel:
         """The embedding model on disk. Raises UserError that says what is missing."""
         if self.model is None:
