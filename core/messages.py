@@ -570,7 +570,10 @@ class PreviewText(Message, frozen=True):
 
 
 class IndexProgress(Message, frozen=True):
-    """How far indexing is. `eta_s` is None until it can be told."""
+    """How far indexing is; rates are those of the last half minute.
+
+    A file is done when its passages are embedded. `eta_s` is None until it can be told.
+    """
 
     id: int
     phase: Phase
@@ -582,6 +585,7 @@ class IndexProgress(Message, frozen=True):
     current: str | None
     chunks_per_s: float
     eta_s: float | None
+    bytes_per_s: float = 0.0
 
 
 class State(Message, frozen=True):

@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from core.errors import Cancelled, FileError, UserError
 from core.files.rules import Rules
 from core.files.scan import Found, RootOffline, scan
 from core.index.embedder import BATCH, Embedder
+from core.index.progress import Progress
 from core.index.reader import Reader
 from core.index.store import IndexStore, Prepared
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
@@ -122,7 +124,7 @@ class Indexer:
 
         Those stay until the new files were hashed, so that a rename embeds nothing.
         """
-        self._report("scanning", _Progress())
+        self._report("scanning", Progress())
         gone: list[FileRow] = []
         new_sizes: set[int] = set()
         for folder in self._catalogue.files.folders():
@@ -174,7 +176,7 @@ class Indexer:
 
     def _index(self, outcome: Outcome, started: float) -> None:
         waiting = self._catalogue.files.waiting()
-        progress = _Progress(len(waiting), sum(ref.size_bytes for _, ref in waiting))
+        progress = Progress(ref for _, ref in waiting)
         batch = _Batch()
         published_at = started
         first = self._store.view.chunks == 0
@@ -197,7 +199,7 @@ class Indexer:
             raise Cancelled
 
     def _readings(
-        self, waiting: list[tuple[int, FileRef]], progress: _Progress, batch: _Batch
+        self, waiting: list[tuple[int, FileRef]], progress: Progress, batch: _Batch
     ) -> Iterator[Reading]:
         """The documents of the waiting files, read ahead of their use by a few threads."""
         files = iter(waiting)
@@ -221,15 +223,14 @@ class Indexer:
                     self._breathe()
                     number, ref, _, task = reading.popleft()
                     found = self._settle_read(number, task)
+                    twin = None if found is None else batch.with_digest(found.digest)
+                    if found is not None and twin is None:
+                        yield found
+                        continue
+                    if twin is not None:
+                        twin.file_ids.append(number)
                     progress.advance(ref)
                     self._report("indexing", progress)
-                    if found is None:
-                        continue
-                    twin = batch.with_digest(found.digest)
-                    if twin is None:
-                        yield found
-                    else:
-                        twin.file_ids.append(number)
             finally:
                 for *_, future in hashing:
                     future.cancel()
@@ -237,7 +238,7 @@ class Indexer:
                     task.cancel()
 
     def _settle_hash(
-        self, number: int, ref: FileRef, future: Future[bytes], batch: _Batch, progress: _Progress
+        self, number: int, ref: FileRef, future: Future[bytes], batch: _Batch, progress: Progress
     ) -> bytes | None:
         """The digest of a file that has to be read; None when that is not needed."""
         try:
@@ -285,7 +286,7 @@ class Indexer:
                 self._catalogue.files.set_state(number, state, error.reason)
             return None
 
-    def _embed(self, batch: _Batch, progress: _Progress, outcome: Outcome) -> bool:
+    def _embed(self, batch: _Batch, progress: Progress, outcome: Outcome) -> bool:
         """Embed the documents that were read; False when the disk budget has no room for them."""
         if not self._store.fits(*batch.size()):
             batch.take_group()
@@ -293,20 +294,28 @@ class Indexer:
             return False
         group = batch.take_group()
         texts = [chunk.text for reading in group for chunk in reading.chunks]
+        ends = list(accumulate(len(reading.chunks) for reading in group))
         parts: list[Floats] = []
-        for at in range(0, len(texts), BATCH):
-            self._breathe()
-            parts.append(self._embedder().embed(texts[at : at + BATCH]))
-            progress.chunks += len(parts[-1])
-            self._report("indexing", progress)
-        outcome.embedded_chunks += len(texts)
-        embeddings = np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
-        at = 0
-        for reading in group:
-            count = len(reading.chunks)
-            batch.ready.append((reading, embeddings[at : at + count]))
-            batch.ready_chunks += count
-            at += count
+        done = whole = 0
+        try:
+            while whole < len(group):
+                if ends[whole] <= done:
+                    progress.advance(group[whole].file, len(group[whole].chunks))
+                    whole += 1
+                    continue
+                self._breathe()
+                parts.append(self._embedder().embed(texts[done : done + BATCH]))
+                done += len(parts[-1])
+                progress.count_chunks(len(parts[-1]))
+                left = len(group[whole].chunks) - max(0, ends[whole] - done)
+                progress.embedded(group[whole].file, left, len(group[whole].chunks))
+                self._report("indexing", progress)
+        finally:
+            # When it is given up half-way, only the document in hand is lost.
+            outcome.embedded_chunks += done
+            embeddings = np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
+            for reading, end in zip(group[:whole], ends, strict=False):
+                batch.finish(reading, embeddings[end - len(reading.chunks) : end])
         return True
 
     def _publish(self, batch: _Batch, outcome: Outcome) -> None:
@@ -319,11 +328,11 @@ class Indexer:
             self._store.merge_once()
 
     def _merge(self) -> None:
-        self._report("merging", _Progress())
+        self._report("merging", Progress())
         while self._store.merge_once():
             self._breathe()
 
-    def _report(self, phase: Phase, progress: _Progress) -> None:
+    def _report(self, phase: Phase, progress: Progress) -> None:
         self._on_progress(progress.message(phase))
 
 
@@ -366,6 +375,11 @@ class _Batch:
         group, self.group, self.group_chunks = self.group, [], 0
         return group
 
+    def finish(self, reading: Reading, embeddings: Floats) -> None:
+        """A document is embedded and can be published."""
+        self.ready.append((reading, embeddings))
+        self.ready_chunks += len(reading.chunks)
+
     def take_ready(self) -> list[tuple[Reading, Floats]]:
         ready, self.ready, self.ready_chunks = self.ready, [], 0
         self._by_digest = {reading.digest: reading for reading in self.group}
@@ -382,38 +396,3 @@ class _Batch:
 
     def with_digest(self, digest: bytes) -> Reading | None:
         return self._by_digest.get(digest)
-
-
-@dataclass(slots=True)
-class _Progress:
-    """Counts of a run, for telling how far it is."""
-
-    files_total: int = 0
-    bytes_total: int = 0
-    files_done: int = 0
-    bytes_done: int = 0
-    chunks: int = 0
-    current: str | None = None
-    started: float = field(default_factory=time.monotonic)
-
-    def advance(self, ref: FileRef) -> None:
-        self.files_done += 1
-        self.bytes_done += ref.size_bytes
-        self.current = ref.path
-
-    def message(self, phase: Phase) -> IndexProgress:
-        spent_s = time.monotonic() - self.started
-        left = self.bytes_total - self.bytes_done
-        known = phase == "indexing" and self.bytes_done > 0 and spent_s > 2
-        return IndexProgress(
-            id=0,
-            phase=phase,
-            files_done=self.files_done,
-            files_total=self.files_total,
-            bytes_done=self.bytes_done,
-            bytes_total=self.bytes_total,
-            chunks=self.chunks,
-            current=self.current,
-            chunks_per_s=round(self.chunks / spent_s, 1) if spent_s > 0 else 0.0,
-            eta_s=round(left * spent_s / self.bytes_done, 1) if known else None,
-        )
