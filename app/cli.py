@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
@@ -84,9 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
     check = actions.add_parser("check", help="why a path is or isn't indexed", parents=[common])
     check.add_argument("path", metavar="PATH")
 
-    index = command("index", "bring the index up to date")
-    index.add_argument("--watch", action="store_true", help="go on with every change, until Ctrl+C")
-
+    _add_indexing(command)
     search = command("search", "ranked passages for a query")
     search.add_argument("query", metavar="QUERY")
     batch = command("batch", "one query a line, one JSON result a line")
@@ -137,6 +135,15 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
     command("mcp", "read-only tools for other assistants, on stdio")
     return parser
+
+
+def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    index = command("index", "bring the index up to date")
+    index.add_argument("--watch", action="store_true", help="go on with every change, until Ctrl+C")
+    index.add_argument("--retry", nargs="?", const="", metavar="PATH",
+                       help="read failed files again, all or those at or below PATH")  # fmt: skip
+    command("pause", "hold indexing in the background")
+    command("resume", "let indexing in the background go on")
 
 
 _WITH_VALUE = (

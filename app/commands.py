@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from app.local import Caller
+from app.local import Caller, Remote
 from app.output import Output
 from core.errors import UserError
 from core.files.folders import absolute
@@ -29,8 +29,10 @@ from core.messages import (
     IndexProgress,
     Message,
     ModelsRequest,
+    Pause,
     Related,
     Report,
+    Retry,
     Search,
     SearchResults,
     StatusRequest,
@@ -75,7 +77,9 @@ def folders(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 
 def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel index [--watch]`; says on stderr when the disk budget left something out."""
+    """`satchel index [--watch] [--retry [PATH]]`; the disk budget's limit is told on stderr."""
+    if options.retry is not None:
+        _report(caller, Retry(caller.next_id(), options.retry or None))
     request = Index(caller.next_id(), options.watch)
     for reply in _replies(caller, request):
         if isinstance(reply, IndexProgress):
@@ -85,6 +89,19 @@ def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             stopped = _table(reply.body).get("stopped")
             if stopped:
                 output.error(UserError(str(stopped), ""))
+    return 0
+
+
+def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel pause` and `satchel resume`: for the Satchel that runs in the background."""
+    paused = options.command == "pause"
+    if not isinstance(caller, Remote):
+        raise UserError(
+            "No Satchel is running in the background for this home.",
+            "There is nothing to pause." if paused else "Open it with `satchel`.",
+        )
+    for _ in _replies(caller, Pause(caller.next_id(), paused)):
+        output.paused(paused)
     return 0
 
 
@@ -223,6 +240,8 @@ def mcp(caller: Caller, options: argparse.Namespace, output: Output) -> int:  # 
 COMMANDS: Mapping[str, Command] = {
     "folders": folders,
     "index": index,
+    "pause": pause,
+    "resume": pause,
     "search": search,
     "batch": batch,
     "ask": ask,

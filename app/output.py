@@ -78,6 +78,7 @@ class Output:
         parts: list[str] = [progress.phase]
         if progress.phase == "indexing":
             parts.append(f"{progress.files_done} of {progress.files_total} files")
+            parts.append(f"{_size(progress.bytes_done)} of {_size(progress.bytes_total)}")
             parts.append(f"{progress.chunks} passages, {progress.chunks_per_s:g}/s")
             if progress.eta_s is not None:
                 parts.append(f"about {_duration(progress.eta_s)} left")
@@ -132,6 +133,13 @@ class Output:
             self._line(f"  {failure['path']}: {failure['reason']}")
         for problem in body["problems"]:
             self._line(f"  {problem}")
+
+    def paused(self, paused: bool) -> None:
+        """Whether indexing is held now."""
+        if self._json:
+            self._print_json({"paused": paused})
+        else:
+            self._line("Indexing is paused." if paused else "Indexing goes on.")
 
     def store_bytes(self, parts: Mapping[str, int], text_bytes: int) -> None:
         """The size of the store by part, beside the text it stands for."""

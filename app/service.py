@@ -55,6 +55,7 @@ from core.messages import (
     Preview,
     Raise,
     Related,
+    Retry,
     Search,
     SettingsGet,
     SettingsSet,
@@ -68,7 +69,17 @@ from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
 from core.store.history import History
 
-WORK = (Index, FoldersAdd, FoldersRemove, Forget, Doctor, BudgetRequest, SettingsSet, ModelsRequest)
+WORK = (
+    Index,
+    Retry,
+    FoldersAdd,
+    FoldersRemove,
+    Forget,
+    Doctor,
+    BudgetRequest,
+    SettingsSet,
+    ModelsRequest,
+)
 SEARCH = (Search, Related, Preview, PagePreview)
 LOOK = (
     StatusRequest,

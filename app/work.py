@@ -41,6 +41,7 @@ from core.messages import (
     Message,
     ModelsRequest,
     Report,
+    Retry,
     SettingsSet,
     State,
 )
@@ -136,6 +137,9 @@ class Work:
             save_folders(service.home.folders, folders)
             service.engine.sync_folders(folders)
             return folders_report(service.engine.catalogue, folders)
+        if isinstance(message, Retry):
+            below = None if message.path is None else absolute(message.path)
+            return {"files": service.engine.catalogue.files.retry(below)}
         if isinstance(message, Forget):
             return self._forget(absolute(message.path))
         if isinstance(message, Doctor):

@@ -350,6 +350,16 @@ class Index(Message, frozen=True):
     watch: bool = False
 
 
+class Retry(Message, frozen=True):
+    """Read failed files again, and those that need OCR, at or below a path or everywhere.
+
+    Ends with Report: how many `files` wait again.
+    """
+
+    id: int
+    path: str | None = None
+
+
 class Pause(Message, frozen=True):
     """Stop or go on with background indexing. Ends with Done."""
 

@@ -168,7 +168,7 @@ class FileTable:
         with errors(self._path), self.db:
             chosen += [
                 number
-                for number, path in self._paths("state IN (2,4)")
+                for number, path in self._paths("state IN (2,3,4)")
                 if prefix is None or path == prefix or path.startswith(prefix.rstrip("/") + "/")
             ]
             for number in chosen:

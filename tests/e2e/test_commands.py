@@ -8,12 +8,13 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT, Indexed, one_line, satchel, satchel_json, watching
+from helpers import ROOT, SAMPLE, Indexed, one_line, satchel, satchel_json, watching
 
 LOCATOR = {"page", "line", "heading", "member"}
 RESULT = {"rank", "score", "path", "locator", "start", "end", "snippet"}
@@ -109,6 +110,51 @@ def test_index_counts_every_regular_file_once(tmp_path: Path, models: Path) -> N
     assert os.fsencode(hit["path"]).endswith(b"no-utf8-\xff.txt")
     people = satchel(home, "search", "walruses", "-k", "1", environment={"LC_ALL": "C.UTF-8"})
     assert people.returncode == 0, people.stderr
+
+
+def test_failed_files_are_read_again_on_request(
+    tmp_path: Path,
+    models: Path,  # noqa: ARG001
+) -> None:
+    files, home = tmp_path / "files", tmp_path / "home"
+    (files / "deep").mkdir(parents=True)
+    names = ("broken.pdf", "deep/broken.pdf")
+    good = (SAMPLE / "workshop-lease.pdf").read_bytes()
+    for name in names:
+        (files / name).write_bytes(b"%PDF-1.4 and then nothing".ljust(len(good)))
+    satchel_json(home, "folders", "add", str(files))
+    assert satchel_json(home, "index")["files"]["failed"] == 2
+    for name in names:  # mended in a way that only reading it again can show: same size and time
+        stamp = (files / name).stat()
+        (files / name).write_bytes(good)
+        os.utime(files / name, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert satchel_json(home, "index")["files"]["failed"] == 2
+    assert satchel_json(home, "index", "--retry", str(files / "deep"))["files"]["failed"] == 1
+    assert satchel_json(home, "index", "--retry")["files"]["indexed"] == 2
+
+
+def test_pausing_holds_what_runs_in_the_background(
+    tmp_path: Path,
+    models: Path,  # noqa: ARG001
+) -> None:
+    files, home = tmp_path / "files", tmp_path / "home"
+    files.mkdir()
+    assert "nothing to pause" in one_line(satchel(home, "pause"))
+    assert "No Satchel is running" in one_line(satchel(home, "resume"))
+    satchel_json(home, "folders", "add", str(files))
+    with watching(home):
+        assert satchel_json(home, "pause") == {"paused": True}
+        index = satchel_json(home, "status")["index"]
+        assert (index["state"], index["reason"]) == ("paused", "you paused it")
+        (files / "late.txt").write_text("The heron stands in the shallow water.")
+        time.sleep(2.5)
+        assert satchel_json(home, "search", "heron", "--mode", "lexical")["results"] == []
+        assert satchel_json(home, "resume") == {"paused": False}
+        deadline = time.monotonic() + 30
+        found: list[object] = []
+        while not found and time.monotonic() < deadline:
+            found = satchel_json(home, "search", "heron", "--mode", "lexical")["results"]
+        assert found
 
 
 def test_folders_add_list_remove(tmp_path: Path, models: Path) -> None:  # noqa: ARG001
