@@ -212,8 +212,12 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 
 def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel forget PATH`."""
-    output.forgotten(_report(caller, Forget(caller.next_id(), options.path)))
+    """`satchel forget PATH`; exit code 1 when anything of it is still found afterwards."""
+    body = _table(_report(caller, Forget(caller.next_id(), options.path)))
+    output.forgotten(body)
+    proof = _table(body.get("proof"))
+    if proof.get("found_by_search") or proof.get("found_on_disk"):
+        raise UserError("A trace of it is left.", "Run `satchel doctor --repair`, then try again.")
     return 0
 
 

@@ -277,6 +277,11 @@ class Output:
         )
         if body["excluded_by"]:
             self._line(f"It is left out from now on ({body['excluded_by']}).")
+        proof = body["proof"]
+        if proof["sentences"] and not proof["found_by_search"] and not proof["found_on_disk"]:
+            self._line("Looked for its words in every file of Satchel's: nothing is left.")
+        for other in proof["also_in"]:
+            self._line(f"The same words are in another file, which stays: {other}")
 
     def doctor(self, body: Any) -> None:
         """The findings of a check."""

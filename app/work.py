@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from app.forgetting import forget
 from app.reports import budget_report, current_plan, folders_report, models_report
 from app.session import Session
 from core.budget.measure import measure_device
@@ -21,7 +21,6 @@ from core.files.folders import (
     load_folders,
     save_folders,
     with_added,
-    with_forgotten,
     with_removed,
 )
 from core.files.watch import RECONCILE_S, Watcher
@@ -141,7 +140,7 @@ class Work:
             below = None if message.path is None else absolute(message.path)
             return {"files": service.engine.catalogue.files.retry(below)}
         if isinstance(message, Forget):
-            return self._forget(absolute(message.path))
+            return forget(service, absolute(message.path))
         if isinstance(message, Doctor):
             return self._doctor(message.repair)
         if isinstance(message, BudgetRequest):
@@ -252,24 +251,6 @@ class Work:
         self._service.broadcast(State(0, *self.state()))  # paused outweighs what is held up
 
     # --- other changes ------------------------------------------------------------------
-
-    def _forget(self, path: str) -> dict[str, object]:
-        """Remove all that was derived from a path, and leave it out from now on."""
-        service = self._service
-        known = bool(service.engine.catalogue.files.below(path)) or service.history.knows(path)
-        if not known and not os.path.lexists(path):
-            raise UserError(
-                f"Nothing is known of {path}.", "Give the path as `satchel search` shows it."
-            )
-        folders, rule = with_forgotten(load_folders(service.home.folders), path)
-        save_folders(service.home.folders, folders)
-        files = service.engine.forget(path)
-        service.engine.sync_folders(folders)
-        turns = service.history.forget(path)
-        service.model.close()
-        service.index_readers.let_go()
-        service.query_readers.let_go()
-        return {"path": path, "files": files, "answers": turns, "excluded_by": rule}
 
     def _doctor(self, repair: bool) -> dict[str, object]:
         service = self._service

@@ -29,7 +29,7 @@ from ui.parts import (
 )
 from ui.problems import Problems
 from ui.tables import Row, row_of, rows_of, text_of, texts_of, whole_of
-from ui.text import count_text, counted, shown, tame, time_left, tr
+from ui.text import count_text, counted, shown, size_text, tame, time_left, tr
 
 COUNTS = ("failed", "needs_ocr", "skipped", "offline")
 
@@ -151,7 +151,7 @@ class FoldersPage(QWidget):
         remove.setAccessibleName(f"{tr('Remove')} {shown(path)}")
         whole = row(parts, spacing=12)
         whole.addWidget(state, 0, Qt.AlignmentFlag.AlignVCenter)
-        if any(whole_of(counts, key) for key in ("failed", "needs_ocr", "skipped")):
+        if any(whole_of(counts, key) for key in COUNTS):
             rules = row_of(folder, "skipped_by_rule")
             why = button(tr("What is missing?"), lambda: self.show_problems(path, rules), "quiet")
             why.setAccessibleName(f"{tr('What is missing?')} {shown(path)}")
@@ -250,6 +250,9 @@ class FoldersPage(QWidget):
                     "%2", count_text(progress.files_total)
                 )
             )
+            if progress.bytes_total:
+                sizes = tr("%1 of %2").replace("%1", size_text(progress.bytes_done))
+                said.append(sizes.replace("%2", size_text(progress.bytes_total)))
             said.append(time_left(progress.eta_s))
         self.detail.setText(" · ".join(part for part in said if part))
         self.detail.setVisible(bool(self.detail.text()))

@@ -9,14 +9,14 @@ from typing import Literal, get_args
 from PySide6.QtCore import QAbstractTableModel, Qt
 from PySide6.QtWidgets import QButtonGroup, QHeaderView, QTreeView, QWidget
 
-from core.messages import Failed, FilesList, Message, Report
+from core.messages import Failed, FilesList, Message, Report, Retry
 from ui.client import Asker
 from ui.parts import Banner, Look, button, card, column, icon_button, label, row
 from ui.results import Index
 from ui.tables import Row, rows_of, text_of
 from ui.text import count_text, shown, split_path, tame, tr
 
-Kind = Literal["failed", "needs_ocr", "skipped"]
+Kind = Literal["failed", "needs_ocr", "skipped", "offline"]
 MOST_FILES = 1000
 HEADER, ROW, TALLEST = 44, 28, 420  # pixels
 
@@ -89,6 +89,7 @@ class Problems(QWidget):
             "failed": tr("Failed"),
             "needs_ocr": tr("Only pictures"),
             "skipped": tr("Skipped"),
+            "offline": tr("Offline"),
         }
         group = QButtonGroup(self)
         choices = row(spacing=2)
@@ -101,6 +102,9 @@ class Problems(QWidget):
             self.choices[kind] = made
         self.choices["failed"].setChecked(True)
         choices.addStretch(1)
+        self.again = button(tr("Try again"), self._try_again, "quiet")
+        self.again.setAccessibleName(tr("Read these files again"))
+        choices.addWidget(self.again)
         close = icon_button(look, "close", tr("Close the list"), self.hide)
         head = row(self.title, close)
         head.setStretch(0, 1)
@@ -120,6 +124,7 @@ class Problems(QWidget):
         if self._request:
             self._client.cancel(self._request)
         self.banner.hide()
+        self.again.hide()
         self.note.setText(tr("Reading the list…"))
         self.note.show()
         folder, kind = self.folder, self.kind
@@ -147,6 +152,24 @@ class Problems(QWidget):
             self.note.setVisible(bool(self.note.text()))
             self.table.setFixedHeight(min(TALLEST, HEADER + ROW * len(rows)))
             self.table.setVisible(bool(rows))
+            self.again.setVisible(bool(rows) and self.kind != "offline")
+
+    def _try_again(self) -> None:
+        """Have the failed files of this folder read once more."""
+        folder = self.folder
+        self.again.setEnabled(False)
+        self._client.ask(lambda number: Retry(number, folder), self._retried, self.banner.working)
+
+    def _retried(self, message: Message) -> None:
+        self.again.setEnabled(True)
+        self.banner.hide()
+        if isinstance(message, Failed):
+            self.banner.fail(message, self._try_again)
+        else:
+            self.model.show(())
+            self.again.hide()
+            self.note.setText(tr("They are being read again."))
+            self.note.show()
 
     def _remark(self, files: int) -> str:
         if files >= MOST_FILES:

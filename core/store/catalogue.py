@@ -194,6 +194,15 @@ class Catalogue:
             )
         return found
 
+    def documents_of_files(self, files: Sequence[int]) -> list[int]:
+        """The documents that these files hold."""
+        rows = self.db.execute(
+            f"SELECT DISTINCT document FROM file WHERE id IN ({_marks(files)}) "
+            "AND document IS NOT NULL ORDER BY document",
+            files,
+        )
+        return [row[0] for row in rows]
+
     def documents_matching(self, below: str | None, suffix: str | None) -> set[int]:
         """Documents of files below a folder and with a name ending, either may be None."""
         rows = self.db.execute(

@@ -48,6 +48,10 @@ def test_a_forgotten_file_leaves_no_trace(tmp_path: Path, models: Path) -> None:
         body = satchel_json(home, "forget", str(secret))
         assert body["files"] == 1
         assert body["answers"] >= 1
+        proof = body["proof"]
+        assert proof["sentences"] == 1
+        assert (proof["found_by_search"], proof["found_on_disk"]) == (0, [])
+        assert proof["also_in"] == []
         assert traces(home) == []
     assert traces(home) == []
     assert secret.exists()

@@ -28,6 +28,7 @@ from core.messages import (
     IndexProgress,
     ModelsRequest,
     Pause,
+    Retry,
     SettingsGet,
     SettingsSet,
     State,
@@ -62,6 +63,12 @@ def test_folders_are_listed_with_what_is_missing(
     model = listed.folders.problems.model
     assert model.rowCount() == 3
     assert model.index(0, 1).data() == "is protected by a password"
+    listed.folders.problems.again.click()
+    assert client.last(Retry).path == "/home/ana/Documents"
+    client.report(client.last(Retry), {"files": 3})
+    assert model.rowCount() == 0
+    assert "being read again" in texts(listed.folders.problems)
+    assert not listed.folders.problems.again.isVisible()
     listed.folders.problems.choices["skipped"].click()
     client.report(client.last(FilesList), [])
     assert client.last(FilesList).state == "skipped"
