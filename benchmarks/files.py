@@ -101,8 +101,9 @@ def gather(folder: Path, most: int) -> None:
                 sys.exit(f"benchmark: {package} cannot be had; name documents with --folder")
             subprocess.run(["dpkg", "-x", found[-1], cache / f"{package}.new"], check=True)
             (cache / f"{package}.new").rename(cache / package)
-    left = most
-    for package, share in PACKAGES.items():
+    left, whole = most, sum(PACKAGES.values())
+    for package, all_of_it in PACKAGES.items():
+        share = -(-all_of_it * most // whole)
         root = cache / package
         files = [p for p in sorted(root.rglob("*")) if p.is_file() and not p.is_symlink()]
         files = [p for p in files if p.suffix not in (".png", ".xpm", ".svg", ".gif", ".css")]
