@@ -34,6 +34,7 @@ from core.messages import (
     Report,
     Retry,
     Search,
+    SearchProgress,
     SearchResults,
     StatusRequest,
 )
@@ -107,11 +108,16 @@ def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 def search(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel search`."""
-    output.results(_search(caller, options, options.query))
+    output.results(_search(caller, options, options.query, output.search_progress))
     return 0
 
 
-def _search(caller: Caller, options: argparse.Namespace, query: str) -> SearchResults:
+def _search(
+    caller: Caller,
+    options: argparse.Namespace,
+    query: str,
+    on_progress: Callable[[SearchProgress], None] = lambda _: None,
+) -> SearchResults:
     request = Search(
         id=caller.next_id(),
         query=query,
@@ -122,7 +128,9 @@ def _search(caller: Caller, options: argparse.Namespace, query: str) -> SearchRe
         exact=options.exact,
     )
     for reply in _replies(caller, request):
-        if isinstance(reply, SearchResults) and reply.final:
+        if isinstance(reply, SearchProgress):
+            on_progress(reply)
+        elif isinstance(reply, SearchResults) and reply.final:
             return reply
     raise UserError("The search gave no answer.", "Run it again.")
 

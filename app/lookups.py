@@ -11,6 +11,7 @@ from app.reports import folders_report, status_report
 from app.session import Session
 from core.errors import FileError, UserError
 from core.files.folders import absolute, load_folders
+from core.index.phrases import parse
 from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
 from core.messages import (
@@ -24,11 +25,13 @@ from core.messages import (
     Message,
     PageImage,
     PagePreview,
+    PhraseCount,
     Preview,
     PreviewText,
     Related,
     Report,
     Search,
+    SearchProgress,
     SearchResults,
     SettingsGet,
     StatusRequest,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from app.service import Service
 
 DEADLINE_S = 4.0
+PHRASES_TOLD_FROM = 32  # documents to be read
 EXACT_DEADLINE_S = 86_400.0
 NEAR_CHARS = 20_000  # a citation's words stand at most this far after its place
 MOST_QUOTED_WORDS = 400
@@ -97,7 +101,7 @@ class Lookups:
 
         searcher = self._searcher(message.exact)
         limit = int(self._service.settings.number("search.max_recomputes"))
-        if message.early and message.mode == "hybrid":
+        if message.early and message.mode == "hybrid" and not parse(query.text).phrases:
             words = Query(query.text, query.k, "lexical", query.below, query.suffix)
             first = searcher.search(words, limit, DEADLINE_S, given_up)
             session.reply(_reply(message.id, first, final=False))
@@ -113,8 +117,15 @@ class Lookups:
             EXACT_DEADLINE_S if message.exact else DEADLINE_S,
             given_up,
             exact=message.exact,
+            on_phrases=lambda done, total: self._tell(session, message.id, done, total),
         )
         session.reply(_reply(message.id, results, final=True, note=note))
+
+    @staticmethod
+    def _tell(session: Session, number: int, done: int, total: int) -> None:
+        """Tell how far a phrase was looked for, where that takes a while."""
+        if total > PHRASES_TOLD_FROM:
+            session.reply(SearchProgress(number, done, total))
 
     def _known_folder(self, folder: str) -> str:
         path = absolute(folder)
@@ -329,5 +340,10 @@ def _reply(number: int, results: Results, final: bool, note: str | None = None) 
         recomputed=results.recomputed,
         from_cache=results.from_cache,
         timings_ms=results.timings_ms,
+        phrases=None
+        if results.phrases is None
+        else PhraseCount(
+            results.phrases.occurrences, results.phrases.documents, results.phrases.unread
+        ),
         note=note,
     )

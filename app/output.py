@@ -11,7 +11,16 @@ from typing import Any
 import msgspec
 
 from core.errors import UserError
-from core.messages import AnswerDone, AnswerSources, AnswerText, Hit, IndexProgress, SearchResults
+from core.messages import (
+    AnswerDone,
+    AnswerSources,
+    AnswerText,
+    Hit,
+    IndexProgress,
+    PhraseCount,
+    SearchProgress,
+    SearchResults,
+)
 
 MB = 1_000_000
 _COUNTS = ("indexed", "skipped", "failed", "needs_ocr", "offline")
@@ -34,6 +43,8 @@ def results_body(results: SearchResults) -> dict[str, Any]:
         "from_cache": results.from_cache,
         "timings_ms": {"total": 0.0, **results.timings_ms},
     }
+    if results.phrases is not None:
+        body["phrases"] = msgspec.to_builtins(results.phrases)
     if results.note is not None:
         body["note"] = results.note
     return body
@@ -90,6 +101,13 @@ class Output:
             self._progress_shown = True
         else:
             print(text, file=sys.stderr, flush=True)
+
+    def search_progress(self, progress: SearchProgress) -> None:
+        """How far a phrase was looked for, on a terminal."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[Kread {progress.done} of {progress.total} documents")
+            sys.stderr.flush()
+            self._progress_shown = True
 
     def _clear_progress(self) -> None:
         if self._progress_shown:
@@ -154,9 +172,12 @@ class Output:
         if self._json:
             self._print_json(results_body(results))
             return
+        self._clear_progress()
         if results.note:
             print(shown(results.note), file=sys.stderr)
-        if not results.hits:
+        if results.phrases is not None:
+            self._line(_phrases(results.phrases))
+        elif not results.hits:
             self._line("Nothing found.")
         for hit in results.hits:
             heading = f"  {hit.locator.heading}" if hit.locator.heading else ""
@@ -302,6 +323,13 @@ _STATES = {
     "changed": "changed since it was indexed; run: satchel index",
     "unreadable": "cannot be read now",
 }
+
+
+def _phrases(count: PhraseCount) -> str:
+    times = "once" if count.occurrences == 1 else f"{count.occurrences} times"
+    said = f"Found {times} in {count.documents} documents" if count.occurrences else "Nothing found"
+    unread = f"; {count.unread} that may hold it cannot be read now" if count.unread else ""
+    return said + unread + "."
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -524,6 +524,17 @@ class Shutdown(Message, frozen=True):
 # --- service: replies ---------------------------------------------------------------------
 
 
+class PhraseCount(msgspec.Struct, frozen=True):
+    """How often the phrases of a query occur, in how many distinct contents.
+
+    `unread` documents may hold them too: their files are offline or have changed.
+    """
+
+    occurrences: int
+    documents: int
+    unread: int
+
+
 class SearchResults(Message, frozen=True):
     """Ranked passages; ends the request when `final`."""
 
@@ -533,7 +544,16 @@ class SearchResults(Message, frozen=True):
     recomputed: int = 0
     from_cache: int = 0
     timings_ms: dict[str, float] = {}
+    phrases: PhraseCount | None = None
     note: str | None = None  # what the person should know, e.g. semantic search not ready
+
+
+class SearchProgress(Message, frozen=True):
+    """How many of the documents that may hold a query's phrases have been read."""
+
+    id: int
+    done: int
+    total: int
 
 
 class AnswerSources(Message, frozen=True):

@@ -167,10 +167,8 @@ class Lab:
         )
         return indexer.run()
 
-    def search(
-        self, text: str, k: int = 5, exact: bool = False, limit: int = 32, **fields: Any
-    ) -> Results:
-        searcher = Searcher(
+    def searcher(self) -> Searcher:
+        return Searcher(
             self.store.view,
             self.catalogue,
             self.rotation,
@@ -179,7 +177,15 @@ class Lab:
             EmbeddingCache(1000),
             self.texts,
         )
-        return searcher.search(Query(text, k, **fields), limit, 60.0, exact=exact)
+
+    @staticmethod
+    def query(text: str, k: int = 5, **fields: Any) -> Query:
+        return Query(text, k, **fields)
+
+    def search(
+        self, text: str, k: int = 5, exact: bool = False, limit: int = 32, **fields: Any
+    ) -> Results:
+        return self.searcher().search(self.query(text, k, **fields), limit, 60.0, exact=exact)
 
     def names(self, text: str, **fields: Any) -> list[str]:
         return [Path(hit.path).name for hit in self.search(text, **fields).hits]

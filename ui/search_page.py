@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from core.messages import Failed, Hit, Message, Search, SearchResults
+from core.messages import Failed, Hit, Message, PhraseCount, Search, SearchProgress, SearchResults
 from ui.client import Asker
 from ui.entry import EntryField
 from ui.parts import Banner, EmptyState, Look, button, column, fill_height, label, row
@@ -136,12 +136,19 @@ class SearchPage(QWidget):
     def _reply(self, message: Message) -> None:
         if isinstance(message, SearchResults):
             self._results(message)
+        elif isinstance(message, SearchProgress):
+            self._looking_for_phrase(message)
         elif isinstance(message, Failed):
             self._request = 0
             self.status.clear()
             if self.body.currentWidget() is not self.view:
                 self.body.setCurrentWidget(self.blank)
             self.banner.fail(message, self._again)
+
+    def _looking_for_phrase(self, progress: SearchProgress) -> None:
+        text = tr("Looking for the phrase in %1 of %2 documents…")
+        text = text.replace("%1", count_text(progress.done))
+        self.status.setText(text.replace("%2", count_text(progress.total)))
 
     def _again(self) -> None:
         self._asked_for = ""
@@ -161,6 +168,8 @@ class SearchPage(QWidget):
         self._request = 0
         total_s = message.timings_ms.get("total", 0.0) / 1000
         found = f"{passages} · {total_s:.1f} s" if total_s else passages
+        if message.phrases is not None and message.hits:
+            found = f"{_phrase_text(message.phrases)} · {found}"
         self.status.setText(f"{found} · {tame(message.note)}" if message.note else found)
         if not message.hits:
             self.status.setText(tame(message.note) if message.note else "")
@@ -229,3 +238,13 @@ class SearchPage(QWidget):
         question = self.entry.words()
         if question:
             self.question_asked.emit(question)
+
+
+def _phrase_text(count: PhraseCount) -> str:
+    """How often a phrase was found, and what could not be looked through."""
+    said = counted(count.occurrences, tr("Phrase found once"), tr("Phrase found %1 times"))
+    if count.unread:
+        said += " · " + counted(
+            count.unread, tr("1 file cannot be read now"), tr("%1 files cannot be read now")
+        )
+    return said

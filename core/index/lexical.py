@@ -77,6 +77,17 @@ def search_words(db: apsw.Connection, query: str, limit: int) -> LexicalHits:
     return LexicalHits(chunks[best][order], scores[order].astype(np.float32))
 
 
+def words_for_all(db: apsw.Connection, text: str) -> list[NDArray[np.int64]]:
+    """For each word of a text the chunks that hold it, exact as the index parts words.
+
+    A lone character of a script without spaces is left out, since it is indexed
+    only inside pairs; what remains is still met by every chunk that has the text.
+    """
+    words = dict.fromkeys(_WORD.findall(lexical_text(text).lower()))
+    whole = (word for word in words if len(word) > 1 or not _CJK_RUN.match(word))
+    return [_chunks_with(db, word) for word in whole]
+
+
 def _chunks_with(db: apsw.Connection, word: str) -> NDArray[np.int64]:
     rows = db.execute("SELECT rowid FROM words WHERE words MATCH ?", (f'"{word}"',))
     return np.fromiter((row[0] for row in rows), dtype=np.int64)

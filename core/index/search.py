@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from core.index.embedding_cache import EmbeddingCache
 from core.index.frontier import Corpus, Frontier
 from core.index.lexical import search_words
 from core.index.passages import Passages, Work
+from core.index.phrases import Found, find_phrases, parse
 from core.index.reader import Reader
 from core.index.snippet import make_snippet
 from core.index.text_cache import TextCache
@@ -53,6 +54,7 @@ class Query:
 class Results:
     """Ranked hits; how many exact embeddings they took, and how many of those from memory.
 
+    `phrases` counts what stood between quotation marks in the query.
     `passages` holds the whole text of each hit (None where it cannot be shown),
     `cosines` its exact or estimated similarity to the query (None in lexical mode).
     """
@@ -63,6 +65,7 @@ class Results:
     recomputed: int
     from_cache: int
     timings_ms: dict[str, float]
+    phrases: Found | None = None
 
 
 class Searcher:
@@ -84,6 +87,7 @@ class Searcher:
         self._rotation = rotation
         self._embedder = embedder
         self._cache = cache
+        self._reader = reader
         self._passages = Passages(view, catalogue, reader, texts)
         self._exact: Floats | None = None
 
@@ -94,11 +98,23 @@ class Searcher:
         deadline_s: float,
         cancelled: Callable[[], bool] = lambda: False,
         exact: bool = False,
+        on_phrases: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Results:
-        """Ranked passages. Raises Cancelled, and UserError when the model is not there."""
+        """Ranked passages. Raises Cancelled, and UserError when the model is not there.
+
+        `on_phrases` is told how many of the documents that may hold the query's
+        phrases have been read; that has no deadline, for a count has to be whole.
+        """
         started = time.perf_counter()
         work = Work(cancelled)
         allowed = self._allowed(query)
+        phrases = None
+        parsed = parse(query.text)
+        if parsed.phrases:
+            phrases = self._phrases(parsed.phrases, allowed, work, on_phrases)
+            allowed = self._at(phrases)
+            query = replace(query, text=parsed.text)
+            deadline_s += time.perf_counter() - started
         lexical = self._lexical(query, allowed, work) if query.mode != "semantic" else None
         semantic: dict[int, float] = {}
         if query.mode != "lexical" and query.text.strip() and self._view.chunks:
@@ -114,6 +130,8 @@ class Searcher:
                     vector, allowed, seeds, query.k, max_recomputes, deadline, work
                 )
         order = _fuse(lexical, semantic)[: query.k]
+        if phrases is not None:
+            order = _completed(order, phrases, query.k)
         results = self._results(query, order, lexical, semantic, work)
         work.clock("total", started)
         return Results(
@@ -121,6 +139,7 @@ class Searcher:
             recomputed=work.recomputed,
             from_cache=work.from_cache,
             timings_ms={name: round(1000 * s, 2) for name, s in work.spent_s.items()},
+            phrases=phrases,
         )
 
     def related(self, position: int, k: int, max_recomputes: int, deadline_s: float) -> Results:
@@ -155,6 +174,25 @@ class Searcher:
             return self._view.live
         matching = self._catalogue.documents_matching(query.below, query.suffix)
         return self._view.of_documents(matching) & self._view.live
+
+    def _phrases(
+        self,
+        phrases: Sequence[str],
+        allowed: Flags,
+        work: Work,
+        on_progress: Callable[[int, int], None],
+    ) -> Found:
+        mark = time.perf_counter()
+        found = find_phrases(
+            phrases, allowed, self._view, self._catalogue, self._reader, on_progress, work.check
+        )
+        work.clock("phrases", mark)
+        return found
+
+    def _at(self, found: Found) -> Flags:
+        flags = np.zeros(self._view.chunks, dtype=np.bool_)
+        flags[list(found.by_position)] = True
+        return flags
 
     def _lexical(self, query: Query, allowed: Flags, work: Work) -> Ints:
         mark = time.perf_counter()
@@ -311,6 +349,14 @@ def _scored_first(frontier: Frontier, k: int) -> dict[int, float]:
         for at in rest[np.argsort(-guesses[rest], kind="stable")[:missing]]:
             found[int(frontier.ids[at])] = min(least, float(guesses[at]))
     return found
+
+
+def _completed(order: list[tuple[int, float]], phrases: Found, k: int) -> list[tuple[int, float]]:
+    """The ranking, followed by passages with a phrase that it left out, most occurrences first."""
+    have = {position for position, _ in order}
+    rest = [item for item in phrases.by_position.items() if item[0] not in have]
+    rest.sort(key=lambda item: (-item[1], item[0]))
+    return order + [(position, 0.0) for position, _ in rest[: max(0, k - len(order))]]
 
 
 def _top(scores: Floats, count: int) -> Ints:

@@ -127,6 +127,12 @@ class View:
             flags[self._starts[at] : self._starts[at] + self._counts[at]] = True
         return flags
 
+    def documents_at(self, positions: Ints) -> Ints:
+        """The documents of some live chunks, each once, in ascending order."""
+        at = np.searchsorted(self._starts, positions, side="right") - 1
+        found: Ints = np.unique(self._documents[at])
+        return found
+
     def chunks_of(self, document: int) -> Ints:
         """Positions of a document's chunks in order; empty when it is not in this view."""
         at = np.flatnonzero(self._documents == document)

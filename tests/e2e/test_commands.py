@@ -112,6 +112,15 @@ def test_index_counts_every_regular_file_once(tmp_path: Path, models: Path) -> N
     assert people.returncode == 0, people.stderr
 
 
+def test_phrases_are_counted(served: Indexed) -> None:
+    body = satchel_json(served.home, "search", '"the workshop"', "-k", "50")
+    assert set(body["phrases"]) == {"occurrences", "documents", "unread"}
+    assert body["phrases"]["occurrences"] >= len(body["results"]) > 0
+    assert body["phrases"]["documents"] == len({r["path"] for r in body["results"]})
+    people = satchel(served.home, "search", '"workshop the"')
+    assert people.stdout.strip() == "Nothing found."
+
+
 def test_failed_files_are_read_again_on_request(
     tmp_path: Path,
     models: Path,  # noqa: ARG001

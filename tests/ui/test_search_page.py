@@ -16,9 +16,11 @@ from core.messages import (
     Locator,
     PageImage,
     PagePreview,
+    PhraseCount,
     Preview,
     PreviewText,
     Search,
+    SearchProgress,
     SearchResults,
 )
 from ui.client import Link
@@ -46,6 +48,19 @@ def test_results_come_while_typing_words_first(
     client.reply(SearchResults(request.id, hits(), final=True, timings_ms={"total": 400.0}))
     assert window.search.model.rowCount() == len(hits())
     assert window.search.status.text() == "6 passages · 0.4 s"
+
+
+def test_a_phrase_is_counted_while_it_is_looked_for(
+    qtbot: Any, window: MainWindow, client: ScriptedClient
+) -> None:
+    request = typed(qtbot, window, client, '"lease end"')
+    client.reply(SearchProgress(request.id, 64, 1200))
+    assert window.search.status.text() == "Looking for the phrase in 64 of 1,200 documents…"
+    count = PhraseCount(occurrences=9, documents=2, unread=1)
+    client.reply(SearchResults(request.id, hits(), final=True, phrases=count))
+    assert window.search.status.text() == (
+        "Phrase found 9 times · 1 file cannot be read now · 6 passages"
+    )
 
 
 def test_a_newer_query_replaces_the_older(
