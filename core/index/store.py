@@ -23,7 +23,7 @@ from core.index.spans import pack_document
 from core.index.text_cache import TextCache
 from core.index.view import View
 from core.store.catalogue import Catalogue
-from core.store.rows import DocumentRow, NewDocument
+from core.store.rows import DocumentTable, NewDocument
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -124,7 +124,7 @@ class IndexStore:
     def refresh(self) -> None:
         """Make a new view after documents were deleted in the catalogue."""
         self.view = self._make_view()
-        self._texts.keep_only({row.id for row in self._catalogue.documents()})
+        self._texts.keep_only(set(self._catalogue.documents().id.tolist()))
 
     def publish(self, prepared: Sequence[Prepared]) -> None:
         """Make documents searchable: one new segment, one transaction, one new view.
@@ -190,30 +190,20 @@ class IndexStore:
     def merge_once(self) -> bool:
         """Join some segments if that is due; whether anything was done. Embeds nothing."""
         rows = self._catalogue.documents()
-        live: dict[int, int] = dict.fromkeys(self._segments, 0)
-        for row in rows:
-            live[row.segment] += row.chunks
+        live = {number: int(rows.chunks[rows.segment == number].sum()) for number in self._segments}
         group = plan_merge(
             [(number, segment.chunks, live[number]) for number, segment in self._segments.items()]
         )
         needed = sum(self._segments[number].sizes().total for number in group)
         if not group or needed > self._room():
             return False
-        self._merge(group, [row for row in rows if row.segment in group])
+        self._merge(group, rows.select(np.isin(rows.segment, group)))
         return True
 
-    def _merge(self, group: Sequence[int], rows: Sequence[DocumentRow]) -> None:
-        ordered = sorted(rows, key=lambda row: row.first_chunk)
-        taken = {number: self._taken(number, rows) for number in group}
-        target, total = self._targets(ordered)
-        old_to_new = {
-            number: np.full(self._segments[number].chunks, -1, dtype=np.int64) for number in group
-        }
-        for row in ordered:
-            start = taken[row.segment][row.place]
-            old_to_new[row.segment][start : start + row.chunks] = np.arange(
-                target[row.id], target[row.id] + row.chunks
-            )
+    def _merge(self, group: Sequence[int], rows: DocumentTable) -> None:
+        rows = rows.select(np.argsort(rows.first_chunk, kind="stable"))
+        old_to_new = {number: self._renumbered(number, rows) for number in group}
+        total = int(rows.chunks.sum())
         if total == 0:
             self._catalogue.replace_segments(group, None, self._model, [])
             self._swap(group, None, None)
@@ -223,30 +213,30 @@ class IndexStore:
         if not exact:
             edges = self._with_old_edges(group, old_to_new, edges)
         packed = [
-            (row.chunks, self._segments[row.segment].packed_spans(row.place)) for row in ordered
+            (chunks, self._segments[segment].packed_spans(place))
+            for chunks, segment, place in zip(
+                rows.chunks.tolist(), rows.segment.tolist(), rows.place.tolist(), strict=True
+            )
         ]
         path = self._new_path()
         self._write(path, codes, edges, packed)
-        self._catalogue.replace_segments(group, path.name, self._model, [row.id for row in ordered])
+        self._catalogue.replace_segments(group, path.name, self._model, rows.id.tolist())
         number = self._catalogue.segments()[-1].id
         self._swap(group, number, Segment(path))
         if exact and total <= KEPT_EMBEDDINGS:
             self._embeddings[number] = vectors.astype(np.float16)
 
-    def _taken(self, number: int, rows: Sequence[DocumentRow]) -> dict[int, int]:
-        """For each live place in a segment, the position where its chunks start."""
-        counts = self._segments[number].chunk_counts
-        starts = np.cumsum(counts) - counts
-        return {row.place: int(starts[row.place]) for row in rows if row.segment == number}
-
-    @staticmethod
-    def _targets(ordered: Sequence[DocumentRow]) -> tuple[dict[int, int], int]:
-        target: dict[int, int] = {}
-        total = 0
-        for row in ordered:
-            target[row.id] = total
-            total += row.chunks
-        return target, total
+    def _renumbered(self, number: int, rows: DocumentTable) -> Ints:
+        """For each chunk of a segment its place after the merge; -1 for deleted ones."""
+        segment = self._segments[number]
+        starts = np.cumsum(rows.chunks) - rows.chunks
+        mine = rows.segment == number
+        new_starts = np.full(segment.header.documents, -1, dtype=np.int64)
+        new_starts[rows.place[mine]] = starts[mine]
+        counts = segment.chunk_counts
+        inside = np.arange(segment.chunks) - np.repeat(np.cumsum(counts) - counts, counts)
+        found = np.repeat(new_starts, counts)
+        return np.where(found >= 0, found + inside, -1)
 
     def _gather(
         self, group: Sequence[int], old_to_new: dict[int, Ints], total: int
@@ -311,7 +301,7 @@ class IndexStore:
         """Write segments anew without their deleted documents, so that no trace of them stays."""
         rows = self._catalogue.documents()
         for number in segments & set(self._segments):
-            self._merge([number], [row for row in rows if row.segment == number])
+            self._merge([number], rows.select(rows.segment == number))
 
     # --- looking ------------------------------------------------------------------------
 

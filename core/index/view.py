@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.index.codes import Rotation, scan
 from core.index.segment import Segment
 from core.index.spans import DocumentSpans
-from core.store.rows import DocumentRow
+from core.store.rows import DocumentTable
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -36,32 +36,32 @@ class Place:
 class View:
     """Live chunks of some segments."""
 
-    def __init__(self, segments: Sequence[tuple[int, Segment]], rows: Sequence[DocumentRow]):
+    def __init__(self, segments: Sequence[tuple[int, Segment]], rows: DocumentTable):
         """`segments` with their ids, and the live documents of the catalogue."""
         self._segments = [segment for _, segment in segments]
         sizes = [segment.chunks for segment in self._segments]
         self._offsets: Ints = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         self.chunks = int(self._offsets[-1])
-        number = {segment_id: at for at, (segment_id, _) in enumerate(segments)}
-        known = [row for row in rows if row.segment in number]
-        firsts = [
-            offset + np.cumsum(segment.chunk_counts) - segment.chunk_counts
-            for offset, segment in zip(self._offsets[:-1], self._segments, strict=True)
-        ]
-        starts = [int(firsts[number[row.segment]][row.place]) for row in known]
-        self._fill(known, starts)
+        self._fill(rows, {segment_id: at for at, (segment_id, _) in enumerate(segments)})
 
-    def _fill(self, rows: Sequence[DocumentRow], starts: Sequence[int]) -> None:
-        order = np.argsort(np.array(starts, dtype=np.int64), kind="stable")
-        self._starts: Ints = np.array(starts, dtype=np.int64)[order]
-        self._counts: Ints = np.array([row.chunks for row in rows], dtype=np.int64)[order]
-        self._documents: Ints = np.array([row.id for row in rows], dtype=np.int64)[order]
-        self._places: Ints = np.array([row.place for row in rows], dtype=np.int64)[order]
-        self._firsts: Ints = np.array([row.first_chunk for row in rows], dtype=np.int64)[order]
+    def _fill(self, rows: DocumentTable, number: dict[int, int]) -> None:
+        starts = np.full(len(rows.id), -1, dtype=np.int64)
+        for segment_id, at in number.items():
+            mine = rows.segment == segment_id
+            counts = self._segments[at].chunk_counts
+            starts[mine] = (self._offsets[at] + np.cumsum(counts) - counts)[rows.place[mine]]
+        order = np.argsort(starts, kind="stable")
+        known = rows.select(order[np.count_nonzero(starts < 0) :])
+        self._starts: Ints = np.sort(starts[starts >= 0])
+        self._counts: Ints = known.chunks
+        self._documents: Ints = known.id
+        self._places: Ints = known.place
+        self._firsts: Ints = known.first_chunk
         self._by_first: Ints = np.argsort(self._firsts)
-        self.live: Flags = np.zeros(self.chunks, dtype=np.bool_)
-        for start, count in zip(self._starts, self._counts, strict=True):
-            self.live[start : start + count] = True
+        edges = np.zeros(self.chunks + 1, dtype=np.int64)
+        np.add.at(edges, self._starts, 1)
+        np.add.at(edges, self._starts + self._counts, -1)
+        self.live: Flags = np.cumsum(edges[:-1]) > 0
 
     def estimates(self, rotation: Rotation, query: Floats) -> Floats:
         """The codes' estimate of every chunk's cosine with the query, by position."""

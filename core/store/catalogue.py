@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import apsw
+import numpy as np
 
 from core.index.lexical import lexical_text
 from core.store.database import errors, open_database
 from core.store.files import FileTable, join_path
 from core.store.migrations import CATALOGUE, migrate
 from core.store.rows import (
-    DocumentRow,
+    DocumentTable,
     FileRef,
     NewDocument,
     SegmentRow,
@@ -148,15 +150,14 @@ class Catalogue:
             for row in self.db.execute("SELECT id, name, chunks, model FROM segment ORDER BY id")
         ]
 
-    def documents(self) -> list[DocumentRow]:
+    def documents(self) -> DocumentTable:
         """The live documents that have chunks, by segment and place."""
-        return [
-            DocumentRow(*row)
-            for row in self.db.execute(
-                "SELECT id, segment, place, first_chunk, chunks FROM document "
-                "WHERE segment IS NOT NULL ORDER BY segment, place"
-            )
-        ]
+        rows = self.db.execute(
+            "SELECT id, segment, place, first_chunk, chunks FROM document WHERE segment IS NOT NULL"
+        )
+        flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 5)
+        ordered = flat[np.lexsort((flat[:, 2], flat[:, 1]))]
+        return DocumentTable(*(np.ascontiguousarray(column) for column in ordered.T))
 
     def forget_segment(self, segment: int) -> int:
         """Drop a damaged segment: its files wait to be read again. How many files they are."""

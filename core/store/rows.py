@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.messages import About
+
+Ints = NDArray[np.int64]
 
 
 class FileState(IntEnum):
@@ -49,15 +55,32 @@ class FileRef:
     offline: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
-    """A distinct content. `place` is its number inside its segment."""
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentTable:
+    """The distinct contents that have chunks, as columns (n,): a home may have a million of them.
 
-    id: int
-    segment: int
-    place: int
-    first_chunk: int
-    chunks: int
+    `place` is a document's number inside its segment, `first_chunk` the number of
+    its first chunk, given once for ever.
+    """
+
+    id: Ints
+    segment: Ints
+    place: Ints
+    first_chunk: Ints
+    chunks: Ints
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def select(self, rows: NDArray[Any]) -> DocumentTable:
+        """The documents at some rows, by a mask or in the order of some indices."""
+        return DocumentTable(
+            self.id[rows],
+            self.segment[rows],
+            self.place[rows],
+            self.first_chunk[rows],
+            self.chunks[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ def test_the_text_cache_serves_scores_but_not_snippets(lab: Lab) -> None:
     lab.reader.slow = True
     path = lab.write("slow.txt", "ferries leave at noon")
     lab.index()
-    assert lab.texts.get(lab.catalogue.documents()[0].id) == ["ferries leave at noon"]
+    assert lab.texts.get(lab.catalogue.documents().id[0]) == ["ferries leave at noon"]
     path.unlink()
     path.write_text("trains leave at dawn!")
     [hit] = lab.search("ferries", mode="semantic").hits

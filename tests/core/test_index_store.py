@@ -28,12 +28,12 @@ def contents(lab: Lab) -> dict[str, tuple]:
     """What the index holds by file: the spans and the code of each chunk."""
     view = lab.store.view
     found: dict[str, tuple] = {}
-    for row in lab.catalogue.documents():
-        positions = view.chunks_of(row.id)
+    for document in lab.catalogue.documents().id.tolist():
+        positions = view.chunks_of(document)
         spans = view.spans(view.place(int(positions[0]))).spans
         codes = view.codes(positions).tolist()
         numbers = [view.number(int(position)) for position in positions]
-        for ref in lab.catalogue.files_of([row.id])[row.id]:
+        for ref in lab.catalogue.files_of([document])[document]:
             found[Path(ref.path).name] = (spans, codes, numbers)
     return found
 
@@ -325,7 +325,7 @@ def test_a_view_does_not_change_under_a_search(lab: Lab) -> None:
     fill(lab, 6)
     lab.index()
     view = lab.store.view
-    positions = view.chunks_of(lab.catalogue.documents()[0].id)
+    positions = view.chunks_of(lab.catalogue.documents().id[0])
     codes = view.codes(positions).tolist()
     fill(lab, 6, 6)
     lab.index()
