@@ -1,22 +1,22 @@
 """Word search over the chunks, on SQLite's FTS5: a contentless table without positions.
 
-FTS5's tokenizer takes a run of Chinese, Japanese or Korean as one word, so
-such runs are given to it as overlapping pairs of characters, in texts and in
-queries alike. The stored index holds words and chunk numbers only.
+FTS5 gets the words as `core.text.folding` gives them, for texts and for
+queries alike: its own tokenizer takes a run of Chinese as one word, cuts Hindi
+words at every vowel and knows no emoji. The stored index holds words and chunk
+numbers only.
 """
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from dataclasses import dataclass
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
-_CJK_RUN = re.compile(f"[{_CJK}]+")
-_WORD = re.compile(r"[^\W_]+")
+from core.text.folding import is_mark, is_single, words
+
 MOST_QUERY_WORDS = 64
 K1, B = 1.2, 0.75  # the usual constants of BM25
 LENGTHS_FOR = 4  # chunks whose length is looked up, for each one asked
@@ -39,20 +39,33 @@ class LexicalHits:
 
 def lexical_text(text: str) -> str:
     """A chunk's text as FTS5 should see it."""
-    return _CJK_RUN.sub(lambda run: " " + _pairs(run.group()) + " ", text)
+    if text.isascii():
+        return text
+    composed = unicodedata.normalize("NFC", text)
+    return " ".join(_token(word.key) for word in words(composed, alone="last"))
 
 
-def _pairs(run: str) -> str:
-    if len(run) == 1:
-        return run
-    return " ".join(run[at : at + 2] for at in range(len(run) - 1))
+def _token(key: str) -> str:
+    """A key as one FTS5 token: marks and signs, which would part it, as private letters."""
+    if key.isalnum():
+        return key
+    return "".join(_private(char) if is_mark(char) else _sign(char) for char in key)
+
+
+def _private(mark: str) -> str:
+    return chr(0xE000 + ord(mark) - 0x900) if 0x900 <= ord(mark) < 0x2000 else ""
+
+
+def _sign(char: str) -> str:
+    return char if char.isalnum() else f"u{ord(char):x}"
 
 
 def query_words(query: str) -> list[str]:
     """The words of a query, in order, each once, common ones left out if others remain."""
-    words = list(dict.fromkeys(_WORD.findall(lexical_text(query).lower())))
-    rare = [word for word in words if word not in _COMMON]
-    return (rare or words)[:MOST_QUERY_WORDS]
+    composed = unicodedata.normalize("NFC", query)
+    found = list(dict.fromkeys(word.key for word in words(composed)))
+    rare = [word for word in found if word not in _COMMON]
+    return (rare or found)[:MOST_QUERY_WORDS]
 
 
 def search_words(db: apsw.Connection, query: str, limit: int) -> LexicalHits:
@@ -89,7 +102,9 @@ def words_for_all(db: apsw.Connection, text: str) -> list[NDArray[np.int64]]:
 
 
 def _chunks_with(db: apsw.Connection, word: str) -> NDArray[np.int64]:
-    rows = db.execute("SELECT rowid FROM words WHERE words MATCH ?", (f'"{word}"',))
+    # A single Chinese character begins every pair it stands in, but for the last of a run.
+    wanted = f'"{_token(word)}"' + ("*" if is_single(word) else "")
+    rows = db.execute("SELECT rowid FROM words WHERE words MATCH ?", (wanted,))
     return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
 

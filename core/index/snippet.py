@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from core.index.lexical import query_words
+from core.text.folding import is_mark, words
 
-_WORD = re.compile(r"[^\W_]+")
 _SPACE = re.compile(r"\s+")
 _ENDINGS = ("ing", "ies", "es", "ed", "s", "y", "e")
+_SENTENCE_END = re.compile(r"[.!?\u061f\u06d4]\s|[\u3002\uff01\uff1f\u0964\u1362\u104b\u17d4]\s?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Snippet:
 
 def make_snippet(passage: str, query: str, width: int = 320) -> Snippet:
     """At most about `width` characters of a passage around where it matches best."""
-    text = _SPACE.sub(" ", passage).strip()
+    text = _SPACE.sub(" ", unicodedata.normalize("NFC", passage)).strip()
     marks = _matches(text, query)
     if len(text) <= width:
         return Snippet(text, tuple(marks))
@@ -30,6 +32,8 @@ def make_snippet(passage: str, query: str, width: int = 320) -> Snippet:
     end = min(len(text), start + width)
     if end < len(text) and (space := text.rfind(" ", start, end)) > start + width // 2:
         end = space
+    while end < len(text) and is_mark(text[end]):  # a letter keeps its vowel sign
+        end -= 1
     before, after = ("… " if start else ""), (" …" if end < len(text) else "")
     shift = len(before) - start
     inside = tuple((a + shift, b + shift) for a, b in marks if a >= start and b <= end)
@@ -45,20 +49,10 @@ def _stem(word: str) -> str:
 
 def _matches(text: str, query: str) -> list[tuple[int, int]]:
     stems = {_stem(word) for word in query_words(query)}
-    cjk = [word for word in query_words(query) if not word.isascii()]
-    found = [
-        (word.start(), word.end())
-        for word in _WORD.finditer(text)
-        if _stem(word.group().lower()) in stems
-    ]
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        for word in cjk:
-            at = lowered.find(word)
-            while at >= 0:
-                found.append((at, at + len(word)))
-                at = lowered.find(word, at + 1)
-    return _joined(sorted(set(found)))
+    found = {
+        (word.start, word.end) for word in words(text, alone="all") if _stem(word.key) in stems
+    }
+    return _joined(sorted(found))
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -75,16 +69,18 @@ def _best_start(text: str, marks: list[tuple[int, int]], width: int) -> int:
     """Where to begin so that most different matching words are inside, at a word's start."""
     best, best_words = 0, 0
     for first, _ in marks:
-        words = {text[a:b].lower() for a, b in marks if first <= a and b <= first + width * 3 // 4}
-        if len(words) > best_words:
-            best, best_words = first, len(words)
+        inside = {text[a:b].lower() for a, b in marks if first <= a and b <= first + width * 3 // 4}
+        if len(inside) > best_words:
+            best, best_words = first, len(inside)
     start = max(0, best - width // 4)
     if start == 0:
         return 0
-    sentence = max(
-        text.rfind(end, start - 40 if start > 40 else 0, best) for end in (". ", "! ", "? ")
-    )
-    if sentence >= 0:
-        return sentence + 2
+    ends = [end.end() for end in _SENTENCE_END.finditer(text, max(0, start - 40), best)]
+    if ends:
+        return ends[-1]
     space = text.find(" ", start, best)
-    return space + 1 if space >= 0 else start
+    if space >= 0:
+        return space + 1
+    while start < best and is_mark(text[start]):
+        start += 1
+    return start

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from charset_normalizer import from_bytes
+from charset_normalizer import CharsetMatch, from_bytes
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -20,6 +20,7 @@ _LEGACY = [
     "iso8859_2", "koi8_r", "mac_roman", "cp437", "cp850", "cp866", "cp037", "cp500",
     "shift_jis", "cp932", "euc_jp", "gb18030", "big5", "euc_kr", "cp949", "tis_620",
 ]  # fmt: skip
+_RANK = {name: number for number, name in enumerate(_LEGACY)}
 _SAMPLE_BYTES = 64_000
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _BLANKS = str.maketrans({"\x00": " ", "\x0b": " ", "\x0c": " "})
@@ -82,10 +83,17 @@ def _by_guess(data: bytes) -> str:
     # Few high bytes among plain words fit a dozen encodings equally well, so a
     # statistical guess is a coin toss there; Western European is the likeliest.
     if not (high <= 8 and high * 10 <= len(sample)):
-        best = from_bytes(sample, cp_isolation=_LEGACY).best()
-        if best is not None:
+        found = list(from_bytes(sample, cp_isolation=_LEGACY))
+        if found:
+            # Several often fit alike (French reads well in cp1250 too): the commoner one then.
+            alike = [one for one in found if _fit(one) == _fit(found[0])]
+            best = min(alike, key=lambda one: _RANK.get(one.encoding, 0))
             return data.decode(best.encoding, errors="replace")
     return data.decode("cp1252", errors="replace")
+
+
+def _fit(match: CharsetMatch) -> tuple[float, float]:
+    return match.chaos, match.coherence
 
 
 def _sample(data: bytes) -> bytes:

@@ -14,8 +14,11 @@ WORD, LINE, SENTENCE, PARAGRAPH, HEADING = range(5)
 _BOUNDARY = re.compile(
     r"\n[ \t\u3000]*(?:\n\s*)+"  # an empty line
     r"|\n\s*"  # a new line
-    r"|(?<=[.!?\u2026])[\"'\u2019\u201d\u00bb)\]]*[ \t\xa0]+(?=\S)"  # . ! ? and a blank
-    r"|(?<=[\u3002\uff01\uff1f\uff61\u0964\u06d4])[\u300d\u300f\uff09\u201d\u2019]*\s*"  # CJK
+    r"|(?<=[.!?\u2026\u061f\u06d4\u0589\u037e])[\"'\u2019\u201d\u00bb)\]]*[ \t\xa0]+(?=\S)"  # . ! ?
+    # Stops that end a sentence with or without a blank after them: Chinese and Japanese,
+    # Indian scripts, Ethiopic, Burmese, Khmer, Tibetan.
+    r"|(?<=[\u3002\uff01\uff1f\uff61\u0964\u0965\u1362\u1367\u104b\u17d4\u17d5\u0f0d])"
+    r"(?![\u3002\uff01\uff1f\uff61])[\u300d\u300f\uff09\u3011\u201d\u2019\u00bb]*\s*"
 )
 _WORD_BEFORE = re.compile(r"[\w.]+\Z")
 _ABBREVIATIONS = words(
