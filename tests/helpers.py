@@ -71,6 +71,10 @@ class WordEmbedder:
         unit: Floats = rows / np.maximum(norms, 1e-9)
         return unit
 
+    def embed_query(self, text: str) -> Floats:
+        found: Floats = self.embed([text])[0]
+        return found
+
 
 class PlainReader:
     """Reads text files in this process; a chunk is a paragraph."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from core.text.tokens import cut, load_tokens
 
 Floats = NDArray[np.float32]
 
@@ -25,6 +26,7 @@ TOKENIZER = "tokenizer.json"
 DESCRIPTION = "model.json"
 REFERENCE = "reference.npz"
 BATCH = 16
+MAX_TOKENS = 256
 
 
 class Fidelity(msgspec.Struct, frozen=True):
@@ -35,8 +37,20 @@ class Fidelity(msgspec.Struct, frozen=True):
     least_batch_cosine: float
 
 
+class Form(msgspec.Struct, frozen=True):
+    """Which files a model has, and what stands before a text when it is embedded."""
+
+    model: str = MODEL
+    tokenizer: str = TOKENIZER
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+
 class Description(msgspec.Struct, frozen=True):
-    """What `core.index.prepare` wrote about a model."""
+    """What was written about a model when it was prepared.
+
+    `chunk_tokens` is how long a chunk may be, so that with its prefix it fits `max_tokens`.
+    """
 
     name: str
     dimensions: int
@@ -44,6 +58,8 @@ class Description(msgspec.Struct, frozen=True):
     licence: str
     fingerprint: str
     fidelity: Fidelity
+    chunk_tokens: int = MAX_TOKENS
+    form: Form = Form()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,82 +72,92 @@ class EmbeddingModel:
     @property
     def tokenizer(self) -> Path:
         """The tokenizer that chunking has to use with this model."""
-        return self.folder / TOKENIZER
+        return self.folder / self.description.form.tokenizer
 
 
 def find_model(folder: Path) -> EmbeddingModel:
     """The prepared model in a folder. Raises UserError when it is missing or incomplete."""
+    again = f"Remove that folder, then run `satchel models fetch {folder.name}` or `make setup`."
     try:
         description = msgspec.json.decode((folder / DESCRIPTION).read_bytes(), type=Description)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"The embedding model is not in {folder}.",
-            "Run `make setup` in Satchel's folder, or set SATCHEL_MODELS to where it is.",
+            f"Run `satchel models fetch {folder.name}`, or `make setup` in Satchel's folder, or "
+            "set SATCHEL_MODELS to where it is.",
         ) from None
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise UserError(
-            f"The embedding model in {folder} cannot be read: {error}.",
-            "Remove that folder and run `make setup` again.",
+            f"The embedding model in {folder} cannot be read: {error}.", again
         ) from error
-    for part in (MODEL, TOKENIZER):
+    for part in (description.form.model, description.form.tokenizer):
         if not (folder / part).is_file():
-            raise UserError(
-                f"The embedding model in {folder} lacks {part}.",
-                "Remove that folder and run `make setup` again.",
-            )
+            raise UserError(f"The embedding model in {folder} lacks {part}.", again)
     return EmbeddingModel(folder, description)
 
 
 class Embedder:
-    """One loaded model. `embed` may be called from several threads; calls take turns."""
+    """One loaded model. It may be used from several threads; calls take turns."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
-        """Load the model. Raises UserError when OpenVINO cannot."""
+    def __init__(
+        self, folder: Path, threads: int, form: Form | None = None, exact: bool = False
+    ) -> None:
+        """Load the model, in the form that its description names or that is given.
+
+        With `exact` it computes in full floats: the yardstick for the fast form.
+        Raises UserError when it cannot be loaded.
+        """
         import openvino
-        from tokenizers import Tokenizer
 
+        if form is None:
+            described = (folder / DESCRIPTION).is_file()
+            form = find_model(folder).description.form if described else Form()
+        self._form = form
         self._lock = threading.Lock()
-        try:
-            self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        except Exception as error:  # the library raises nothing narrower
-            raise UserError(
-                f"The embedding model in {folder} cannot be loaded: {error}",
-                "Remove that folder and run `make setup` again.",
-            ) from error
-        self._tokenizer.enable_truncation(256)
-        # Few different lengths: OpenVINO keeps a compiled form for each shape it has seen.
-        self._tokenizer.enable_padding(pad_to_multiple_of=16)
         core = openvino.Core()
         can_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precision = "bf16" if can_bf16 and not exact else "f32"
         try:
+            self._tokens = load_tokens(folder / form.tokenizer)
             compiled = core.compile_model(
-                core.read_model(folder / MODEL),
+                core.read_model(folder / form.model),
                 "CPU",
                 {
                     "INFERENCE_NUM_THREADS": threads,
                     "PERFORMANCE_HINT": "LATENCY",
-                    "INFERENCE_PRECISION_HINT": "bf16" if can_bf16 else "f32",
-                    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 128,
+                    "INFERENCE_PRECISION_HINT": self.precision,
+                    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0 if exact else 128,
                 },
             )
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise UserError(
                 f"The embedding model in {folder} cannot be loaded: {error}",
-                "Remove that folder and run `make setup` again.",
+                f"Remove that folder, then run `satchel models fetch {folder.name}` or "
+                "`make setup`.",
             ) from error
         self._request = compiled.create_infer_request()
-        self.precision = "bf16" if can_bf16 else "f32"
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors (n, d) of the texts, each cut at 256 tokens, in batches of 16."""
+        """Unit vectors (n, d) of passages, each cut at 256 tokens, in batches of 16."""
+        return self._embed([self._form.passage_prefix + text for text in texts])
+
+    def embed_query(self, text: str) -> Floats:
+        """The unit vector (d,) of a question that passages are to answer."""
+        return self._embed([self._form.query_prefix + text])[0]
+
+    def _embed(self, texts: Sequence[str]) -> Floats:
         parts = [self._batch(texts[at : at + BATCH]) for at in range(0, len(texts), BATCH)]
         return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
 
     def _batch(self, texts: Sequence[str]) -> Floats:
-        encoded = self._tokenizer.encode_batch(list(texts))
-        ids = np.array([item.ids for item in encoded], dtype=np.int64)
-        mask = np.array([item.attention_mask for item in encoded], dtype=np.int64)
+        found = [cut(ids, MAX_TOKENS) for ids in self._tokens.ids(texts)]
+        # Few different lengths: OpenVINO keeps a compiled form for each shape it has seen.
+        width = -(-max(map(len, found)) // 16) * 16
+        ids = np.full((len(found), width), self._tokens.pad, dtype=np.int64)
+        mask = np.zeros((len(found), width), dtype=np.int64)
+        for row, tokens in enumerate(found):
+            ids[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
         with self._lock:
             result = self._request.infer({"input_ids": ids, "attention_mask": mask})
-            vectors = np.array(result[0], dtype=np.float32)
-        return vectors
+            return np.array(result[0], dtype=np.float32)

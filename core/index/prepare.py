@@ -12,8 +12,6 @@ only if it agrees with the original and does not depend on its batch.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import shutil
 import sys
@@ -22,36 +20,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from core.index.embedder import DESCRIPTION, MODEL, REFERENCE, TOKENIZER, Embedder
+from core.index.embedder import DESCRIPTION, MODEL, TOKENIZER, Form
+from core.index.fidelity import CHECK_TEXTS, describe, in_words, is_enough
 
 Floats = NDArray[np.float32]
-
-LEAST_MEAN_COSINE = 0.995
-LEAST_COSINE = 0.99
-LEAST_BATCH_COSINE = 0.9995
-
-CHECK_TEXTS = (
-    "The boiler was serviced in March and its warranty ends next year.",
-    "What is the capital of France?",
-    "invoice",
-    "def area(radius: float) -> float:\n    return 3.14159 * radius ** 2",
-    "Mitochondria are organelles that turn nutrients into energy the cell can use. They keep a "
-    "small genome of their own, inherited from the mother in most animals.",
-    "Bring two eggs, flour, a pinch of salt and cold butter. Rub the butter into the flour, add "
-    "the eggs, rest the dough for an hour, and bake it until the edges are brown.",
-    "The tenant shall give notice in writing at least three months before the end of the term. "
-    "Failing that, the contract is extended by one year under the same conditions.",
-    "Der Zug nach Hamburg fährt um 8:14 Uhr von Gleis 7.",
-    "1999, 2004, 2011: 17 %, 23 %, 41 %",
-    "In 1687 Newton showed that one law explains both the fall of an apple and the orbit of the "
-    "moon, and that the tides follow from it as well. " * 6,
-    "Minutes of the meeting: the roof repair is postponed, the gardener is paid monthly, and the "
-    "key to the cellar hangs behind the door of the second kitchen. " * 12,
-    "!?",
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,21 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         reference = _export(options.source, folder)
         _say("cutting the weights to 8 bits")
         _quantize(folder / MODEL)
-        description = _describe(out.name, options.licence, folder, reference)
-        fidelity = description["fidelity"]
-        _say(
-            f"cosine with the original: mean {fidelity['mean_cosine']:.4f}, least "
-            f"{fidelity['least_cosine']:.4f}; alone against batched: "
-            f"{fidelity['least_batch_cosine']:.5f}"
-        )
-        if (
-            fidelity["mean_cosine"] < LEAST_MEAN_COSINE
-            or fidelity["least_cosine"] < LEAST_COSINE
-            or fidelity["least_batch_cosine"] < LEAST_BATCH_COSINE
-        ):
+        description = describe(folder, out.name, options.licence, Form(), CHECK_TEXTS, reference)
+        _say(in_words(description.fidelity))
+        if not is_enough(description.fidelity):
             _say("The int8 form differs too much from the original; it is not kept.")
             return 1
-        (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n")
+        (folder / DESCRIPTION).write_bytes(msgspec.json.format(msgspec.json.encode(description)))
         if out.exists():
             shutil.rmtree(out)
         folder.rename(out)
@@ -178,30 +145,6 @@ def _quantize(path: Path) -> None:
         model.graph.node.insert(0, node)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
-
-
-def _describe(name: str, licence: str, folder: Path, reference: Floats) -> dict[str, Any]:
-    """What the model is and how faithful, with a fingerprint of all that shapes an embedding."""
-    np.savez_compressed(folder / REFERENCE, embeddings=reference, texts=np.array(CHECK_TEXTS))
-    digest = hashlib.sha256()
-    for part in (MODEL, TOKENIZER):
-        digest.update((folder / part).read_bytes())
-    fast = Embedder(folder, threads=2)
-    alone = np.concatenate([fast.embed([text]) for text in CHECK_TEXTS])
-    batched = fast.embed(CHECK_TEXTS)
-    agreement = (batched * reference).sum(axis=1)
-    return {
-        "name": name,
-        "dimensions": int(reference.shape[1]),
-        "max_tokens": 256,
-        "licence": licence,
-        "fingerprint": digest.hexdigest()[:16],
-        "fidelity": {
-            "mean_cosine": float(agreement.mean()),
-            "least_cosine": float(agreement.min()),
-            "least_batch_cosine": float((alone * batched).sum(axis=1).min()),
-        },
-    }
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ class Searcher:
         semantic: dict[int, float] = {}
         if query.mode != "lexical" and query.text.strip() and self._view.chunks:
             mark = time.perf_counter()
-            vector = self._embedder().embed([query.text])[0]
+            vector = self._embedder().embed_query(query.text)
             work.clock("embed_query", mark)
             seeds = lexical[:LEXICAL_SEEDS] if lexical is not None else None
             if exact:

