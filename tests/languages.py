@@ -18,7 +18,10 @@ SAMPLES: dict[str, Sample] = {
     "german": Sample(
         "Die Müllabfuhr kommt mittwochs in die Gartenstraße. Der Schlüssel für den Keller hängt "
         "hinter der Küchentür, und die Heizung wird im Oktober geprüft.",
-        (("Müllabfuhr", "Müllabfuhr"), ("GARTENSTRASSE", "Gartenstraße"), ("kuchentur", "Küchentür")),
+        (
+            ("Müllabfuhr", "Müllabfuhr"), ("GARTENSTRASSE", "Gartenstraße"),
+            ("kuchentur", "Küchentür"),
+        ),
         ("cp1252",),
     ),
     "french": Sample(
@@ -114,7 +117,10 @@ SAMPLES: dict[str, Sample] = {
     "japanese": Sample(
         "物置の鍵は台所の引き出しにあります。月曜日に大工さんが雨どいを直しに来るので、"
         "カレンダーに印をつけておいてください。おばあちゃんの梅干しは棚の上です。",
-        (("引き出し", "引き出し"), ("カレンダー", "カレンダー"), ("梅干し", "梅干し"), ("ｶﾚﾝﾀﾞｰ", "カレンダー")),
+        (
+            ("引き出し", "引き出し"), ("カレンダー", "カレンダー"), ("梅干し", "梅干し"),
+            ("ｶﾚﾝﾀﾞｰ", "カレンダー"),
+        ),
         ("shift_jis", "euc_jp", "iso2022_jp"),
     ),
     "korean": Sample(

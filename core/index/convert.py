@@ -28,23 +28,12 @@ from core.errors import UserError
 from core.index.embedder import DESCRIPTION, MAX_TOKENS, TOKENIZER, Embedder, Form
 from core.index.fidelity import CHECK_TEXTS, MORE_TEXTS, describe, in_words, is_enough
 from core.index.four_bits import FourBitFile
+from core.index.models import RECIPE, Recipe
 from core.index.network import build_encoder, compress, read_network, save_network, with_pooling
 from core.text.tokens import load_tokens
 
-RECIPE = "recipe.json"
 FAST, FLOATS = "model.xml", "floats.xml"
 PIECES = "tokenizer.spm"
-
-
-class Recipe(msgspec.Struct, frozen=True):
-    """What the catalogue says of a model, as far as making it needs that."""
-
-    name: str
-    licence: str
-    form: str
-    dimensions: int
-    query_prefix: str = ""
-    passage_prefix: str = ""
 
 
 def convert(source: Path, out: Path, recipe: Recipe) -> None:

@@ -143,7 +143,8 @@ class Embedder:
 
     def embed_query(self, text: str) -> Floats:
         """The unit vector (d,) of a question that passages are to answer."""
-        return self._embed([self._form.query_prefix + text])[0]
+        vector: Floats = self._embed([self._form.query_prefix + text])[0]
+        return vector
 
     def _embed(self, texts: Sequence[str]) -> Floats:
         parts = [self._batch(texts[at : at + BATCH]) for at in range(0, len(texts), BATCH)]

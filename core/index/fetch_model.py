@@ -25,9 +25,8 @@ from core.download import (
     url_download,
 )
 from core.errors import UserError
-from core.index.convert import RECIPE, Recipe
 from core.index.embedder import DESCRIPTION, EmbeddingModel, find_model
-from core.index.models import EmbeddingEntry, ModelFile, embedding_folder
+from core.index.models import RECIPE, EmbeddingEntry, ModelFile, Recipe, embedding_folder
 
 _SPARE_BYTES = 32 * 1_000_000
 _TEMPORARY = ".fetch-"
@@ -160,7 +159,6 @@ def _convert(
     if found:
         raise UserError(title, advice)
     raise UserError(
-        f"The model {entry.name} could not be made ready: its maker ended with "
-        f"{child.returncode}.",
+        f"The model {entry.name} could not be made ready: its maker ended with {child.returncode}.",
         "It needs 1.5 GB of free memory for a moment; close something and fetch it again.",
     )

@@ -43,8 +43,9 @@ class FourBitFile:
             ) from error
 
     def _read(self) -> None:
-        magic, _, width, layers, heads, _, _, _, _, epsilon, block = self._take("<4sI7ifi", 0)
-        if magic != MAGIC or block != BLOCK:
+        width, layers, heads = self._take("<3i", 8)
+        epsilon, block = struct.unpack("<fi", self._bytes(36, 8))
+        if self._bytes(0, 4) != MAGIC or block != BLOCK:
             raise ValueError("other contents")
         self.shape = Shape(width, layers, heads, epsilon)
         at = 44
@@ -58,13 +59,16 @@ class FourBitFile:
         self._places: dict[str, tuple[int, int, int]] = {}
         for _ in range(count):
             (length,) = self._take("<H", at)
-            name = bytes(self._data[at + 2 : at + 2 + length]).decode()
+            name = self._bytes(at + 2, length).decode()
             kind, _, offset, size = self._take("<BIQQ", at + 2 + length)
             self._places[name] = (kind, offset, size)
             at += 23 + length
 
     def _take(self, layout: str, at: int) -> tuple[int, ...]:
-        return struct.unpack(layout, bytes(self._data[at : at + struct.calcsize(layout)]))
+        return struct.unpack(layout, self._bytes(at, struct.calcsize(layout)))
+
+    def _bytes(self, at: int, count: int) -> bytes:
+        return self._data[at : at + count].tobytes()
 
     def weight(self, name: str) -> NDArray[np.float32]:
         """A tensor by its name in `build_encoder`. Raises UserError when it is not there."""

@@ -9,14 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from core.download import Address, PackageSource
 from core.errors import UserError
 from core.index.embedder import EmbeddingModel, find_model
 
 CATALOGUE_PATH = Path(__file__).resolve().parents[2] / "resources" / "embedding-models.toml"
+RECIPE = "recipe.json"
 STARTER = "all-minilm-l6-v2"
 FormName = Literal["prepared", "onnx", "four-bit"]
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """What the catalogue says of a model, as far as making it needs that."""
+
+    name: str
+    licence: str
+    form: str
+    dimensions: int
+    query_prefix: str = ""
+    passage_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 _UNSPACED = (
@@ -76,7 +77,7 @@ def words(text: str, alone: Literal["none", "last", "all"] = "none") -> Iterator
             Word(unit.start(), unit.end(), folded(unit.group()))
             for unit in _UNIT.finditer(text, match.start(), match.end())
         ]
-        for first, second in zip(units, units[1:], strict=False):
+        for first, second in pairwise(units):
             yield Word(first.start, second.end, first.key + second.key)
         if alone == "all" or len(units) == 1:
             yield from units
@@ -109,7 +110,8 @@ def _folded(char: str) -> str:
         return char
     if unicodedata.category(char[0]) == "Nd":
         return str(unicodedata.decimal(char[0]))
-    base, *marks = unicodedata.normalize("NFD", char)
+    decomposed = unicodedata.normalize("NFD", char)
+    base, marks = decomposed[0], decomposed[1:]
     if not marks:
         return "" if _is_dropped(base) else base
     # A Cyrillic or Japanese mark makes another letter; an accent on a Latin one does not.
