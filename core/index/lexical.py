@@ -62,8 +62,7 @@ def _sign(char: str) -> str:
 
 def query_words(query: str) -> list[str]:
     """The words of a query, in order, each once, common ones left out if others remain."""
-    composed = unicodedata.normalize("NFC", query)
-    found = list(dict.fromkeys(word.key for word in words(composed)))
+    found = list(dict.fromkeys(_keys(query)))
     rare = [word for word in found if word not in _COMMON]
     return (rare or found)[:MOST_QUERY_WORDS]
 
@@ -91,14 +90,12 @@ def search_words(db: apsw.Connection, query: str, limit: int) -> LexicalHits:
 
 
 def words_for_all(db: apsw.Connection, text: str) -> list[NDArray[np.int64]]:
-    """For each word of a text the chunks that hold it, exact as the index parts words.
+    """For each word of a text the chunks that hold it, exact as the index parts words."""
+    return [_chunks_with(db, word) for word in dict.fromkeys(_keys(text))]
 
-    A lone character of a script without spaces is left out, since it is indexed
-    only inside pairs; what remains is still met by every chunk that has the text.
-    """
-    words = dict.fromkeys(_WORD.findall(lexical_text(text).lower()))
-    whole = (word for word in words if len(word) > 1 or not _CJK_RUN.match(word))
-    return [_chunks_with(db, word) for word in whole]
+
+def _keys(text: str) -> list[str]:
+    return [word.key for word in words(unicodedata.normalize("NFC", text))]
 
 
 def _chunks_with(db: apsw.Connection, word: str) -> NDArray[np.int64]:
