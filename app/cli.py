@@ -118,16 +118,21 @@ def make_parser() -> argparse.ArgumentParser:
     budget.add_argument("--ram", type=size_bytes, metavar="SIZE", help="for example 2GB")
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
-    models = command("models", "language models: the catalogue and what is on disk")
+    models = command("models", "models that search and answer: the catalogue and what is on disk")
     model_actions = models.add_subparsers(dest="action", metavar="ACTION", required=True)
     model_actions.add_parser("list", help="the catalogue", parents=[common])
     for name, text, what in (
         ("fetch", "download a model of the catalogue", "NAME"),
         ("add", "use a local GGUF file", "FILE"),
         ("remove", "remove a model from disk", "NAME"),
+        ("use", "choose a model to search or answer with", "NAME"),
     ):
         action = model_actions.add_parser(name, help=text, description=text, parents=[common])
         action.add_argument("name", metavar=what)
+        if name == "use":
+            action.add_argument(
+                "--yes", action="store_true", help="also if all files are read again for it"
+            )
 
     forget = command("forget", "removes every trace of a file or folder")
     forget.add_argument("path", metavar="PATH")

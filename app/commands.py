@@ -211,11 +211,13 @@ def budget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 
 def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel models list|fetch|add|remove`."""
+    """`satchel models list|fetch|add|remove|use`."""
     name = getattr(options, "name", None)
     if options.action == "add" and name is not None:
         name = absolute(name)
-    output.models(_report(caller, ModelsRequest(caller.next_id(), options.action, name)))
+    confirmed = getattr(options, "yes", False)
+    request = ModelsRequest(caller.next_id(), options.action, name, confirmed)
+    output.models(_report(caller, request))
     return 0
 
 

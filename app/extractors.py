@@ -40,10 +40,12 @@ class ExtractorPool:
         tokenizer_path: str,
         timeout_s: float,
         on_death: Callable[[str], None],
+        max_tokens: int = 256,
     ) -> None:
         """`on_death` is told, in words, of each child that died and the file it was reading."""
         self._command = command
         self._tokenizer_path = tokenizer_path
+        self._max_tokens = max_tokens
         self._timeout_s = timeout_s
         self._on_death = on_death
         self._ids = itertools.count(1)
@@ -63,6 +65,7 @@ class ExtractorPool:
             size_bytes=file.size_bytes,
             mtime_ns=file.mtime_ns,
             tokenizer_path=self._tokenizer_path,
+            max_tokens=self._max_tokens,
         )
         for reply in self._ask(request, file.path):
             if isinstance(reply, (Chunks, Extracted)):

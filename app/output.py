@@ -284,7 +284,8 @@ class Output:
         for model in body:
             here = "installed" if model["installed"] else "not installed"
             chosen = ", in use" if model["chosen"] else ""
-            self._line(f"{model['name']}  {_size(model['size_bytes'])}  {here}{chosen}")
+            does = "searches" if model["kind"] == "embedding" else "answers"
+            self._line(f"{model['name']}  {does}  {_size(model['size_bytes'])}  {here}{chosen}")
             if model["good_for"]:
                 self._line(f"    {model['good_for']} ({model['licence']})")
 

@@ -29,6 +29,7 @@ from app.session import HomeBusy, Session
 from app.work import Work
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
+from core.index.embedder import MAX_TOKENS
 from core.index.engine import Engine
 from core.index.segment import SegmentError
 from core.messages import (
@@ -128,9 +129,13 @@ class Service:
             str(int(self.settings.number("extract.memory_mb"))),
         )
         timeout_s = self.settings.number("extract.timeout_s")
-        tokenizer = str(self.engine.model.tokenizer) if self.engine.model else ""
-        self.index_readers = ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append)
-        self.query_readers = ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append)
+        model = self.engine.model
+        tokenizer = str(model.tokenizer) if model else ""
+        most = model.description.chunk_tokens if model else MAX_TOKENS
+        self.index_readers, self.query_readers = (
+            ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append, most)
+            for _ in range(2)
+        )
         self.model = ModelWorker(
             python_child("app.worker"),
             int(self.settings.number("assistant.context_tokens")),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.forgetting import forget
+from app.models import change_models, check_choice
 from app.reports import budget_report, current_plan, folders_report, models_report
 from app.session import Session
 from core.budget.measure import measure_device
@@ -26,8 +27,6 @@ from core.files.folders import (
 from core.files.watch import RECONCILE_S, Watcher
 from core.index.indexer import Outcome
 from core.llm import store as model_store
-from core.llm.catalogue import find_entry, load_catalogue
-from core.llm.fetch import fetch
 from core.llm.gguf import read_header
 from core.messages import (
     BudgetRequest,
@@ -118,11 +117,12 @@ class Work:
             return lambda: self._index(session, message)
 
         def change() -> None:
-            session.reply(Report(int(getattr(message, "id", 0)), self._change(message)))
+            number = int(getattr(message, "id", 0))
+            session.reply(Report(number, self._change(session, message)))
 
         return change
 
-    def _change(self, message: Message) -> object:
+    def _change(self, session: Session, message: Message) -> object:
         service = self._service
         if isinstance(message, FoldersAdd):
             folders = with_added(load_folders(service.home.folders), message.paths, message.exclude)
@@ -146,10 +146,12 @@ class Work:
         if isinstance(message, BudgetRequest):
             return self._budget(message)
         if isinstance(message, SettingsSet):
+            check_choice(service, message.key, message.value)
             service.settings.set({message.key: message.value})
             return service.settings.table()
         if isinstance(message, ModelsRequest):
-            return self._models(message)
+            change_models(service, message, lambda: self._given_up(session, message.id))
+            return models_report(service.home, service.settings)
         raise TypeError(type(message).__name__)
 
     # --- indexing -----------------------------------------------------------------------
@@ -303,21 +305,6 @@ class Work:
             service.settings.set(changes)
             service.engine.apply(current_plan(service.home, service.settings))
         return report
-
-    def _models(self, message: ModelsRequest) -> object:
-        service = self._service
-        if message.action != "list":
-            if message.name is None:
-                raise UserError("No model is named.", "See `satchel models list`.")
-            if message.action == "fetch":
-                entry = find_entry(load_catalogue(), message.name)
-                fetch(entry, service.home.models)
-            elif message.action == "add":
-                model_store.add(service.home.models, Path(message.name))
-            else:
-                service.model.close()
-                model_store.remove(service.home.models, message.name)
-        return models_report(service.home, service.settings)
 
 
 def _present(folders: Sequence[WatchedFolder]) -> list[str]:

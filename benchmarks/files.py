@@ -35,6 +35,7 @@ from app.extractors import ExtractorPool
 from app.local import Remote
 from core.home import find_home
 from core.index.embedder import find_model
+from core.index.models import STARTER, embedding_folder
 from core.messages import Extracted, FilesList, Report, Search, SearchResults, StatusRequest
 from core.store.rows import FileRef
 
@@ -271,7 +272,7 @@ def until(true: Callable[[], bool], started: float, timeout_s: float = 300) -> f
 
 def extraction(files: list[Path]) -> dict[str, float]:
     """Megabytes of HTML and pages of PDF that two readers extract in a second."""
-    model = find_model(find_home(None, os.environ).embedding_model)
+    model = find_model(embedding_folder(find_home(None, os.environ).models, STARTER))
     pool = ExtractorPool(python_child("app.extractor"), 2, str(model.tokenizer), 60, lambda _: None)
     html = [p for p in files if p.suffix == ".html"][:1500]
     pdf = [p for p in files if p.suffix == ".pdf"][:60]

@@ -66,9 +66,9 @@ class Home:
         return self.data / "socket"
 
     @property
-    def embedding_model(self) -> Path:
-        """The prepared embedding model."""
-        return self.models / "embedding" / "all-minilm-l6-v2"
+    def rotations(self) -> Path:
+        """Rotations of codes that were fitted in this home."""
+        return self.data / "rotations"
 
     def roots(self) -> tuple[Path, ...]:
         """The folders that the disk budget covers, none inside another."""

@@ -459,11 +459,16 @@ class SettingsSet(Message, frozen=True):
 
 
 class ModelsRequest(Message, frozen=True):
-    """The catalogue and what is on disk, or a change of it. Ends with Report."""
+    """The catalogues and what is on disk, or a change of it. Ends with Report.
+
+    `use` chooses an installed model; one that makes all files be read again has to
+    be `confirmed`.
+    """
 
     id: int
-    action: Literal["list", "fetch", "add", "remove"] = "list"
+    action: Literal["list", "fetch", "add", "remove", "use"] = "list"
     name: str | None = None
+    confirmed: bool = False
 
 
 class Forget(Message, frozen=True):

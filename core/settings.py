@@ -99,6 +99,12 @@ DECLARED: tuple[Setting, ...] = (
         low=0,
     ),
     Setting(
+        "index.embedding_model",
+        "all-minilm-l6-v2",
+        "The model that finds passages by their meaning. With another one, chosen for the next "
+        "start, all files are read again; until then a search does not find them.",
+    ),
+    Setting(
         "search.max_recomputes",
         32,
         "Most passages that one search embeds anew.",

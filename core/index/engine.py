@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from core.budget.measure import measure_disk
 from core.budget.plan import Plan
@@ -17,11 +16,13 @@ from core.errors import UserError
 from core.files.folders import WatchedFolder
 from core.files.rules import Rules
 from core.home import Home
-from core.index.codes import Rotation, load_rotation
+from core.index.codes import Rotation
 from core.index.embedder import Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Indexer, Outcome
+from core.index.models import embedding_folder, entry_named, load_embedding_catalogue
 from core.index.reader import Reader
+from core.index.rotations import Floats, find_rotation, fit_and_keep, placeholder
 from core.index.search import Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
@@ -32,20 +33,7 @@ from core.store.database import StoreDamagedError, errors
 from core.store.rows import FileState
 
 MB = 1_000_000
-ROTATIONS = Path(__file__).parents[2] / "resources" / "rotations"
 LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and settings
-
-
-def find_rotation(model: str, code_bytes: int) -> Rotation:
-    """The rotation that ships for an embedding model. Raises UserError when there is none."""
-    path = ROTATIONS / f"{model}-{code_bytes}.npz"
-    try:
-        return load_rotation(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"The codes for the embedding model {model} cannot be read: {error}.",
-            "Install Satchel again.",
-        ) from error
 
 
 class Engine:
@@ -65,7 +53,7 @@ class Engine:
         self._loading = threading.Lock()
         self.repaired: list[str] = []
         self.model = self._look_for_model()
-        self.rotation = find_rotation(home.embedding_model.name, plan.code_bytes_a_chunk)
+        self._code_bytes = plan.code_bytes_a_chunk
         self.cache = EmbeddingCache(plan.embedding_cache_entries)
         self.texts = TextCache(home.text_cache, plan.text_cache_bytes)
         self.generation = 0
@@ -85,13 +73,18 @@ class Engine:
         catalogue = Catalogue(self._home.catalogue)
         try:
             with errors(self._home.catalogue):
+                model, size, kept = self.model, self._code_bytes, self._home.rotations
+                entry = entry_named(load_embedding_catalogue(), self._model_name)
+                name = entry.rotation if entry else None
+                rotation = find_rotation(name, model, kept, size) if model else None
                 return catalogue, IndexStore(
                     self._home.segments,
                     catalogue,
-                    self.rotation,
-                    self.model.description.fingerprint if self.model else None,
+                    rotation or placeholder(self._dimensions, size),
+                    model.description.fingerprint if model else None,
                     self.texts,
                     self.room,
+                    self._fit if model and rotation is None else None,
                 )
         except BaseException:
             catalogue.close()
@@ -111,9 +104,27 @@ class Engine:
         self.cache.resize(plan.embedding_cache_entries)
         self.texts.resize(plan.text_cache_bytes)
 
+    @property
+    def rotation(self) -> Rotation:
+        """How embeddings become codes in this home."""
+        return self.store.rotation
+
+    def _fit(self, embeddings: Floats) -> Rotation:
+        return fit_and_keep(
+            embeddings, self._home.rotations, self.require_model(), self._code_bytes
+        )
+
+    @property
+    def _dimensions(self) -> int:
+        return self.model.description.dimensions if self.model else 384
+
+    @property
+    def _model_name(self) -> str:
+        return self._settings.text("index.embedding_model")
+
     def _look_for_model(self) -> EmbeddingModel | None:
         try:
-            return find_model(self._home.embedding_model)
+            return find_model(embedding_folder(self._home.models, self._model_name))
         except UserError:
             return None
 
@@ -138,7 +149,7 @@ class Engine:
     def require_model(self) -> EmbeddingModel:
         """The embedding model on disk. Raises UserError that says what is missing."""
         if self.model is None:
-            find_model(self._home.embedding_model)
+            find_model(embedding_folder(self._home.models, self._model_name))
             raise UserError("The embedding model has just come.", "Start Satchel again.")
         return self.model
 

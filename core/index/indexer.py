@@ -187,6 +187,8 @@ class Indexer:
                     break
                 age = time.monotonic() - published_at
                 due = FIRST_PUBLISH_S if first else PUBLISH_S
+                if batch.ready_chunks < self._store.wanted_sample:
+                    continue
                 if batch.ready_chunks >= PUBLISH_CHUNKS or (batch.ready and age > due):
                     self._publish(batch, outcome)
                     published_at, first = time.monotonic(), False

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import UserError
 from core.index.codes import Rotation
 from core.index.graph import Edges, build_edges, tidy
+from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import Segment, SegmentError, Sizes, write_segment
 from core.index.spans import pack_document
 from core.index.text_cache import TextCache
@@ -78,17 +79,20 @@ class IndexStore:
         model: str | None,
         texts: TextCache,
         room: Callable[[], int],
+        fit: Callable[[Floats], Rotation] | None = None,
     ) -> None:
         """Open every published segment.
 
         A damaged or missing one, and one of another embedding model, is dropped
         and its files wait to be read again; `repaired` says which. `room` gives
         the bytes that the disk budget still allows. With `model` None any model's
-        segments are taken, and nothing can be published.
+        segments are taken, and nothing can be published. With `fit` there is no
+        rotation for the model yet: the first embeddings published give it.
         """
         self._folder = folder
         self._catalogue = catalogue
-        self._rotation = rotation
+        self.rotation = rotation
+        self._fit = fit
         rows = catalogue.segments()
         self._model = model if model is not None else (rows[0].model if rows else "")
         self._texts = texts
@@ -104,10 +108,12 @@ class IndexStore:
             try:
                 if row.model != self._model:
                     raise SegmentError("it was made with another embedding model")
+                if self._fit is not None:
+                    raise SegmentError("the rotation of its codes is gone")
                 segment = Segment(self._folder / row.name)
                 if segment.chunks != row.chunks or segment.header.model != row.model:
                     raise SegmentError(f"{row.name} is not the one that was published")
-                if segment.header.code_bytes != self._rotation.code_bytes:
+                if segment.header.code_bytes != self.rotation.code_bytes:
                     raise SegmentError("its codes are of another length")
                 self._segments[row.id] = segment
             except SegmentError as error:
@@ -138,10 +144,12 @@ class IndexStore:
             self._catalogue.publish(None, self._model, documents)
             return
         embeddings = np.concatenate([item.embeddings for item in full])
+        if self._fit is not None:
+            self.rotation, self._fit = self._fit(embeddings), None
         packed = [(len(item.spans), pack_document(item.spans, item.page_chars)) for item in full]
         path = self._new_path()
         edges = build_edges(embeddings)
-        self._write(path, self._rotation.encode(embeddings), edges, packed)
+        self._write(path, self.rotation.encode(embeddings), edges, packed)
         number, ids = self._catalogue.publish(path.name, self._model, documents)
         assert number is not None
         for document, item in zip(ids, full, strict=False):
@@ -153,10 +161,15 @@ class IndexStore:
             self._embeddings.popitem(last=False)
         self.view = self._make_view()
 
+    @property
+    def wanted_sample(self) -> int:
+        """How many chunks the next publication should have, if it can wait for them."""
+        return 0 if self._fit is None else ENOUGH_CHUNKS
+
     def fits(self, chunks: int, text_bytes: int, documents: int) -> bool:
         """Whether publishing this much stays inside the disk budget, by a generous estimate."""
         # Code, graph and spans; words twice, as they pass through the log; the rows of files.
-        need = chunks * (self._rotation.code_bytes + 12) + text_bytes * 2 // 5 + 1000 * documents
+        need = chunks * (self.rotation.code_bytes + 12) + text_bytes * 2 // 5 + 1000 * documents
         return need <= self._room()
 
     @staticmethod
@@ -247,7 +260,7 @@ class IndexStore:
         codes do, brought to the same space and length.
         """
         exact = all(number in self._embeddings for number in group)
-        codes = np.empty((total, self._rotation.code_bytes), dtype=np.uint8)
+        codes = np.empty((total, self.rotation.code_bytes), dtype=np.uint8)
         parts: list[tuple[Ints, Floats]] = []
         for number in group:
             old = np.flatnonzero(old_to_new[number] >= 0)
@@ -256,7 +269,7 @@ class IndexStore:
             if exact:
                 vectors = self._embeddings[number][old].astype(np.float32)
             else:
-                vectors = self._rotation.decode(self._segments[number].codes[old])
+                vectors = self.rotation.decode(self._segments[number].codes[old])
                 vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
             parts.append((new, vectors))
         joined = np.empty((total, parts[0][1].shape[1]), dtype=np.float32)

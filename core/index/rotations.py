@@ -1,0 +1,115 @@
+"""Where the rotation of a model's codes comes from: shipped, or fitted to a home's own passages.
+
+What ships was fitted to thousands of texts. A model without one gets its
+rotation from the first passages of each home, and keeps it, for the codes of
+all segments depend on it. A few passages would say little about the model and
+much about themselves, so then it is fitted to the texts the model was checked
+with.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.atomic import sync_folder
+from core.errors import UserError
+from core.index.codes import Rotation, fit_rotation, load_rotation
+from core.index.embedder import REFERENCE, EmbeddingModel
+
+Floats = NDArray[np.float32]
+
+SHIPPED = Path(__file__).parents[2] / "resources" / "rotations"
+LEAST_CHUNKS = 64
+ENOUGH_CHUNKS = 2000  # more improve it little
+NOISE = 0.1  # of the spread of a few embeddings, put around them
+
+
+def find_rotation(
+    shipped_as: str | None, model: EmbeddingModel, folder: Path, code_bytes: int
+) -> Rotation | None:
+    """The rotation that ships for a model, or the one a home keeps; None when it is to be fitted.
+
+    Raises UserError when it is damaged.
+    """
+    shipped = shipped_rotation(shipped_as, code_bytes) if shipped_as else None
+    return shipped or kept_rotation(folder, model, code_bytes)
+
+
+def placeholder(dimensions: int, code_bytes: int) -> Rotation:
+    """A rotation for an index that has no codes."""
+    bits = code_bytes * 8
+    axes = np.eye(dimensions, bits, dtype=np.float32)
+    return Rotation(np.zeros(dimensions, np.float32), axes, np.ones(bits, np.float32))
+
+
+def shipped_rotation(name: str, code_bytes: int) -> Rotation | None:
+    """The rotation that ships under a name. Raises UserError when it is damaged."""
+    return _load(SHIPPED / f"{name}-{code_bytes}.npz", "Install Satchel again.")
+
+
+def kept_rotation(folder: Path, model: EmbeddingModel, code_bytes: int) -> Rotation | None:
+    """The rotation that was fitted in a home. Raises UserError when it is damaged."""
+    path = _kept(folder, model, code_bytes)
+    return _load(path, f"Remove {path}; your files are then read again.")
+
+
+def fit_and_keep(
+    embeddings: Floats, folder: Path, model: EmbeddingModel, code_bytes: int
+) -> Rotation:
+    """Fit a rotation to embeddings (n, d), or to the model's reference texts if they are few."""
+    if len(embeddings) < LEAST_CHUNKS:
+        with np.load(model.folder / REFERENCE, allow_pickle=False) as data:
+            embeddings = data["embeddings"].astype(np.float32)
+    rotation = fit_to_sample(embeddings, code_bytes)
+    path = _kept(folder, model, code_bytes)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        temporary = path.with_name(f".{path.name}.tmp")
+        rotation.save(temporary)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise UserError(
+            f"The index cannot be written to {path.parent}: {error.strerror}.",
+            "Free some disk space and run it again.",
+        ) from error
+    # As it will be read: its axes are rounded on disk.
+    return load_rotation(path)
+
+
+def fit_to_sample(embeddings: Floats, code_bytes: int, seed: int = 0) -> Rotation:
+    """A rotation for embeddings (n, d) of any number n of at least one.
+
+    Axes along the mean are ruled out: passages hardly differ there, but queries
+    are long in that direction and would multiply the codes' error. A small sample
+    is filled up with noise around its members, so that directions it does not
+    know are cut evenly.
+    """
+    mean = embeddings.mean(axis=0)
+    along = mean / max(float(np.linalg.norm(mean)), 1e-9)
+    flat = embeddings - np.outer((embeddings - mean) @ along, along)
+    if len(flat) < ENOUGH_CHUNKS:
+        spread = float(np.sqrt(((flat - mean) ** 2).sum(axis=1).mean())) or 0.5
+        flat = np.repeat(flat, -(-ENOUGH_CHUNKS // len(flat)), axis=0)
+        noise = np.random.default_rng(seed).standard_normal(flat.shape, dtype=np.float32)
+        noise -= np.outer(noise @ along, along)
+        flat = flat + noise * (NOISE * spread / np.sqrt(flat.shape[1]))
+    return fit_rotation(flat.astype(np.float32), code_bytes)
+
+
+def _kept(folder: Path, model: EmbeddingModel, code_bytes: int) -> Path:
+    return folder / f"{model.description.fingerprint}-{code_bytes}.npz"
+
+
+def _load(path: Path, advice: str) -> Rotation | None:
+    try:
+        return load_rotation(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"The codes' rotation in {path} cannot be read: {error}.", advice
+        ) from error
