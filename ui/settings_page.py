@@ -15,7 +15,7 @@ from ui.tables import Row, rows_of, text_of
 from ui.text import shown, tame, tr
 
 ELSEWHERE = "budget"  # has a page of its own
-MODEL = "assistant.model"
+MODELS = {"assistant.model": "chat", "index.embedding_model": "embedding"}  # setting: kind
 UNITS = ("mb", "s", "minutes", "tokens")
 
 
@@ -30,7 +30,7 @@ class SettingsPage(QWidget):
         self._look = look
         self._client = client
         self.rows: dict[str, SettingRow] = {}
-        self._models: list[str] = []
+        self._models: dict[str, list[str]] = {}
         self.banner = Banner(look)
         self.loading = label(tr("Reading the settings…"), "muted")
         self.groups = column(spacing=14)
@@ -62,9 +62,12 @@ class SettingsPage(QWidget):
     def _models_reply(self, message: Message) -> None:
         if isinstance(message, Report):
             found = rows_of({"models": message.body}, "models")
-            self._models = [text_of(m, "name") for m in found if m.get("installed")]
-            if MODEL in self.rows:
-                self.rows[MODEL].offer(self._models)
+            for key, kind in MODELS.items():
+                self._models[key] = [
+                    text_of(m, "name") for m in found if m.get("installed") and m.get("kind") == kind
+                ]
+                if key in self.rows:
+                    self.rows[key].offer(self._models[key])
 
     def _show(self, settings: object) -> None:
         table = rows_of({"settings": settings}, "settings")
@@ -85,7 +88,8 @@ class SettingsPage(QWidget):
             key = text_of(setting, "key")
             group = key.partition(".")[0]
             if group != ELSEWHERE:
-                made = SettingRow(setting, self._look, self._save, self._models)
+                offered = self._models.get(key, []) if key in MODELS else None
+                made = SettingRow(setting, self._look, self._save, offered)
                 self.rows[key] = made
                 groups.setdefault(group, []).append(made)
         for group, rows in groups.items():
@@ -122,7 +126,7 @@ class SettingRow(QWidget):
         setting: Row,
         look: Look,
         save: Callable[[str, Value], None],
-        models: list[str],
+        offered: list[str] | None,
     ) -> None:
         super().__init__()
         self._key = text_of(setting, "key")
@@ -131,7 +135,6 @@ class SettingRow(QWidget):
         name, unit = name_and_unit(self._key)
         title = label(name, "strong")
         text = label(tame(text_of(setting, "help")), "small", wrap=True)
-        offered = models if self._key == MODEL else None
         self.editor: Editor = make_editor(setting, unit, offered)
         self.editor.setAccessibleName(name)
         self.editor.setAccessibleDescription(text.text())
@@ -201,6 +204,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "extract.timeout_s": tr("Time for one file"),
         "extract.memory_mb": tr("Memory for one file"),
         "index.text_cache_mb": tr("Text cache"),
+        "index.embedding_model": tr("Search model"),
         "assistant.idle_minutes": tr("Model stays in memory for"),
         "assistant.context_tokens": tr("Context"),
         "assistant.answer_tokens": tr("Longest answer"),

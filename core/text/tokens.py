@@ -74,6 +74,8 @@ class SentencePieces:
         from sentencepiece import SentencePieceProcessor
 
         self._pieces: Any = SentencePieceProcessor(model_proto=path.read_bytes())
+        if not self._pieces.get_piece_size():
+            raise ValueError("no pieces")
         self.pad = int(self._pieces.pad_id())
         self._ends = int(self._pieces.bos_id()), int(self._pieces.eos_id())
 

@@ -178,7 +178,12 @@ def test_settings_come_from_what_is_declared(window: MainWindow, client: Scripte
     client.report(client.last(SettingsGet), settings())
     client.report(
         client.last(ModelsRequest),
-        [{"name": "smollm2-135m-instruct", "installed": True}, {"name": "big", "installed": True}],
+        [
+            {"name": "smollm2-135m-instruct", "kind": "chat", "installed": True},
+            {"name": "big", "kind": "chat", "installed": True},
+            {"name": "absent", "kind": "chat", "installed": False},
+            {"name": "all-minilm-l6-v2", "kind": "embedding", "installed": True},
+        ],
     )
     declared = {str(s["key"]) for s in settings() if not str(s["key"]).startswith("budget.")}
     assert set(window.settings.rows) == declared
@@ -188,6 +193,9 @@ def test_settings_come_from_what_is_declared(window: MainWindow, client: Scripte
     model = window.settings.rows["assistant.model"].editor.field
     assert isinstance(model, QComboBox)
     assert [model.itemText(at) for at in range(model.count())] == ["smollm2-135m-instruct", "big"]
+    searching = window.settings.rows["index.embedding_model"].editor.field
+    assert isinstance(searching, QComboBox)
+    assert [searching.itemText(at) for at in range(searching.count())] == ["all-minilm-l6-v2"]
     number = window.settings.rows["search.max_recomputes"].editor.field
     number.setFocus()
     number.setValue(64)
