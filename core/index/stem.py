@@ -1,0 +1,93 @@
+"""English stemming after Porter ("An algorithm for suffix stripping", Program 14, 1980).
+
+The rules are the published ones with the author's two later changes (-bli, -logi).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+# A word is a run of consonants and a run of vowels, in turn; y is a vowel after a consonant.
+_CONSONANTS = "(?:[^aeiou][^aeiouy]*)"
+_VOWELS = "(?:[aeiouy][aeiou]*)"
+_START = f"(?:{_CONSONANTS}{_VOWELS}|[aeiou]+)"
+_HAS_VOWEL = re.compile(_START)
+_ONE_TURN = re.compile(f"{_START}{_CONSONANTS}")  # m > 0
+_JUST_ONE_TURN = re.compile(f"{_START}{_CONSONANTS}{_VOWELS}?$")  # m = 1
+_TWO_TURNS = re.compile(f"{_START}{_CONSONANTS}{_VOWELS}{_CONSONANTS}")  # m > 1
+_SHORT_END = re.compile(f"{_CONSONANTS}[aeiouy][^aeiouwxy]$")
+_DOUBLED = re.compile(r"([^aeiouylsz])\1$")
+
+_LONG_SUFFIXES = dict(
+    pair.split(":")
+    for pair in "ational:ate tional:tion enci:ence anci:ance izer:ize bli:ble alli:al entli:ent "
+    "eli:e ousli:ous ization:ize ation:ate ator:ate alism:al iveness:ive fulness:ful ousness:ous "
+    "aliti:al iviti:ive biliti:ble logi:log".split()
+)
+_MIDDLE_SUFFIXES = dict(
+    pair.split(":") for pair in "icate:ic ative: alize:al iciti:ic ical:ic ful: ness:".split()
+)
+_LAST_SUFFIXES = dict.fromkeys(
+    "al ance ence er ic able ible ant ement ment ent ion ou ism ate iti ous ive ize".split(), ""
+)
+
+
+def _ending(suffixes: Iterable[str]) -> re.Pattern[str]:
+    """Finds the longest of these suffixes at a word's end, -ion only after s or t."""
+    return re.compile(f"(?:{'|'.join(suffixes)})$".replace("|ion|", "|(?<=[st])ion|"))
+
+
+_LONG, _MIDDLE, _LAST = map(_ending, (_LONG_SUFFIXES, _MIDDLE_SUFFIXES, _LAST_SUFFIXES))
+
+
+def stem(word: str) -> str:
+    """The stem of an English word in lower case, a to z only."""
+    if len(word) < 3:
+        return word
+    word = _without_plural(word)
+    word = _without_participle(word)
+    if word[-1] == "y" and _HAS_VOWEL.match(word[:-1]):
+        word = word[:-1] + "i"
+    word = _replace(word, _LONG, _LONG_SUFFIXES, _ONE_TURN)
+    word = _replace(word, _MIDDLE, _MIDDLE_SUFFIXES, _ONE_TURN)
+    word = _replace(word, _LAST, _LAST_SUFFIXES, _TWO_TURNS)
+    if word[-1] == "e":
+        rest = word[:-1]
+        if _TWO_TURNS.match(rest) or (_ONE_TURN.match(rest) and not _SHORT_END.match(rest)):
+            word = rest
+    if word.endswith("ll") and _TWO_TURNS.match(word[:-1]):
+        word = word[:-1]
+    return word
+
+
+def _without_plural(word: str) -> str:
+    if word[-1] != "s" or word.endswith("ss"):
+        return word
+    return word[:-2] if word.endswith(("sses", "ies")) else word[:-1]
+
+
+def _without_participle(word: str) -> str:
+    if word.endswith("eed"):
+        return word[:-1] if _ONE_TURN.match(word[:-3]) else word
+    for ending in ("ed", "ing"):
+        rest = word.removesuffix(ending)
+        if rest != word and _HAS_VOWEL.match(rest):
+            if rest.endswith(("at", "bl", "iz")):
+                return rest + "e"
+            if _DOUBLED.search(rest):
+                return rest[:-1]
+            if _JUST_ONE_TURN.match(rest) and _SHORT_END.match(rest):
+                return rest + "e"
+            return rest
+    return word
+
+
+def _replace(
+    word: str, ending: re.Pattern[str], suffixes: Mapping[str, str], enough: re.Pattern[str]
+) -> str:
+    found = ending.search(word)
+    if found is None:
+        return word
+    rest = word[: found.start()]
+    return rest + suffixes[found[0]] if enough.match(rest) else word
