@@ -130,7 +130,8 @@ class Child:
 
     def memory_bytes(self) -> int:
         """Resident memory of the process, 0 when it is gone or may not be looked at."""
-        pid = self.pid if self._hello is None else self._hello.pid
+        # On Windows the Python of a virtual environment runs as a child of what was started.
+        pid = self.greet().pid if sys.platform == "win32" else self.pid
         try:
             return int(psutil.Process(pid).memory_info().rss)
         except psutil.Error:

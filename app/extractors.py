@@ -156,7 +156,7 @@ class ExtractorPool:
                     raise FileError(reply.path, reply.reason, reply.problem)
                 yield reply
         except ChildSlow:
-            limit_s = self._timeout_s if waited_s < longest_s - self._timeout_s else longest_s
+            limit_s = self._timeout_s if self._timeout_s <= longest_s - waited_s else longest_s
             self._on_death(f"the reader of {path} was ended after {limit_s:g} s")
             raise FileError(
                 path,

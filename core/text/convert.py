@@ -7,35 +7,27 @@ readers stands.
 
 from __future__ import annotations
 
-import shutil
 import time
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from core.errors import FileError
 from core.messages import PassageText
 from core.text import formats
 from core.text.document import Document, Heading, Limits, too_long
+from core.text.old_office import Office, way_of
 from core.text.pdf import read_pdf_pages
-from core.text.programs import ProgramFailed, Programs, run
+from core.text.programs import Programs
 from core.text.recognise import Recogniser, page_count
-from core.text.source import open_regular
 
 MOST_RECOGNISED_PAGES = 200
 _KEPT_PAGES = 400
-_OLD_OFFICE = {
-    **dict.fromkeys((".doc", ".dot"), "docx"),
-    **dict.fromkeys((".ppt", ".pps", ".pot"), "pptx"),
-}
-# The old container of Office, and RTF, which often goes by the name .doc.
-_OLD_OFFICE_STARTS = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf")
 _TOO_MUCH = "holds more pictures of pages than Satchel recognises in one file"
 _ADVICE = "run text recognition (OCR) on it to have it searched"
-_STARTED_ANEW = 81  # LibreOffice has made its profile and wants to be started again
 
 
 class Workshop:
@@ -54,13 +46,12 @@ class Workshop:
         file_s: float,
         on_wait: Callable[[], None],
     ) -> None:
-        self.folder = folder
-        self.office = None if folder is None else programs.office
-        self.recogniser = (
-            None
-            if folder is None or programs.tesseract is None
-            else Recogniser(programs.tesseract, folder)
-        )
+        self.office: Office | None = None
+        self.recogniser: Recogniser | None = None
+        if folder is not None and programs.office is not None:
+            self.office = Office(programs.office, folder)
+        if folder is not None and programs.tesseract is not None:
+            self.recogniser = Recogniser(programs.tesseract, folder)
         self.page_s = page_s
         self.file_s = file_s
         self.on_wait = on_wait
@@ -98,9 +89,9 @@ def extract(path: str, limits: Limits, shop: Workshop, version: Hashable) -> Doc
     try:
         document = formats.extract(path, limits)
     except FileError as error:
-        target = _OLD_OFFICE.get(PurePath(path).suffix.lower())
-        if target is not None and shop.office is not None and _is_old_office(path):
-            return _converted(path, target, limits, shop)
+        way = None if shop.office is None else way_of(path)
+        if shop.office is not None and way is not None:
+            return shop.office.extract(path, way, limits, shop.file_s, shop.on_wait)
         if error.problem == "needs_ocr" and shop.recogniser is not None:
             return _scanned(path, limits, shop, version)
         raise
@@ -219,62 +210,4 @@ def _with_pages(path: str, document: Document, texts: dict[int, str], limits: Li
         page_chars=tuple(map(len, pages)),
         headings=tuple(map(moved, document.headings)),
         members=tuple(map(moved, document.members)),
-    )
-
-
-def _is_old_office(path: str) -> bool:
-    with open_regular(path) as file:
-        return file.read(8).startswith(_OLD_OFFICE_STARTS)
-
-
-def _converted(path: str, target: str, limits: Limits, shop: Workshop) -> Document:
-    """A file in an old Office format, by way of the present one.
-
-    LibreOffice gets a profile of its own that is gone afterwards, so that no
-    file leaves anything behind for the next.
-    """
-    assert shop.folder is not None
-    folder = shop.folder / "converting"
-    suffix = PurePath(path).suffix.lower()
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        folder.mkdir(mode=0o700)
-        # By a name of our own: theirs may hold anything.
-        (folder / f"file{suffix}").symlink_to(path)
-        _run_office(path, folder, f"file{suffix}", target, shop)
-        document = formats.extract(str(folder / f"file.{target}"), limits)
-    except FileError as error:
-        raise FileError(path, error.reason, error.problem) from error
-    except OSError as error:
-        raise FileError(path, _not_converted(target)) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return replace(document, kind=suffix.lstrip("."), slow=True)
-
-
-def _run_office(path: str, folder: Path, name: str, target: str, shop: Workshop) -> None:
-    assert shop.office is not None
-    command = [
-        shop.office,
-        f"-env:UserInstallation={(folder / 'profile').as_uri()}",
-        "-env:OSL_SOCKET_PATH=.",
-        *("--headless", "--norestore", "--nolockcheck", "--nologo"),
-        *("--convert-to", target, "--outdir", ".", name),
-    ]
-    status = _STARTED_ANEW
-    for _ in range(2):
-        if status == _STARTED_ANEW:
-            try:
-                status, _ = run(command, folder, timeout_s=shop.file_s, on_wait=shop.on_wait)
-            except ProgramFailed as error:
-                took = f"took longer than {shop.file_s:g} s to convert" if error.slow else None
-                raise FileError(path, took or _not_converted(target)) from error
-    if status or not (folder / f"file.{target}").is_file():
-        raise FileError(path, _not_converted(target))
-
-
-def _not_converted(target: str) -> str:
-    return (
-        "could not be converted by LibreOffice: it is damaged, locked by a password or needs more "
-        f"memory than one file may have; save it as .{target} to have it searched"
     )

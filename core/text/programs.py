@@ -13,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 # Where they are when they are not on PATH.
 _OFFICE_PLACES = (
@@ -96,11 +98,15 @@ def run(
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise ProgramFailed(name) from error
+    # A thread of its own feeds it: communicate cannot go on with input after a timeout.
+    feeder = threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True)
+    process.stdin = None
+    feeder.start()
     deadline = time.monotonic() + timeout_s
     try:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                output, _ = process.communicate(stdin, timeout=_LOOK_S)
+                output, _ = process.communicate(timeout=_LOOK_S)
                 return process.returncode, output
             on_wait()
             if time.monotonic() > deadline:
@@ -108,10 +114,16 @@ def run(
     finally:
         process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        feeder.join()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _feed(pipe: IO[bytes] | None, data: bytes) -> None:
+    """Write all of the input; a program that does not want it is not made to."""
+    if pipe is not None:
+        with contextlib.suppress(OSError), pipe:
+            pipe.write(data)
 
 
 if sys.platform == "win32":
