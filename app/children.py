@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 
+import psutil
+
+from app.job import Job
 from app.stdio import Channel
 from core.messages import PROTOCOL_VERSION, Hello, Message, ProtocolError
 
@@ -27,10 +31,20 @@ class ChildSlow(Exception):
 
 
 class Child:
-    """One running child process. Replies wait in a short queue, so a fast child is held back."""
+    """One running child process. Replies wait in a short queue, so a fast child is held back.
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """Start the process; raises ChildGone when it does not greet as it should."""
+    It leads a process group of its own: Ctrl+C goes to its parent only, which
+    knows what to do, and whatever it started ends together with it.
+    """
+
+    def __init__(
+        self, command: Sequence[str], memory_bytes: int | None = None, greet: bool = True
+    ) -> None:
+        """Start the process; raises ChildGone when it does not greet as it should.
+
+        `memory_bytes` is kept by the system on Windows only. Without `greet` the
+        greeting is waited for when `greet` is called.
+        """
         self._process = subprocess.Popen(
             list(command),
             stdin=subprocess.PIPE,
@@ -38,7 +52,9 @@ class Child:
             # What a crashing parser prints is no use to a person, and may hold their text.
             stderr=None if os.environ.get(DEBUG_VARIABLE) else subprocess.DEVNULL,
             close_fds=True,
+            process_group=0 if os.name == "posix" else None,
         )
+        self._job = Job(self._process, memory_bytes)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._channel = Channel(self._process.stdout, self._process.stdin)
@@ -46,6 +62,14 @@ class Child:
         self._closed = threading.Event()
         self._pump = threading.Thread(target=self._read, name="child-replies", daemon=True)
         self._pump.start()
+        self._hello: Hello | None = None
+        if greet:
+            self.greet()
+
+    def greet(self) -> Hello:
+        """The child's greeting. Raises ChildGone when it is late or not what it should be."""
+        if self._hello is not None:
+            return self._hello
         try:
             hello = self.receive(START_TIMEOUT_S)
         except ChildSlow as error:
@@ -57,6 +81,8 @@ class Child:
         if not isinstance(hello, Hello) or hello.version != PROTOCOL_VERSION:
             self.close()
             raise ChildGone("it is of another version")
+        self._hello = hello
+        return hello
 
     @property
     def pid(self) -> int:
@@ -102,17 +128,30 @@ class Child:
             return "it broke off"
         return f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
 
+    def memory_bytes(self) -> int:
+        """Resident memory of the process, 0 when it is gone or may not be looked at."""
+        # On Windows the Python of a virtual environment runs as a child of what was started.
+        pid = self.greet().pid if sys.platform == "win32" else self.pid
+        try:
+            return int(psutil.Process(pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
     @property
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self._process.poll() is None
 
     def close(self) -> None:
-        """End the process now and wait until it is gone."""
+        """End the process and what it started now, and wait until it is gone."""
         self._closed.set()
         if self._process.poll() is None:
+            if sys.platform != "win32":
+                with contextlib.suppress(OSError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
         self._process.wait()
+        self._job.close()
         self._pump.join(timeout=5)
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

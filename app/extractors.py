@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import queue
+import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from app.children import Child, ChildGone, ChildSlow
+from app.limits import out_of_memory
 from core.errors import FileError
 from core.index.reader import Wanted
 from core.messages import (
@@ -26,12 +31,21 @@ from core.messages import (
     ends,
 )
 from core.store.rows import FileRef
+from core.text.document import Limits
+
+MB = 1_000_000
+LONGEST_TIMES = 10  # of the time limit, for a file that other programs convert meanwhile
+MEMORY_LOOK_S = 0.2
 
 BACK_OFF_S = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
 
 
 class ExtractorPool:
-    """Implements `core.index.reader.Reader` with `size` child processes, started when needed."""
+    """Implements `core.index.reader.Reader` with `size` child processes.
+
+    They are started when needed and ended when they have had nothing to do for a
+    while. A file whose reader dies or overruns is given up with the reason.
+    """
 
     def __init__(
         self,
@@ -40,22 +54,42 @@ class ExtractorPool:
         tokenizer_path: str,
         timeout_s: float,
         on_death: Callable[[str], None],
+        *,
         max_tokens: int = 256,
+        memory_mb: float | None = None,
+        scratch: Path | None = None,
+        idle_s: float = 300.0,
     ) -> None:
-        """`on_death` is told, in words, of each child that died and the file it was reading."""
-        self._command = command
+        """`on_death` is told, in words, of each child that died and the file it was reading.
+
+        A reader may be silent for `timeout_s`, and longer altogether while other
+        programs convert a file. `memory_mb` is what it may take. In `scratch`,
+        which is emptied, each reader gets a folder of its own, the only one it
+        may write in.
+        """
         self._tokenizer_path = tokenizer_path
         self._max_tokens = max_tokens
         self._timeout_s = timeout_s
+        self._memory_mb = memory_mb
+        self._limits = Limits()
         self._on_death = on_death
+        self._scratch = scratch
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
         self._ids = itertools.count(1)
         self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()
-        for _ in range(size):
-            self._slots.put(_Slot())
+        for number in range(size):
+            place = None if scratch is None else scratch / str(number)
+            self._slots.put(_Slot(command, memory_mb, place))
         self._size = size
+        self._idle_s = idle_s
+        self._timer: threading.Timer | None = None
+        self._timing = threading.Lock()
+        self._closed = False
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="read")
         # On Linux a child ends with the thread that started it, so that thread has to last.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="start")
+        self.protections: tuple[str, ...] = ()  # what the readers cannot do, once one has run
 
     def extract(self, file: FileRef) -> Iterator[Chunks | Extracted]:
         """The chunks of a file in order, then Extracted. Raises FileError."""
@@ -66,6 +100,9 @@ class ExtractorPool:
             mtime_ns=file.mtime_ns,
             tokenizer_path=self._tokenizer_path,
             max_tokens=self._max_tokens,
+            max_text_chars=self._limits.max_text_chars,
+            max_pages=self._limits.max_pages,
+            max_expanded_bytes=self._limits.max_expanded_bytes,
         )
         for reply in self._ask(request, file.path):
             if isinstance(reply, (Chunks, Extracted)):
@@ -83,6 +120,9 @@ class ExtractorPool:
             mtime_ns=wanted.file.mtime_ns,
             spans=wanted.spans,
             page_chars=wanted.page_chars,
+            max_text_chars=self._limits.max_text_chars,
+            max_pages=self._limits.max_pages,
+            max_expanded_bytes=self._limits.max_expanded_bytes,
         )
         try:
             for reply in self._ask(request, wanted.file.path):
@@ -104,25 +144,32 @@ class ExtractorPool:
         """The replies to one request; a child that fails or is left alone is ended."""
         slot = self._slots.get()
         whole = False
+        longest_s = self._timeout_s * (LONGEST_TIMES if isinstance(request, Extract) else 1)
+        waited_s = 0.0
         try:
-            child = self._starter.submit(slot.child, self._command).result()
+            child = self._starter.submit(slot.child).result()
+            self.protections = tuple(sorted({*child.greet().protections, "memory"}))
             child.send(request)
-            waited_s = 0.0
             while not whole:
                 started = time.monotonic()
-                reply = child.receive(max(self._timeout_s - waited_s, 0.001))
+                reply = self._receive(child, min(self._timeout_s, longest_s - waited_s))
                 waited_s += time.monotonic() - started
                 whole = ends(reply)
                 if isinstance(reply, FileFailed):
                     raise FileError(reply.path, reply.reason, reply.problem)
                 yield reply
         except ChildSlow:
-            self._on_death(f"the reader of {path} was ended after {self._timeout_s:g} s")
+            limit_s = self._timeout_s if self._timeout_s <= longest_s - waited_s else longest_s
+            self._on_death(f"the reader of {path} was ended after {limit_s:g} s")
             raise FileError(
                 path,
-                f"took longer than {self._timeout_s:g} s to read and was set aside; it is tried "
+                f"took longer than {limit_s:g} s to read and was set aside; it is tried "
                 "again when it changes",
+                "crashed",
             ) from None
+        except _ChildLarge:
+            self._on_death(f"the reader of {path} was ended for its memory")
+            raise FileError(path, out_of_memory(self._memory_mb or 0)) from None
         except ChildGone as error:
             slot.died()
             self._on_death(f"the reader of {path} died: {error}")
@@ -130,11 +177,69 @@ class ExtractorPool:
                 path,
                 f"made its reader fail ({error}) and was set aside; it is tried again when it "
                 "changes",
+                "crashed",
             ) from None
         finally:
             if not whole:
                 slot.end()
+            slot.used_at_s = time.monotonic()
             self._slots.put(slot)
+            self._watch_idle(self._idle_s)
+
+    def _receive(self, child: Child, longest_s: float) -> Message:
+        """The next reply. The memory of a child that cannot limit itself is watched meanwhile.
+
+        Raises ChildGone, ChildSlow or _ChildLarge.
+        """
+        if self._memory_mb is None or "memory" in child.greet().protections:
+            return child.receive(max(longest_s, 0.001))
+        deadline = time.monotonic() + longest_s
+        while True:
+            if child.memory_bytes() > self._memory_mb * MB:
+                raise _ChildLarge
+            left_s = deadline - time.monotonic()
+            try:
+                return child.receive(max(min(left_s, MEMORY_LOOK_S), 0.001))
+            except ChildSlow:
+                if left_s <= MEMORY_LOOK_S:
+                    raise
+
+    def end_idle(self, now_s: float) -> float | None:
+        """End the readers that were idle for long (`now_s` as of time.monotonic).
+
+        How many seconds until the next one may be; None when none is left idle.
+        """
+        waits: list[float] = []
+        for slot in reversed(self._free()):
+            left_s = slot.used_at_s + self._idle_s - now_s
+            if slot.pid is not None and left_s <= 0:
+                slot.end()
+            elif slot.pid is not None:
+                waits.append(left_s)
+            self._slots.put(slot)
+        return min(waits, default=None)
+
+    def _free(self) -> list[_Slot]:
+        """All places that nobody is using, taken; the one to be used first comes first."""
+        found: list[_Slot] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._slots.get_nowait())
+        return found
+
+    def _watch_idle(self, after_s: float) -> None:
+        with self._timing:
+            if self._timer is None and not self._closed:
+                self._timer = threading.Timer(after_s, self._when_idle)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _when_idle(self) -> None:
+        with self._timing:
+            self._timer = None
+        next_s = self.end_idle(time.monotonic())
+        if next_s is not None:
+            self._watch_idle(next_s)
 
     def pids(self) -> list[int]:
         """Process ids of the running children."""
@@ -150,32 +255,49 @@ class ExtractorPool:
 
     def close(self) -> None:
         """End all children; waits for those that are reading."""
+        with self._timing:
+            self._closed = True
+            if self._timer is not None:
+                self._timer.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for _ in range(self._size):
             self._slots.get().end()
         self._starter.shutdown(wait=True)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+class _ChildLarge(Exception):
+    """The child took more memory than it may."""
 
 
 class _Slot:
-    """A place for one child, and how often one died there lately."""
+    """A place for one child with its scratch folder, and how often one died there lately."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, command: Sequence[str], memory_mb: float | None, scratch: Path | None
+    ) -> None:
+        self._command = [*command, *(("--scratch", str(scratch)) if scratch is not None else ())]
+        self._memory_bytes = None if memory_mb is None else int(memory_mb * MB)
+        self._scratch = scratch
         self._child: Child | None = None
         self._deaths = 0
         self._last_death = 0.0
+        self.used_at_s = 0.0
 
     @property
     def pid(self) -> int | None:
         return None if self._child is None else self._child.pid
 
-    def child(self, command: Sequence[str]) -> Child:
+    def child(self) -> Child:
+        """The child of this place, started if there is none; its greeting may be still to come."""
         if self._child is not None and not self._child.alive:
             self.end()
         if self._child is None:
             if time.monotonic() - self._last_death > 60:
                 self._deaths = 0
             time.sleep(BACK_OFF_S[min(self._deaths, len(BACK_OFF_S) - 1)])
-            self._child = Child(command)
+            self._child = Child(self._command, self._memory_bytes, greet=False)
         return self._child
 
     def died(self) -> None:
@@ -184,9 +306,12 @@ class _Slot:
         self.end()
 
     def end(self) -> None:
+        """End the child and remove what it wrote."""
         if self._child is not None:
             self._child.close()
             self._child = None
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def processors() -> int:

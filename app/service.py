@@ -70,6 +70,11 @@ from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
 from core.store.history import History
 
+# Readers that were idle for so long are ended; the next request waits for a new one to start.
+INDEX_IDLE_S = 30.0
+QUERY_IDLE_S = 240.0
+INDEX_NICE = 5  # steps that reading for the index gives way
+
 WORK = (
     Index,
     Retry,
@@ -123,19 +128,8 @@ class Service:
         self.engine = Engine(home, self.settings, current_plan(home, self.settings), threads)
         self.history = self._open_history()
         self.deaths: list[str] = []
-        command = python_child(
-            "app.extractor",
-            "--memory-mb",
-            str(int(self.settings.number("extract.memory_mb"))),
-        )
-        timeout_s = self.settings.number("extract.timeout_s")
-        model = self.engine.model
-        tokenizer = str(model.tokenizer) if model else ""
-        most = model.description.chunk_tokens if model else MAX_TOKENS
-        self.index_readers, self.query_readers = (
-            ExtractorPool(command, 2, tokenizer, timeout_s, self.deaths.append, most)
-            for _ in range(2)
-        )
+        self.index_readers = self._readers("index", INDEX_IDLE_S, INDEX_NICE)
+        self.query_readers = self._readers("query", QUERY_IDLE_S, 0)
         self.model = ModelWorker(
             python_child("app.worker"),
             int(self.settings.number("assistant.context_tokens")),
@@ -160,9 +154,25 @@ class Service:
         self._idle = IdleKeeper(
             60 * self.settings.number("search.idle_minutes"),
             self.idle_for_s,
-            (self.engine.let_go, self._lookups.let_go, self.index_readers.let_go,
-             self.query_readers.let_go),
-        )  # fmt: skip
+            (self.engine.let_go, self._lookups.let_go),
+        )
+
+    def _readers(self, name: str, idle_s: float, nice: int) -> ExtractorPool:
+        memory_mb = int(self.settings.number("extract.memory_mb"))
+        timeout_s = self.settings.number("extract.timeout_s")
+        model = self.engine.model
+        limits = ("--memory-mb", str(memory_mb), "--timeout-s", str(timeout_s), "--nice", str(nice))
+        return ExtractorPool(
+            python_child("app.extractor", *limits),
+            2,
+            str(model.tokenizer) if model else "",
+            timeout_s,
+            self.deaths.append,
+            max_tokens=model.description.chunk_tokens if model else MAX_TOKENS,
+            memory_mb=memory_mb,
+            scratch=self.home.scratch / name,
+            idle_s=idle_s,
+        )
 
     def _open_history(self) -> History:
         try:

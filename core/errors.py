@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-FileProblem = Literal["failed", "encrypted", "needs_ocr", "skipped", "changed", "missing"]
+FileProblem = Literal[
+    "failed", "crashed", "encrypted", "needs_ocr", "skipped", "changed", "missing"
+]
 
 
 class UserError(Exception):
@@ -23,8 +25,9 @@ class UserError(Exception):
 class FileError(Exception):
     """One file could not be used; the run goes on without it.
 
-    `problem` sorts it for the coverage counts: `encrypted` counts as failed,
-    `skipped` names a rule or limit, `changed` and `missing` are tried again.
+    `problem` sorts it for the coverage counts: `encrypted` and `crashed` count as failed, the
+    latter saying that its reader died or took too long; `skipped` names a rule or limit;
+    `changed` and `missing` are tried again.
     """
 
     def __init__(self, path: str, reason: str, problem: FileProblem = "failed") -> None:

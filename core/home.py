@@ -56,6 +56,11 @@ class Home:
         return self.data / "texts"
 
     @property
+    def scratch(self) -> Path:
+        """Where readers may write while they convert a file; gone when they have ended."""
+        return self.cache / "scratch"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that runs the service for this home."""
         return self.data / "lock"

@@ -133,6 +133,7 @@ class Hello(Message, frozen=True):
     role: Literal["service", "model-worker", "extractor"]
     pid: int
     version: int = PROTOCOL_VERSION
+    protections: tuple[str, ...] = ()  # what it can do no more: "network", "writing", "memory"
 
 
 class Cancel(Message, frozen=True):
@@ -171,7 +172,10 @@ class Extract(Message, frozen=True):
 
 
 class Chunks(Message, frozen=True):
-    """Some of a file's chunks, in order, at most 64 in one message."""
+    """Some of a file's chunks, in order, at most 64 in one message.
+
+    None at all is a sign of life: the reader waits for another program to convert the file.
+    """
 
     id: int
     chunks: tuple[ChunkText, ...]
@@ -198,7 +202,8 @@ class Extracted(Message, frozen=True):
 class ReadSpans(Message, frozen=True):
     """Read passages back from a file that was extracted before.
 
-    `page_chars` is what Extracted gave, so that only the pages in question are parsed.
+    `page_chars` is what Extracted gave, so that only the pages in question are parsed. The limits
+    are those of Extract: a file that was read within them is read back within them.
     """
 
     id: int
@@ -207,6 +212,9 @@ class ReadSpans(Message, frozen=True):
     mtime_ns: int
     spans: tuple[tuple[int, int], ...]
     page_chars: tuple[int, ...] = ()
+    max_text_chars: int = 50_000_000
+    max_pages: int = 20_000
+    max_expanded_bytes: int = 400_000_000
 
 
 class Passages(Message, frozen=True):
@@ -240,7 +248,7 @@ class FileFailed(Message, frozen=True):
     id: int
     path: str
     reason: str
-    problem: Literal["failed", "encrypted", "needs_ocr", "skipped", "changed", "missing"]
+    problem: Literal["failed", "crashed", "encrypted", "needs_ocr", "skipped", "changed", "missing"]
 
 
 # --- model worker -------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from app.children import Child, ChildGone, ChildSlow
 from app.extractors import ExtractorPool
 from app.model import ModelWorker
 from core.errors import FileError, UserError
-from core.messages import Cancel, Hello, encode
+from core.messages import UNTITLED, Cancel, Chunks, Done, Extracted, Hello, encode
 from core.store.rows import FileRef
 
 HELLO = encode(Hello("extractor", 1))
@@ -61,8 +63,36 @@ def test_a_child_that_writes_without_end_is_held_back_and_ended() -> None:
     assert time.monotonic() - started < 6
 
 
-def pool(command: list[str], timeout_s: float, deaths: list[str]) -> ExtractorPool:
-    return ExtractorPool(command, 1, "tokenizer", timeout_s, deaths.append)
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups are not of Windows")
+def test_a_child_takes_with_it_what_it_started() -> None:
+    body = (
+        "import subprocess\n"
+        "grandchild = subprocess.Popen(['sleep', '600'])\n"
+        f"print({encode(Done(1))!r}.replace('1', str(grandchild.pid)), flush=True)\n"
+        "time.sleep(600)"
+    )
+    child = Child(script(body))
+    reply = child.receive(20)
+    assert isinstance(reply, Done) and psutil.pid_exists(reply.id)
+    child.close()
+    assert gone(reply.id)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends within a few seconds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def pool(command: list[str], timeout_s: float, deaths: list[str], **options: Any) -> ExtractorPool:
+    return ExtractorPool(command, 1, "tokenizer", timeout_s, deaths.append, **options)
 
 
 def test_a_file_that_kills_its_reader_is_named(tmp_path: Path) -> None:
@@ -72,7 +102,7 @@ def test_a_file_that_kills_its_reader_is_named(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(FileError, match="made its reader fail") as caught:
             list(readers.extract(file))
-        assert caught.value.path == file.path
+        assert (caught.value.path, caught.value.problem) == (file.path, "crashed")
     assert len(deaths) == 2
     assert "poison.pdf" in deaths[0]
     readers.close()
@@ -82,9 +112,76 @@ def test_a_file_that_takes_too_long_is_set_aside(tmp_path: Path) -> None:
     deaths: list[str] = []
     readers = pool(script("time.sleep(60)"), 0.5, deaths)
     started = time.monotonic()
-    with pytest.raises(FileError, match="took longer than"):
+    with pytest.raises(FileError, match=r"took longer than 0\.5 s") as caught:
         list(readers.extract(FileRef(str(tmp_path / "slow.pdf"), 1, 1, False)))
+    assert caught.value.problem == "crashed"
     assert time.monotonic() - started < 10
+    assert readers.pids() == []
+    readers.close()
+
+
+SIGN_OF_LIFE = encode(Chunks(1, ()))
+EXTRACTED = encode(Extracted(1, 0, 0, (), "text", UNTITLED, False))
+
+
+def test_a_reader_that_gives_signs_of_life_may_take_longer_but_not_for_ever() -> None:
+    deaths: list[str] = []
+    signs = f"    print({SIGN_OF_LIFE!r}, flush=True); time.sleep(0.1)\n"
+    slow = f"sys.stdin.readline()\nfor _ in range(12):\n{signs}print({EXTRACTED!r}, flush=True)"
+    readers = pool(script(slow + "\ntime.sleep(60)"), 1, deaths)
+    replies = list(readers.extract(FileRef("a.doc", 1, 1, False)))
+    assert isinstance(replies[-1], Extracted)
+    assert deaths == []
+    readers.close()
+    endless = pool(script(f"while True:\n{signs}"), 0.3, deaths)
+    with pytest.raises(FileError, match="took longer than 3 s"):
+        list(endless.extract(FileRef("a.doc", 1, 1, False)))
+    endless.close()
+
+
+def test_a_reader_that_does_not_limit_its_memory_is_watched() -> None:
+    deaths: list[str] = []
+    body = "sys.stdin.readline(); a = b'x' * 200_000_000; time.sleep(60)"
+    readers = pool(script(body), 30, deaths, memory_mb=100)
+    started = time.monotonic()
+    with pytest.raises(FileError, match="needs more than the 100 MB"):
+        list(readers.extract(FileRef("large.pdf", 1, 1, False)))
+    assert time.monotonic() - started < 10
+    assert readers.pids() == []
+    assert "large.pdf" in deaths[0]
+    readers.close()
+
+
+def test_idle_readers_are_ended_and_come_back(tmp_path: Path) -> None:
+    # This one leaves a file in its scratch folder, the last two arguments of its command.
+    body = (
+        "import os; os.makedirs(sys.argv[-1]); open(sys.argv[-1] + '/left', 'w').close()\n"
+        f"while sys.stdin.readline(): print({EXTRACTED!r}, flush=True)"
+    )
+    deaths: list[str] = []
+    scratch = tmp_path / "scratch"
+    readers = pool(script(body), 20, deaths, scratch=scratch, idle_s=0.4)
+    file = FileRef("a.txt", 1, 1, False)
+    for _ in range(2):
+        assert isinstance(next(iter(readers.extract(file))), Extracted)
+        [pid] = readers.pids()
+        assert (scratch / "0" / "left").is_file()
+        assert gone(pid)
+        assert readers.pids() == []
+        assert not (scratch / "0").exists()
+    readers.close()
+    assert deaths == [] and not scratch.exists()
+
+
+def test_only_readers_idle_for_long_are_ended() -> None:
+    body = f"while sys.stdin.readline(): print({EXTRACTED!r}, flush=True)"
+    readers = pool(script(body), 20, [], idle_s=100)
+    assert readers.end_idle(time.monotonic()) is None
+    list(readers.extract(FileRef("a.txt", 1, 1, False)))
+    left_s = readers.end_idle(time.monotonic())
+    assert left_s is not None and 90 < left_s <= 100
+    assert len(readers.pids()) == 1
+    assert readers.end_idle(time.monotonic() + 101) is None
     assert readers.pids() == []
     readers.close()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import appdirs
 import pytest
 
-from app.extractor import RecentTexts
+from app.reading import RecentTexts
 from core.messages import (
     Cancel,
     Chunks,
@@ -101,7 +101,8 @@ def started(*arguments: str) -> Iterator[Child]:
 def child() -> Iterator[Child]:
     with started() as running:
         hello = running.receive()
-        assert hello == Hello("extractor", running.process.pid)
+        assert isinstance(hello, Hello)
+        assert (hello.role, hello.pid) == ("extractor", running.process.pid)
         yield running
 
 

@@ -1,0 +1,120 @@
+"""The old Office formats (.doc, .ppt and their like), read by way of the present ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from core.errors import FileError
+from core.text import formats
+from core.text.document import Document, Limits
+from core.text.programs import ProgramFailed, run
+from core.text.source import open_regular
+
+_STARTED_ANEW = 81  # LibreOffice has made its profile and wants to be started again
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The format that a file becomes, and LibreOffice's readers for it, the likeliest first.
+
+    A reader is always named: left to guess, LibreOffice takes a damaged file
+    for text, and its noise for words.
+    """
+
+    target: str
+    readers: tuple[str, ...]
+
+
+_WORD = Way("docx", ("MS Word 97", "MS Word 95", "MS WinWord 6.0"))
+_WORD_AS_RTF = Way("docx", ("Rich Text Format",))  # which often goes by the name .doc
+_POWERPOINT = Way("pptx", ("MS PowerPoint 97",))
+_OLE, _RTF = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf"
+_WAYS = {
+    **{(suffix, _OLE): _WORD for suffix in (".doc", ".dot")},
+    **{(suffix, _RTF): _WORD_AS_RTF for suffix in (".doc", ".dot")},
+    **{(suffix, _OLE): _POWERPOINT for suffix in (".ppt", ".pps", ".pot")},
+}
+_SUFFIXES = {suffix for suffix, _ in _WAYS}
+
+
+def way_of(path: str) -> Way | None:
+    """How a file can be converted, by its name and how it starts; None if it is no such file."""
+    suffix = PurePath(path).suffix.lower()
+    if suffix not in _SUFFIXES:
+        return None
+    with open_regular(path) as file:
+        head = file.read(8)
+    return next(
+        (_WAYS.get((suffix, start)) for start in (_OLE, _RTF) if head.startswith(start)), None
+    )
+
+
+class Office:
+    """LibreOffice on this machine."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        """`folder` is where it may write."""
+        self._program = program
+        self._folder = folder / "converting"
+
+    def extract(
+        self, path: str, way: Way, limits: Limits, file_s: float, on_wait: Callable[[], None]
+    ) -> Document:
+        """The text of a file after its conversion, which may take `file_s`. Raises FileError.
+
+        LibreOffice gets a profile of its own that is gone afterwards, so that no
+        file leaves anything behind for the next.
+        """
+        suffix = PurePath(path).suffix.lower()
+        made = self._folder / f"file.{way.target}"
+        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self._folder.mkdir(mode=0o700)
+            # By a name of our own: theirs may hold anything.
+            (self._folder / f"file{suffix}").symlink_to(path)
+            for reader in way.readers:
+                self._convert(f"file{suffix}", way.target, reader, file_s, on_wait)
+                if made.is_file():
+                    document = formats.extract(str(made), limits)
+                    return replace(document, kind=suffix.lstrip("."), slow=True)
+        except FileError as error:
+            raise FileError(path, error.reason, error.problem) from error
+        except ProgramFailed as error:
+            reason = f"takes LibreOffice more than {file_s:g} s" if error.slow else _FAILED
+            raise FileError(path, f"{reason}; {_advice(way)}") from error
+        except OSError as error:
+            raise FileError(path, f"{_FAILED}; {_advice(way)}") from error
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        raise FileError(path, f"{_FAILED}; {_advice(way)}")
+
+    def _convert(
+        self, name: str, target: str, reader: str, file_s: float, on_wait: Callable[[], None]
+    ) -> None:
+        command = self._command(name, target, reader)
+        status, _ = run(command, self._folder, timeout_s=file_s, on_wait=on_wait)
+        if status == _STARTED_ANEW:
+            run(command, self._folder, timeout_s=file_s, on_wait=on_wait)
+
+    def _command(self, name: str, target: str, reader: str) -> Sequence[str]:
+        return (
+            self._program,
+            f"-env:UserInstallation={(self._folder / 'profile').as_uri()}",
+            "-env:OSL_SOCKET_PATH=.",
+            *("--headless", "--norestore", "--nolockcheck", "--nologo"),
+            f"--infilter={reader}",
+            *("--convert-to", target, "--outdir", ".", name),
+        )
+
+
+_FAILED = (
+    "could not be converted by LibreOffice: it is damaged, locked by a password, or needs more "
+    "memory than one file may have"
+)
+
+
+def _advice(way: Way) -> str:
+    return f"save it as .{way.target} to have it searched"

@@ -1,0 +1,147 @@
+"""Programs of this machine that help to read: found, and run one at a time under limits.
+
+They are LibreOffice for the old Office formats and Tesseract for pictures of
+pages. Both run without the network or not at all; whoever calls this sees to that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+# Where they are when they are not on PATH.
+_OFFICE_PLACES = (
+    "/Applications/LibreOffice.app/Contents/MacOS/soffice",
+    "/opt/libreoffice/program/soffice",
+    "/usr/lib/libreoffice/program/soffice",
+)
+_TESSERACT_PLACES = ("/opt/homebrew/bin/tesseract", "/usr/local/bin/tesseract")
+_LOOK_S = 0.5
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class ProgramFailed(Exception):
+    """The program ended with an error, or was ended because its time was up (`slow`)."""
+
+    def __init__(self, name: str, slow: bool = False) -> None:
+        super().__init__(name)
+        self.slow = slow
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Paths of the programs that are there."""
+
+    office: str | None = None
+    tesseract: str | None = None
+
+    def runnable(self) -> tuple[str, ...]:
+        """The files and folders whose programs have to be allowed to run."""
+        found = [] if self.office is None else [str(Path(self.office).parent)]
+        return (*found, *([] if self.tesseract is None else [self.tesseract]))
+
+
+def find_programs() -> Programs:
+    """What this machine has, on PATH or at the usual places."""
+    office = _first(("soffice", "libreoffice"), _OFFICE_PLACES)
+    if office is not None and sys.platform == "linux":
+        # What is on PATH is a script that needs a shell; the program itself lies beside it.
+        beside = Path(office).with_name("soffice.bin")
+        office = str(beside) if beside.is_file() else None
+    return Programs(office, _first(("tesseract",), _TESSERACT_PLACES))
+
+
+def _first(names: Iterable[str], places: Iterable[str]) -> str | None:
+    on_path = (shutil.which(name) for name in names)
+    found = (path for path in (*on_path, *places) if path and Path(path).is_file())
+    path = next(found, None)
+    return None if path is None else os.path.realpath(path)
+
+
+def run(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    stdin: bytes = b"",
+    timeout_s: float,
+    on_wait: Callable[[], None],
+) -> tuple[int, bytes]:
+    """Run a program in `folder`, which is its home as well; its exit status and output.
+
+    `on_wait` is called about twice a second and may raise, which ends the
+    program. Raises ProgramFailed when it cannot be started or takes longer than
+    `timeout_s`.
+    """
+    name = Path(command[0]).name
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+    environment |= dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), str(folder))
+    try:
+        process = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_before_it_runs(),  # noqa: PLW1509 - it takes no lock
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ProgramFailed(name) from error
+    # A thread of its own feeds it: communicate cannot go on with input after a timeout.
+    feeder = threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True)
+    process.stdin = None
+    feeder.start()
+    deadline = time.monotonic() + timeout_s
+    try:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                output, _ = process.communicate(timeout=_LOOK_S)
+                return process.returncode, output
+            on_wait()
+            if time.monotonic() > deadline:
+                raise ProgramFailed(name, slow=True)
+    finally:
+        process.kill()
+        process.wait()
+        feeder.join()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _feed(pipe: IO[bytes] | None, data: bytes) -> None:
+    """Write all of the input; a program that does not want it is not made to."""
+    if pipe is not None:
+        with contextlib.suppress(OSError), pipe:
+            pipe.write(data)
+
+
+if sys.platform == "win32":
+
+    def _before_it_runs() -> Callable[[], None] | None:
+        return None
+
+else:
+    import resource
+
+    def _before_it_runs() -> Callable[[], None]:
+        """What the new process does first: it may write files, and ends with this process."""
+        libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+        def prepare() -> None:
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+            if libc is not None:
+                libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+        return prepare
