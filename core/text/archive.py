@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -11,8 +14,10 @@ from typing import BinaryIO, Literal, NoReturn
 from xml.parsers import expat
 
 from core.errors import FileError
-from core.text.document import Limits
-from core.text.source import open_regular
+from core.messages import UNTITLED, About
+from core.text import dates
+from core.text.document import words
+from core.text.source import Source
 
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAX_MEMBERS = 20_000
@@ -23,57 +28,54 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 Event = tuple[Literal["start", "end", "text"], str, Mapping[str, str]]
 
 PASSWORD = "is protected by a password; save a copy without it to have it searched"
-_BOMB = "unpacks to more than Satchel may read; split it to have it searched"
 DAMAGED = "is damaged or incomplete; open it in the program that made it and save it again"
 
 
 class Archive:
-    """The members of a zip file; what is read is counted against `max_expanded_bytes`."""
+    """The members of a zip file; what is read is counted against the source's limits."""
 
-    def __init__(self, path: str, file: zipfile.ZipFile, max_expanded_bytes: int) -> None:
-        self._path = path
+    def __init__(self, source: Source, file: zipfile.ZipFile) -> None:
+        self._source = source
         self._file = file
-        self._left = max_expanded_bytes
         self.names = frozenset(file.namelist())
 
     def damaged(self) -> NoReturn:
         """Raise the FileError for contents that are not what the format promises."""
-        raise FileError(self._path, DAMAGED)
-
-    def require_expanded(self, folders: tuple[str, ...]) -> None:
-        """Raise FileError when the members in these folders claim to unpack past the limit."""
-        claimed = sum(
-            info.file_size for info in self._file.infolist() if info.filename.startswith(folders)
-        )
-        if claimed > self._left:
-            raise FileError(self._path, _BOMB, "skipped")
+        raise FileError(self._source.path, DAMAGED)
 
     def read(self, name: str) -> bytes:
         """A member, unpacked. Raises FileError when it is missing, damaged or over the limit."""
+        return b"".join(self.pieces(name))
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """A member, unpacked piece by piece. Raises FileError as `read`."""
         try:
-            info = self._file.getinfo(name)
+            info = copy.copy(self._file.getinfo(name))
             if info.flag_bits & 1:
-                raise FileError(self._path, PASSWORD, "encrypted")
-            pieces: list[bytes] = []
+                raise FileError(self._source.path, PASSWORD, "encrypted")
+            # The size is the file's claim, at which the library would stop in silence.
+            claimed = info.file_size
+            info.file_size = self._source.left_bytes + 2 * _PIECE_BYTES
+            size = 0
             with self._file.open(info) as member:
                 while piece := member.read(_PIECE_BYTES):
-                    self._left -= len(piece)
-                    if self._left < 0:
-                        raise FileError(self._path, _BOMB, "skipped")
-                    pieces.append(piece)
-            return b"".join(pieces)
-        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise FileError(self._path, DAMAGED) from error
-        except (NotImplementedError, RuntimeError) as error:
+                    size += len(piece)
+                    self._source.count_unpacked(len(piece))
+                    yield piece
+            if size != claimed:
+                self.damaged()
+        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
+            raise FileError(self._source.path, DAMAGED) from error
+        except (NotImplementedError, RuntimeError, lzma.LZMAError) as error:
             raise FileError(
-                self._path, "is packed in a way Satchel cannot read; save it again"
+                self._source.path, "is packed in a way Satchel cannot read; save it again"
             ) from error
 
     def xml(self, name: str, only_starts: frozenset[str] = frozenset()) -> Iterator[Event]:
         """A member's XML as events, in order; with `only_starts` just these elements' starts.
 
-        Names come without their namespaces. Raises FileError when the XML is not
-        well-formed; expat itself bounds the expansion of entities.
+        Names come without their namespaces. No entity is looked up or expanded but
+        the five of XML itself. Raises FileError when the XML is not well-formed.
         """
         events: list[Event] = []
         parser = expat.ParserCreate(namespace_separator="}")
@@ -86,6 +88,8 @@ class Archive:
                 events.append(("start", local, plain))
 
         parser.StartElementHandler = start
+        # With a handler for "anything else" expat leaves entities as they are written.
+        parser.DefaultHandler = _ignore
         if not only_starts:
             parser.EndElementHandler = lambda tag: events.append(
                 ("end", tag.rpartition("}")[2], _NONE)
@@ -99,43 +103,88 @@ class Archive:
                 events.clear()
             parser.Parse(b"", True)
         except (expat.ExpatError, ValueError, LookupError) as error:
-            raise FileError(self._path, DAMAGED) from error
+            raise FileError(self._source.path, DAMAGED) from error
         yield from events
 
 
-def text_of(archive: Archive, name: str, tag: str) -> str | None:
-    """The text of the first element called `tag` in a member; None without either."""
-    if name not in archive.names:
-        return None
-    pieces: list[str] | None = None
-    for event, value, _ in archive.xml(name):
-        if event == "start" and value == tag:
-            pieces = []
-        elif event == "text" and pieces is not None:
-            pieces.append(value)
-        elif event == "end" and value == tag:
-            return "".join(pieces or ())
-    return None
+def texts_of(archive: Archive, name: str, tags: frozenset[str]) -> dict[str, str]:
+    """The text of the first element of each of these names in a member, where there is one."""
+    found: dict[str, str] = {}
+    inside = ""
+    pieces: list[str] = []
+    if name in archive.names:
+        for event, value, _ in archive.xml(name):
+            if event == "start" and value in tags and value not in found:
+                inside, pieces = value, []
+            elif event == "text" and inside:
+                pieces.append(value)
+            elif event == "end" and value == inside:
+                found[inside], inside = "".join(pieces), ""
+    return found
+
+
+_CORE = "docProps/core.xml"
+_CORE_TAGS = words("title creator created modified")
+_META_TAGS = words("title initial-creator creator creation-date date")
+
+
+def office_about(archive: Archive) -> About:
+    """The core properties of Word, Excel and PowerPoint files; damage to them is no damage."""
+    try:
+        found = texts_of(archive, _CORE, _CORE_TAGS)
+    except FileError:
+        return UNTITLED
+    return About(
+        found.get("title"),
+        found.get("creator"),
+        dates.from_iso(found.get("created")),
+        dates.from_iso(found.get("modified")),
+    )
+
+
+def open_document_about(archive: Archive) -> About:
+    """The same of OpenDocument files."""
+    try:
+        found = texts_of(archive, "meta.xml", _META_TAGS)
+    except FileError:
+        return UNTITLED
+    return About(
+        found.get("title"),
+        found.get("initial-creator") or found.get("creator"),
+        dates.from_iso(found.get("creation-date")),
+        dates.from_iso(found.get("date")),
+    )
+
+
+def _ignore(_text: str) -> None:
+    pass
 
 
 @contextmanager
-def open_archive(path: str, limits: Limits) -> Iterator[Archive]:
-    """The zip archive at `path`.
+def open_archive(source: Source) -> Iterator[Archive]:
+    """The zip archive in `source`.
 
     Raises FileError: "encrypted" for an Office file in its password container,
     "failed" when it is not a whole zip file.
     """
-    with open_regular(path) as file:
-        _refuse_ole(path, file)
+    with source.open() as file:
+        _refuse_ole(source.path, file)
         try:
             with zipfile.ZipFile(file) as archive:
                 if len(archive.infolist()) > _MAX_MEMBERS:
                     raise FileError(
-                        path, "holds far more parts than it should; left out", "skipped"
+                        source.path, "holds far more parts than it should; left out", "skipped"
                     )
-                yield Archive(path, archive, limits.max_expanded_bytes)
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-            raise FileError(path, DAMAGED) from error
+                yield Archive(source, archive)
+        except (
+            zipfile.BadZipFile,
+            EOFError,
+            OSError,
+            ValueError,
+            struct.error,
+            NotImplementedError,
+        ) as error:
+            raise FileError(source.path, DAMAGED) from error
 
 
 def _refuse_ole(path: str, file: BinaryIO) -> None:

@@ -9,8 +9,9 @@ tokenizers the sum is an estimate, and each chunk is checked whole.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from core.text.sentences import HEADING, LINE, PARAGRAPH, SENTENCE, WORD, Segment, segments
@@ -64,20 +65,28 @@ class Chunker:
         self._piece_chars = 500 if roomy else self._bit_chars
         self._counts: dict[str, int] = {}
 
-    def spans(self, text: str, heading_starts: Iterable[int] = ()) -> Iterator[tuple[int, int]]:
+    def spans(
+        self, text: str, heading_starts: Iterable[int] = (), breaks: Iterable[int] = ()
+    ) -> Iterator[tuple[int, int]]:
         """Chunks in order as character ranges without white space at their ends.
 
-        Every character that is not white space is in exactly one chunk. A chunk
-        ends at a heading or paragraph if that leaves it reasonably full, else at
-        the end of a sentence, else of a line; only a sentence longer than a
-        chunk is cut between words, and a word longer than one between characters.
+        Every character that is not white space is in exactly one chunk. No chunk
+        goes across one of `breaks`. A chunk ends at a heading or paragraph if that
+        leaves it reasonably full, else at the end of a sentence, else of a line;
+        only a sentence longer than a chunk is cut between words, and a word longer
+        than one between characters.
         """
-        for start, end in self._packed(text, frozenset(heading_starts)):
-            # Control characters that Python takes for white space and BERT does not.
-            chunk = text[start:end]
-            left = len(chunk) - len(chunk.lstrip())
-            if left < len(chunk):
-                yield start + left, start + len(chunk.rstrip())
+        headings = sorted(heading_starts)
+        edges = sorted({0, len(text), *(at for at in breaks if 0 < at < len(text))})
+        for base, stop in pairwise(edges):
+            part = text if stop - base == len(text) else text[base:stop]
+            inside = headings[bisect_left(headings, base) : bisect_left(headings, stop)]
+            for start, end in self._packed(part, frozenset(at - base for at in inside)):
+                # Control characters that Python takes for white space and BERT does not.
+                chunk = part[start:end]
+                left = len(chunk) - len(chunk.lstrip())
+                if left < len(chunk):
+                    yield base + start + left, base + start + len(chunk.rstrip())
 
     def count(self, text: str) -> int:
         """How many tokens the model sees for a text, the special ones included."""

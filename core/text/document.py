@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from core.errors import FileError
 from core.messages import UNTITLED, About
+
+MEMBER_SEPARATOR = " > "
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +36,69 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class LineMap:
+    """Which line of the file (from 1) the text comes from, at some characters in order."""
+
+    starts: array[int] = field(default_factory=lambda: array("I"))
+    lines: array[int] = field(default_factory=lambda: array("I"))
+
+    def add(self, start: int, line: int) -> None:
+        """Character `start`, which comes after all others so far, stands in this line."""
+        self.starts.append(start)
+        self.lines.append(line)
+
+    def line_at(self, text: str, position: int) -> int | None:
+        """The file's line of a character of `text`; None before the first one known."""
+        index = bisect_right(self.starts, position) - 1
+        if index < 0:
+            return None
+        line = self.lines[index] + text.count("\n", self.starts[index], position)
+        return min(line, self.lines[index + 1]) if index + 1 < len(self.lines) else line
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """All text of one file. The same bytes give the same characters, every time.
 
     `page_chars` is the length of each page's text in characters, the newline at
     its end included; it sums to `len(text)`, or is empty where the format has no
-    pages. `headings` and `members` (sheets, attachments) are in order of `start`.
-    `slow` says that reading a span back means parsing the whole file again.
+    pages. `pages_without_text` (from 1) are those that show something and say
+    nothing: pictures of text. `headings` and `members` (sheets, messages,
+    attachments) are in order of `start`. `line_map` is there where the text is not
+    the file's own, but has lines to open it at. `slow` says that reading a span
+    back means parsing the whole file again.
     """
 
     text: str
     kind: str
     slow: bool = False
     page_chars: tuple[int, ...] = ()
+    pages_without_text: tuple[int, ...] = ()
     headings: tuple[Heading, ...] = ()
     members: tuple[Heading, ...] = ()
+    line_map: LineMap | None = None
     about: About = UNTITLED
 
+    def breaks(self) -> tuple[int, ...]:
+        """The characters at which a chunk may begin but none may go across: where members do."""
+        return tuple(member.start for member in self.members)
 
-def last_at(marks: Sequence[Heading], position: int) -> str | None:
-    """The title of the last mark at or before a character; None when all come later."""
+    def member_at(self, position: int) -> Heading | None:
+        """The member that a character stands in."""
+        return _last(self.members, position)
+
+    def heading_at(self, position: int) -> str | None:
+        """The heading above a character, in the same member; None without one."""
+        heading, member = _last(self.headings, position), self.member_at(position)
+        if heading is None or (member is not None and heading.start < member.start):
+            return None
+        return heading.title
+
+
+def _last(marks: Sequence[Heading], position: int) -> Heading | None:
+    """The last mark at or before a character."""
     index = bisect_right(marks, position, key=lambda mark: mark.start)
-    return marks[index - 1].title if index else None
+    return marks[index - 1] if index else None
 
 
 class TextBuilder:
@@ -71,6 +115,7 @@ class TextBuilder:
         self.chars = 0
         self.headings: list[Heading] = []
         self.members: list[Heading] = []
+        self.line_map = LineMap()
 
     def add(self, text: str) -> None:
         """Append text as it is."""
@@ -102,12 +147,40 @@ class TextBuilder:
         self.headings.append(Heading(self.chars, title))
         self.add(title + "\n\n")
 
-    def member(self, name: str) -> None:
+    def heading_mark(self, title: str) -> None:
+        """Name what follows without adding words to the text: a time, the number of a cell."""
+        self.headings.append(Heading(self.chars, title))
+
+    def member(self, name: str, about: About | None = None) -> None:
         """Begin a named part (a sheet, an attachment) here, its name on a line of its own."""
-        name = " ".join(name.split())
-        self.line_break(2)
-        self.members.append(Heading(self.chars, name))
+        name = clean_title(name) or "?"
+        self.member_mark(name, about)
         self.add(name + "\n")
+
+    def member_mark(self, name: str, about: About | None = None) -> None:
+        """Begin a named part here; its name is in its text already, or goes without saying."""
+        self.line_break(2)
+        self.members.append(Heading(self.chars, clean_title(name) or "?", about))
+
+    def describe_member(self, about: About) -> None:
+        """Say what the last member is about, once that is known."""
+        self.members[-1] = replace(self.members[-1], about=clean_about(about))
+
+    def from_line(self, line: int) -> None:
+        """What is added next comes from this line of the file (from 1)."""
+        self.line_map.add(self.chars, line)
+
+    def append(self, document: Document, name: str, about: About | None = None) -> None:
+        """Add a document as a part called `name`; its own parts become "name > part"."""
+        self.member(name.rpartition(MEMBER_SEPARATOR)[2], about)
+        self.members[-1] = replace(self.members[-1], title=name)
+        base = self.chars
+        self.add(document.text)
+        self.headings += [replace(one, start=base + one.start) for one in document.headings]
+        self.members += [
+            Heading(base + one.start, name + MEMBER_SEPARATOR + one.title, one.about or about)
+            for one in document.members
+        ]
 
     def text(self) -> str:
         """Everything so far. Never holds half a surrogate pair."""
@@ -124,6 +197,7 @@ class TextBuilder:
             page_chars=tuple(pages),
             headings=tuple(self.headings),
             members=tuple(self.members),
+            line_map=self.line_map if self.line_map.starts else None,
             about=clean_about(about),
         )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
-from charset_normalizer import CharsetMatch, from_bytes
+from core.text.document import words
+from core.text.guess import guess_encoding, looks_written
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -14,23 +15,42 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-# What personal files are really written in. Fewer candidates, fewer absurd guesses.
-_LEGACY = [
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
-    "iso8859_2", "koi8_r", "mac_roman", "cp437", "cp850", "cp866", "cp037", "cp500",
-    "shift_jis", "cp932", "euc_jp", "gb18030", "big5", "euc_kr", "cp949", "tis_620",
-]  # fmt: skip
-_RANK = {name: number for number, name in enumerate(_LEGACY)}
+# Python has codecs that are no encodings of text; some of them take the square of the time.
+_NO_TEXT = words("idna punycode unicode-escape raw-unicode-escape undefined")
+# What writers call these and really mean, as browsers have it (https://encoding.spec.whatwg.org).
+_MEANT = {
+    "ascii": "",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "shift_jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+    "euc_kr": "cp949",
+    "ks_c_5601-1987": "cp949",
+    "x-sjis": "cp932",
+    "x-gbk": "gb18030",
+    "utf-16": "utf-16-le",
+    "utf-32": "utf-32-le",
+}
+# Encodings whose bytes are all ASCII to look at.
+_SEVEN_BITS = ("iso2022", "hz", "utf-7")
 _SAMPLE_BYTES = 64_000
+_HIGH = re.compile(r"[^\x00-\x7f]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _BLANKS = str.maketrans({"\x00": " ", "\x0b": " ", "\x0c": " "})
+_MOST_DAMAGE = (
+    0.02  # of the characters above ASCII that may be broken in what is UTF-8 all the same
+)
 
 
 def looks_binary(head: bytes) -> bool:
     """Whether the first bytes of a file are no text in any encoding Satchel reads."""
     if not head or any(head.startswith(mark) for mark, _ in _BOMS):
         return False
-    if _utf16_without_mark(head):
+    if _wide_without_mark(head):
         return False
     if b"\x00" in head:
         return True
@@ -42,9 +62,10 @@ def looks_binary(head: bytes) -> bool:
 def decode(data: bytes, declared: str | None = None) -> str:
     """The characters of a text file, newlines as "\\n", byte order mark dropped.
 
-    A mark wins, then UTF-8 if all of it is valid, then the `declared` encoding,
-    then UTF-16 by its zero bytes, then a guess among the usual legacy
-    encodings, then cp1252. Never raises; what cannot be decoded becomes U+FFFD.
+    A mark wins, then UTF-16 and UTF-32 by their zero bytes, then UTF-8 if all of
+    it is valid, then the `declared` encoding if all of it is valid in that, then
+    UTF-8 with a little damage, then the likeliest of the usual legacy encodings,
+    then cp1252. Never raises; what cannot be decoded becomes U+FFFD.
     """
     return clean(_decode(data, declared))
 
@@ -62,38 +83,49 @@ def _decode(data: bytes, declared: str | None) -> str:
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(name, errors="replace")
+    wide = _wide_without_mark(data[:_SAMPLE_BYTES])
+    if wide:
+        return data.decode(wide, errors="replace")
+    meant = _codec(declared)
+    # Japanese mail is pure ASCII to look at, but for its escapes.
+    seven_bits = meant.startswith(_SEVEN_BITS)
+    first = "iso2022_jp" if b"\x1b$" in data and not seven_bits else meant if seven_bits else ""
+    for name in (first, "utf-8", "" if seven_bits else meant):
+        if name:
+            try:
+                return data.decode(name)
+            except (UnicodeError, ValueError):
+                pass
+    return _repaired(data) or _by_guess(data, meant)
+
+
+def _codec(declared: str | None) -> str:
+    """The codec that a declared name means; "" when there is none that is for text."""
+    if not declared:
+        return ""
+    lowered = declared.strip().lower()
     try:
-        # Japanese mail is pure ASCII to look at, but for its escapes.
-        return data.decode("iso2022_jp" if b"\x1b$" in data else "utf-8")
-    except UnicodeDecodeError:
-        pass
-    if declared:
-        try:
-            return data.decode(declared, errors="replace")
-        except (LookupError, ValueError):
-            pass  # a name nobody knows, or a codec that is not for text
-    wide = _utf16_without_mark(data[:_SAMPLE_BYTES])
-    return data.decode(wide, errors="replace") if wide else _by_guess(data)
+        name = codecs.lookup(_MEANT.get(lowered) or lowered).name
+        "".encode(name)  # some are for bytes only
+    except (LookupError, ValueError, TypeError):
+        return ""
+    return "" if name in _NO_TEXT else _MEANT.get(name, name)
 
 
-def _by_guess(data: bytes) -> str:
+def _repaired(data: bytes) -> str | None:
+    """UTF-8 with a few broken characters; None when it is something else."""
+    text = data.decode("utf-8", errors="replace")
+    broken = text.count("\ufffd")
+    high = len(_HIGH.findall(text))
+    return text if broken <= high * _MOST_DAMAGE else None
+
+
+def _by_guess(data: bytes, declared: str) -> str:
     """Decode with the most plausible legacy encoding; cp1252 when none stands out."""
-    sample = _sample(data)
-    high = sum(byte >= 0x80 for byte in sample)
-    # Few high bytes among plain words fit a dozen encodings equally well, so a
-    # statistical guess is a coin toss there; Western European is the likeliest.
-    if not (high <= 8 and high * 10 <= len(sample)):
-        found = list(from_bytes(sample, cp_isolation=_LEGACY))
-        if found:
-            # Several often fit alike (French reads well in cp1250 too): the commoner one then.
-            alike = [one for one in found if _fit(one) == _fit(found[0])]
-            best = min(alike, key=lambda one: _RANK.get(one.encoding, 0))
-            return data.decode(best.encoding, errors="replace")
-    return data.decode("cp1252", errors="replace")
-
-
-def _fit(match: CharsetMatch) -> tuple[float, float]:
-    return match.chaos, match.coherence
+    name = guess_encoding(_sample(data)) or declared or "cp1252"
+    text = data.decode(name, errors="replace")
+    # Mainframes end a line with NEL.
+    return text.replace("\x85", "\n") if name == "cp500" else text
 
 
 def _sample(data: bytes) -> bytes:
@@ -106,15 +138,28 @@ def _sample(data: bytes) -> bytes:
     return data[start : start + _SAMPLE_BYTES]
 
 
-def _utf16_without_mark(head: bytes) -> str | None:
-    """UTF-16 shows as zeros in every other byte where the text is mostly Latin."""
+def _wide_without_mark(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark: blanks, digits and newlines have zeros in them.
+
+    Text of mostly Latin letters has one in every other byte; of other scripts it
+    must look like a language.
+    """
     if len(head) < 4 or b"\x00" not in head:
         return None
+    quarter, half = len(head) // 4, len(head) // 2
+    for name, top, second in (("utf-32-le", 3, 2), ("utf-32-be", 0, 1)):
+        tops, seconds = head[top : quarter * 4 : 4], head[second : quarter * 4 : 4]
+        if tops.count(0) == quarter > 1 and seconds.count(0) * 10 > quarter * 9:
+            return name if _is_text(head[: quarter * 4], name) else None
     even, odd = head[0::2].count(0), head[1::2].count(0)
-    half = len(head) // 2
     for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if zeros > half * 0.4 and others * 20 < zeros:
-            text = head[: half * 2].decode(name, errors="replace")
-            if len(_CONTROLS.findall(text)) * 50 < len(text):
+        if others * 3 < zeros and _is_text(head[: half * 2], name):
+            latin = zeros > half * 0.4 and others * 20 < zeros
+            if latin or looks_written(head[: half * 2].decode(name, "replace")):
                 return name
     return None
+
+
+def _is_text(data: bytes, name: str) -> bool:
+    text = data.decode(name, errors="replace")
+    return len(_CONTROLS.findall(text)) * 50 < len(text) > text.count("\ufffd") * 50

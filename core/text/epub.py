@@ -7,28 +7,35 @@ from urllib.parse import unquote
 
 from core.errors import FileError
 from core.messages import About
-from core.text.archive import Archive, open_archive, text_of
-from core.text.document import Document, Limits, TextBuilder
+from core.text import dates
+from core.text.archive import Archive, open_archive
+from core.text.document import Document, TextBuilder
 from core.text.html import add_html, html_source
+from core.text.source import Source
+
+_ABOUT_TAGS = frozenset(("title", "creator", "date"))
+_MOST_AUTHORS = 10
 
 
-def extract_epub(path: str, limits: Limits) -> Document:
+def extract_epub(source: Source) -> Document:
     """The text of a book without copy protection.
 
     Raises FileError ("encrypted" when its chapters are, "failed", "skipped").
     """
-    with open_archive(path, limits) as archive:
+    with open_archive(source) as archive:
         package = _package(archive)
-        out = TextBuilder(path, limits)
+        out = TextBuilder(source.path, source.limits)
         locked = _locked(archive)
         for name in _spine(archive, package):
             if name in locked:
                 raise FileError(
-                    path, "is copy-protected; only the shop's own reader opens it", "encrypted"
+                    source.path,
+                    "is copy-protected; only the shop's own reader opens it",
+                    "encrypted",
                 )
             out.line_break(2)
-            add_html(out, path, html_source(archive.read(name)))
-        return out.document("epub", about=About(text_of(archive, package, "title")), slow=True)
+            add_html(out, html_source(archive.read(name)))
+        return out.document("epub", about=_about(archive, package), slow=True)
 
 
 def _package(archive: Archive) -> str:
@@ -40,6 +47,34 @@ def _package(archive: Archive) -> str:
     if not found:
         archive.damaged()
     return found[0]
+
+
+def _about(archive: Archive, package: str) -> About:
+    """What the package says of the book: its first title, all its authors, when it came out."""
+    found: dict[str, list[str]] = {}
+    inside = ""
+    pieces: list[str] = []
+    for event, value, attributes in archive.xml(package):
+        if event == "start" and value in _ABOUT_TAGS | {"meta"}:
+            kind = f"{value} {attributes.get('property', attributes.get('event', ''))}".strip()
+            inside, pieces = kind, []
+        elif event == "text" and inside:
+            pieces.append(value)
+        elif event == "end" and inside:
+            found.setdefault(inside, []).append("".join(pieces).strip())
+            inside = ""
+        if event == "end" and value == "metadata":
+            break
+
+    def first(*kinds: str) -> str | None:
+        return next((found[kind][0] for kind in kinds if found.get(kind)), None)
+
+    return About(
+        first("title"),
+        ", ".join(found.get("creator", ())[:_MOST_AUTHORS]) or None,
+        dates.from_words(first("date publication", "date", "date creation")),
+        dates.from_words(first("meta dcterms:modified", "date modification")),
+    )
 
 
 def _spine(archive: Archive, package: str) -> list[str]:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import PurePath
+from types import MappingProxyType
 
 from core.errors import FileError
 from core.messages import Locator, PassageText
-from core.text.document import Document, Limits, last_at, words
+from core.text.calendars import extract_calendar
+from core.text.contacts import extract_contacts
+from core.text.document import Document, Limits, words
 from core.text.encoding import looks_binary
 from core.text.epub import extract_epub
 from core.text.html import extract_html
 from core.text.mail import extract_mail
+from core.text.notebook import extract_notebook
 from core.text.office import extract_docx, extract_pptx
 from core.text.opendocument import extract_odf
 from core.text.pdf import extract_pdf, read_pdf_pages
 from core.text.plain import extract_plain
 from core.text.rtf import extract_rtf
 from core.text.sheets import extract_sheets
-from core.text.source import open_regular, os_failure
+from core.text.source import Source
+from core.text.subtitles import extract_subtitles
+from core.text.warc import extract_warc
+from core.text.xml import extract_xml
 
 _SNIFF_BYTES = 4_096
+_MAX_DEPTH = 5  # files attached to messages attached to messages
+_TOO_DEEP = "is nested too deeply to be read"
 
 _SUFFIXES: dict[str, str] = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".qmd", ".rmd"), "markdown"),
@@ -36,21 +47,42 @@ _SUFFIXES: dict[str, str] = {
     **dict.fromkeys((".odp", ".otp"), "odp"),
     **dict.fromkeys((".mbox", ".mbx"), "mbox"),
     **dict.fromkeys((".mhtml", ".mht"), "mhtml"),
+    **dict.fromkeys((".ics", ".ical", ".ifb"), "ics"),
+    **dict.fromkeys((".vcf", ".vcard"), "vcf"),
+    **dict.fromkeys((".srt", ".vtt", ".ass", ".ssa", ".sub"), "subtitles"),
+    **dict.fromkeys((".warc", ".warc.gz"), "warc"),
     ".eml": "eml",
     ".epub": "epub",
+    ".ipynb": "ipynb",
     ".pdf": "pdf",
     ".rtf": "rtf",
-    **dict.fromkeys(words(".txt .text .log .rst .org .tex .srt .vtt .ics"), "text"),
+    **dict.fromkeys(
+        words(
+            ".xml .rss .atom .opml .dbk .docbook .tei .svg .kml .gpx .fodt .xlf .xliff .tmx .plist"
+        ),
+        "xml",
+    ),
+    **dict.fromkeys(words(".txt .text .log .rst .org .tex"), "text"),
     **dict.fromkeys(
         words(
             ".py .pyi .js .jsx .ts .tsx .mjs .c .h .cc .cpp .cxx .hpp .cs .java .kt .go .rs .rb "
             ".php .pl .lua .swift .scala .sh .bash .zsh .fish .ps1 .bat .sql .r .jl .m .hs .ml "
-            ".ex .erl .clj .lisp .el .vim .css .scss .json .yaml .yml .toml .ini .cfg .conf "
-            ".xml .ipynb"
+            ".ex .erl .clj .lisp .el .vim .css .scss .json .yaml .yml .toml .ini .cfg .conf"
         ),
         "code",
     ),
 }
+
+# Suffixes that LibreOffice reads and Satchel does not, and what to have it made into.
+CONVERTIBLE: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys((".doc", ".dot", ".wps", ".wpd"), ".docx"),
+        **dict.fromkeys((".ppt", ".pps", ".pot"), ".pptx"),
+        ".sxw": ".odt",
+        ".sxc": ".ods",
+        ".sxi": ".odp",
+    }
+)
 
 # Never opened to see whether they might be text: what they are is known.
 _UNREAD: dict[str, str] = {
@@ -73,15 +105,10 @@ _UNREAD: dict[str, str] = {
         "is an archive; unpack it to have its contents searched",
     ),
     **dict.fromkeys(
-        (".doc", ".dot"), "is in the old Word format; save it as .docx to have it searched"
-    ),
-    **dict.fromkeys(
-        (".ppt", ".pps"), "is in the old PowerPoint format; save it as .pptx to have it searched"
-    ),
-    **dict.fromkeys(
         (".pages", ".key", ".numbers"),
         "is in an Apple office format; export it as PDF to have it searched",
     ),
+    ".msg": "is an Outlook message; save it as .eml to have it searched",
     **dict.fromkeys(
         words(
             ".exe .dll .so .dylib .a .o .obj .lib .class .pyc .pyo .wasm .bin .dat .db .sqlite "
@@ -92,6 +119,10 @@ _UNREAD: dict[str, str] = {
     ),
 }
 
+_MAIL_HEADER = re.compile(
+    rb"(?:Return-Path|Received|Delivered-To|X-[\w-]+|From|Message-ID|MIME-Version):", re.I
+)
+
 
 def kind_of(path: str) -> str | None:
     """The format of a file by its suffix, or by its first bytes where that says nothing.
@@ -99,22 +130,39 @@ def kind_of(path: str) -> str | None:
     None when it is not one Satchel reads. Raises FileError when an unknown
     suffix makes it look inside and the file cannot be opened.
     """
-    suffix = PurePath(path).suffix.lower()
+    return _kind(Source(path))
+
+
+def _kind(source: Source) -> str | None:
+    suffix = _suffix(source.name)
     if suffix in _SUFFIXES:
         return _SUFFIXES[suffix]
     if suffix in _UNREAD:
         return None
-    with open_regular(path) as file:
-        try:
-            head = file.read(_SNIFF_BYTES)
-        except OSError as error:
-            raise os_failure(path, error) from error
+    found = kind_by_contents(source.head(_SNIFF_BYTES))
+    # A web page or rich text under the name of an old Word file is common; words are not.
+    return None if suffix in CONVERTIBLE and found == "text" else found
+
+
+def kind_by_contents(head: bytes) -> str | None:
+    """The format of a file by its first bytes; None when they are no text."""
     if head.startswith(b"%PDF-"):
         return "pdf"
     if head.startswith(b"{\\rtf"):
         return "rtf"
-    if head[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+    start = head[:400].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
         return "html"
+    if start.startswith(b"begin:vcalendar"):
+        return "ics"
+    if start.startswith(b"begin:vcard"):
+        return "vcf"
+    if head.startswith(b"From ") and b"\n" in head[:400]:
+        line, rest = head.split(b"\n", 1)
+        if re.search(rb"\d\d:\d\d", line) and _MAIL_HEADER.match(rest):
+            return "mbox"
+    if _MAIL_HEADER.match(head) and re.search(rb"^(?:Subject|Date):", head, re.I | re.M):
+        return "eml"
     return None if looks_binary(head) else "text"
 
 
@@ -125,15 +173,22 @@ def extract(path: str, limits: Limits | None = None) -> Document:
     "encrypted", "needs_ocr", "missing" or "failed", and a reason for the person
     whose file it is. An empty file gives an empty document.
     """
-    limits = limits or Limits()
-    kind = kind_of(path)
+    return extract_source(Source(path, limits))
+
+
+def extract_source(source: Source) -> Document:
+    """The whole text of a file, or of one that is inside another. Raises as `extract`."""
+    if source.depth > _MAX_DEPTH:
+        raise FileError(source.path, _TOO_DEEP, "skipped")
+    kind = _kind(source)
     if kind is None:
-        suffix = PurePath(path).suffix.lower()
-        reason = _UNREAD.get(suffix, "is not a format Satchel reads")
-        raise FileError(path, reason, "skipped")
-    if _is_empty(path):
+        raise FileError(source.path, _why_unread(_suffix(source.name)), "skipped")
+    if not source.head(1):
         return Document(text="", kind=kind)
-    return _extract_as(path, kind, limits)
+    try:
+        return _READERS[kind](source)
+    except RecursionError as error:
+        raise FileError(source.path, _TOO_DEEP) from error
 
 
 def read_passages(
@@ -158,52 +213,59 @@ def read_passages(
         raise FileError(path, "has changed since it was indexed", "changed")
     lines = _line_numbers(document, spans)
     ends = list(accumulate(document.page_chars))
-    return tuple(
-        PassageText(
-            start,
-            end,
-            document.text[start:end],
-            Locator(
-                page=_page_at(ends, start),
-                line=lines.get(start),
-                heading=last_at(document.headings, start),
-                member=last_at(document.members, start),
-            ),
+    found: list[PassageText] = []
+    for start, end in spans:
+        member = document.member_at(start)
+        place = Locator(
+            page=_page_at(ends, start),
+            line=lines.get(start),
+            heading=document.heading_at(start),
+            member=member.title if member else None,
         )
-        for start, end in spans
-    )
+        about = member.about if member else None
+        found.append(PassageText(start, end, document.text[start:end], place, about))
+    return tuple(found)
 
 
-def _extract_as(path: str, kind: str, limits: Limits) -> Document:
-    match kind:
-        case "pdf":
-            return extract_pdf(path, limits)
-        case "docx":
-            return extract_docx(path, limits)
-        case "pptx":
-            return extract_pptx(path, limits)
-        case "xlsx":
-            return extract_sheets(path, kind, limits)
-        case "odt" | "ods" | "odp":
-            return extract_odf(path, kind, limits)
-        case "epub":
-            return extract_epub(path, limits)
-        case "html":
-            return extract_html(path, limits)
-        case "eml" | "mbox" | "mhtml":
-            return extract_mail(path, kind, limits)
-        case "rtf":
-            return extract_rtf(path, limits)
-        case _:
-            return extract_plain(path, kind, limits)
+# What the kinds are called, in the catalogue as well, and who reads them.
+_READERS: Mapping[str, Callable[[Source], Document]] = MappingProxyType(
+    {
+        "pdf": extract_pdf,
+        "docx": extract_docx,
+        "pptx": extract_pptx,
+        "xlsx": extract_sheets,
+        **{kind: partial(extract_odf, kind=kind) for kind in ("odt", "ods", "odp")},
+        "epub": extract_epub,
+        "html": extract_html,
+        **{
+            kind: partial(extract_mail, kind=kind, read=extract_source)
+            for kind in ("eml", "mbox", "mhtml")
+        },
+        "rtf": extract_rtf,
+        "ics": extract_calendar,
+        "vcf": extract_contacts,
+        "ipynb": extract_notebook,
+        "xml": extract_xml,
+        "subtitles": extract_subtitles,
+        "warc": extract_warc,
+        **{kind: partial(extract_plain, kind=kind) for kind in ("text", "markdown", "code", "csv")},
+    }
+)
 
 
-def _is_empty(path: str) -> bool:
-    with open_regular(path) as file:
-        try:
-            return not file.read(1)
-        except OSError as error:
-            raise os_failure(path, error) from error
+def _suffix(name: str) -> str:
+    """The suffix in lower case; ".warc.gz" is one."""
+    lowered = name.lower()
+    return ".warc.gz" if lowered.endswith(".warc.gz") else PurePath(lowered).suffix
+
+
+def _why_unread(suffix: str) -> str:
+    if suffix in CONVERTIBLE:
+        return (
+            "needs a converter: install LibreOffice to have it searched, "
+            f"or save it as {CONVERTIBLE[suffix]}"
+        )
+    return _UNREAD.get(suffix, "is not a format Satchel reads")
 
 
 def _pdf_passages(
@@ -217,9 +279,7 @@ def _pdf_passages(
         (bisect_right(ends, start), bisect_right(ends, max(start, end - 1))) for start, end in spans
     ]
     pages = sorted({page for first, last in ranges for page in range(first, last + 1)})
-    texts = read_pdf_pages(path, [page for page in pages if page < len(ends)])
-    if any(len(text) != page_chars[page] for page, text in texts.items()):
-        raise FileError(path, "has changed since it was indexed", "changed")
+    texts = read_pdf_pages(Source(path), [page for page in pages if page < len(ends)], page_chars)
     found: list[PassageText] = []
     for (start, end), (first, last) in zip(spans, ranges, strict=True):
         base = ends[first - 1] if first else 0
@@ -239,13 +299,16 @@ _LINE_KINDS = frozenset(("text", "markdown", "code", "csv"))
 
 
 def _line_numbers(document: Document, spans: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """Line numbers (from 1) of the spans' starts, for formats whose text is the file's own."""
-    if document.kind not in _LINE_KINDS:
-        return {}
+    """Line numbers (from 1) of the spans' starts, for formats that are opened at a line."""
     numbers: dict[int, int] = {}
     line, position = 1, 0
     for start in sorted({start for start, _ in spans}):
-        line += document.text.count("\n", position, start)
-        position = start
-        numbers[start] = line
+        if document.line_map is not None:
+            found = document.line_map.line_at(document.text, start)
+            if found is not None:
+                numbers[start] = found
+        elif document.kind in _LINE_KINDS:
+            line += document.text.count("\n", position, start)
+            position = start
+            numbers[start] = line
     return numbers

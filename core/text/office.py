@@ -10,9 +10,11 @@ import posixpath
 import re
 from collections.abc import Collection, Mapping
 
-from core.messages import About
-from core.text.archive import Archive, open_archive, text_of
-from core.text.document import Document, Limits, TextBuilder
+import msgspec
+
+from core.text.archive import Archive, office_about, open_archive
+from core.text.document import Document, TextBuilder
+from core.text.source import Source
 
 _HEADING_STYLE = re.compile(r"(heading [1-9]|title)$", re.I)
 _NUMBERS = re.compile(r"(\d+)")
@@ -22,15 +24,15 @@ _STYLE_TAGS = frozenset(("style", "name", "outlineLvl"))
 _SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
-def extract_docx(path: str, limits: Limits) -> Document:
+def extract_docx(source: Source) -> Document:
     """A Word document: body, then foot- and endnotes, comments, headers and footers.
 
     Raises FileError ("encrypted", "failed", "skipped").
     """
-    with open_archive(path, limits) as archive:
+    with open_archive(source) as archive:
         main = _main_part(archive, "word/document.xml")
         styles = _heading_styles(archive, posixpath.join(posixpath.dirname(main), "styles.xml"))
-        out = TextBuilder(path, limits)
+        out = TextBuilder(source.path, source.limits)
         _word_part(archive, main, out, styles)
         folder = posixpath.dirname(main)
         extra = [f"{folder}/{name}.xml" for name in ("footnotes", "endnotes", "comments")]
@@ -38,7 +40,7 @@ def extract_docx(path: str, limits: Limits) -> Document:
             (
                 name
                 for name in archive.names
-                if re.match(rf"{folder}/(header|footer)\d*\.xml$", name)
+                if re.match(rf"{re.escape(folder)}/(header|footer)\d*\.xml$", name)
             ),
             key=_natural,
         )
@@ -46,25 +48,27 @@ def extract_docx(path: str, limits: Limits) -> Document:
         for name in extra:
             if name not in archive.names:
                 continue
-            part = TextBuilder(path, limits)
+            part = TextBuilder(source.path, source.limits)
             _word_part(archive, name, part, ())
             text = part.text().strip()
             if text and text not in seen:  # the same footer for odd and even pages
                 seen.add(text)
                 out.line_break(2)
                 out.add(text + "\n")
-        title = _core_title(archive) or (out.headings[0].title if out.headings else None)
-        return out.document("docx", about=About(title), slow=True)
+        about = office_about(archive)
+        if not about.title and out.headings:
+            about = msgspec.structs.replace(about, title=out.headings[0].title)
+        return out.document("docx", about=about, slow=True)
 
 
-def extract_pptx(path: str, limits: Limits) -> Document:
+def extract_pptx(source: Source) -> Document:
     """A PowerPoint file, a page a slide, its notes and comments after it.
 
     Raises FileError ("encrypted", "failed", "skipped").
     """
-    with open_archive(path, limits) as archive:
+    with open_archive(source) as archive:
         main = _main_part(archive, "ppt/presentation.xml")
-        out = TextBuilder(path, limits)
+        out = TextBuilder(source.path, source.limits)
         pages: list[int] = []
         for slide in _slides(archive, main):
             start = out.chars
@@ -77,7 +81,7 @@ def extract_pptx(path: str, limits: Limits) -> Document:
             if out.chars == start:
                 out.add("\n")
             pages.append(out.chars - start)
-        return out.document("pptx", about=About(_core_title(archive)), slow=True, pages=pages)
+        return out.document("pptx", about=office_about(archive), slow=True, pages=pages)
 
 
 def _main_part(archive: Archive, usual: str) -> str:
@@ -108,12 +112,6 @@ def _relations(archive: Archive, part: str, kind: str) -> list[tuple[str, str]]:
             if attributes.get("Type", "").endswith("/" + kind) and full in archive.names:
                 found.append((attributes.get("Id", ""), full))
     return found
-
-
-def _core_title(archive: Archive) -> str | None:
-    if "docProps/core.xml" not in archive.names:
-        return None
-    return text_of(archive, "docProps/core.xml", "title")
 
 
 def _heading_styles(archive: Archive, name: str) -> frozenset[str]:

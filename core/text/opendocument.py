@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from core.errors import FileError
-from core.messages import About
-from core.text.archive import PASSWORD, Archive, open_archive, text_of
-from core.text.document import Document, Limits, TextBuilder
+from core.text.archive import PASSWORD, Archive, open_archive, open_document_about
+from core.text.document import Document, TextBuilder
+from core.text.source import Source
 
 _LEFT_OUT = frozenset(("tracked-changes", "forms", "event-listeners", "scripts", "desc"))
 _MAX_SPACES = 200
 
 
-def extract_odf(path: str, kind: str, limits: Limits) -> Document:
+def extract_odf(source: Source, kind: str) -> Document:
     """An ODT, ODS or ODP file. A presentation has a page a slide, a sheet is a member.
 
     Raises FileError ("encrypted", "failed", "skipped").
     """
-    with open_archive(path, limits) as archive:
+    with open_archive(source) as archive:
         manifest = "META-INF/manifest.xml"
         if manifest in archive.names and b"encryption-data" in archive.read(manifest):
-            raise FileError(path, PASSWORD, "encrypted")
+            raise FileError(source.path, PASSWORD, "encrypted")
         if "content.xml" not in archive.names:
             archive.damaged()
-        out = TextBuilder(path, limits)
+        out = TextBuilder(source.path, source.limits)
         walk = _Walk(out, kind)
         walk.run(archive, "content.xml", "body")
         if kind != "odp" and "styles.xml" in archive.names:
             out.line_break(2)
             _Walk(out, kind).run(archive, "styles.xml", "master-styles")  # headers and footers
-        title = text_of(archive, "meta.xml", "title") or (
-            out.headings[0].title if out.headings else None
-        )
-        return out.document(kind, about=About(title), slow=True, pages=walk.pages)
+        about = open_document_about(archive)
+        if not about.title and out.headings:
+            about = msgspec.structs.replace(about, title=out.headings[0].title)
+        return out.document(kind, about=about, slow=True, pages=walk.pages)
 
 
 class _Walk:

@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any
 
 import pypdfium2
@@ -15,9 +15,18 @@ import pypdfium2.raw as pdfium_c
 
 from core.errors import FileError
 from core.messages import About
-from core.text.document import Document, Heading, Limits, clean_title, too_long, without_surrogates
+from core.text import dates
+from core.text.archive import PASSWORD
+from core.text.document import (
+    Document,
+    Heading,
+    clean_about,
+    clean_title,
+    too_long,
+    without_surrogates,
+)
 from core.text.encoding import clean
-from core.text.source import open_regular
+from core.text.source import Source
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _SECURITY_ERROR = 5  # FPDF_ERR_SECURITY: a protection scheme pdfium does not know
@@ -27,66 +36,81 @@ _SOFT_HYPHEN = re.compile(
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ue000-\uf8ff]")  # or private use
 _MOST_CONTROLS = 0.1
 _BLANK_LINES = re.compile(r"[ \t]+\n")
-_IMAGE_PAGES_LOOKED_AT = 50
+_WORD_CHARS = re.compile(r"[^\W_]")
+_NOT_LETTERS = re.compile(r"[\W\d_]+")
+_LEAST_CHARS = 4
+_LONGEST_STAMP = 200
+_DRAWN_LETTERS = 50
+_MOST_OBJECTS = 2_000
+_PICTURES = "holds only pictures of pages; run text recognition (OCR) on it to have it searched"
+_GARBLED = (
+    "uses letters that cannot be told apart by a program; run text recognition (OCR) on it "
+    "to have it searched"
+)
 
 
-def extract_pdf(path: str, limits: Limits) -> Document:
+def extract_pdf(source: Source) -> Document:
     """All pages of a PDF. Each page's text ends in a newline.
 
     Raises FileError: "encrypted" when it needs a password, "needs_ocr" when it
-    holds pictures and no text at all, "skipped" over the limits, "failed" when
+    shows pictures and says nothing, "skipped" over the limits, "failed" when
     pdfium cannot open it.
     """
-    with _opened(path) as pdf:
+    limits = source.limits
+    with _opened(source) as pdf:
         count = len(pdf)
         if count > limits.max_pages:
             raise FileError(
-                path,
+                source.path,
                 f"has more than {limits.max_pages:,} pages; split it to have it searched",
                 "skipped",
             )
         pages: list[str] = []
+        wordless: list[int] = []
+        any_garbled = False
         chars = 0
         for number in range(count):
-            pages.append(_page_text(pdf, number))
-            chars += len(pages[-1])
+            text, garbled = _page_text(pdf, number)
+            pages.append(text)
+            any_garbled = any_garbled or garbled
+            if garbled or (not _has_words(text) and _is_pictured(pdf, number)):
+                wordless.append(number + 1)
+            chars += len(text)
             if chars > limits.max_text_chars:
-                raise too_long(path, limits.max_text_chars)
-        if not any(page.strip() for page in pages):
-            if _has_pictures(pdf):
-                raise FileError(
-                    path,
-                    "holds only pictures of pages; run text recognition (OCR) on it "
-                    "to have it searched",
-                    "needs_ocr",
-                )
-            if any(_is_garbled(_raw_text(pdf, number)) for number in range(count)):
-                raise FileError(
-                    path,
-                    "uses letters that cannot be told apart by a program; run text recognition "
-                    "(OCR) on it to have it searched",
-                    "needs_ocr",
-                )
+                raise too_long(source.path, limits.max_text_chars)
+        has_words = any(map(_has_words, pages))
+        if has_words and _is_one_stamp(pages):
+            has_words = not all(_is_pictured(pdf, number) for number in range(count))
+            wordless = wordless if has_words else list(range(1, count + 1))
+        if wordless and not has_words:
+            raise FileError(source.path, _GARBLED if any_garbled else _PICTURES, "needs_ocr")
         starts = list(accumulate(map(len, pages), initial=0))
         return Document(
             text="".join(pages),
             kind="pdf",
             slow=True,
             page_chars=tuple(map(len, pages)),
+            pages_without_text=tuple(wordless),
             headings=_bookmarks(pdf, starts),
-            about=About(clean_title(_title(pdf))),
+            about=_about(pdf),
         )
 
 
-def read_pdf_pages(path: str, numbers: Sequence[int]) -> dict[int, str]:
+def read_pdf_pages(
+    source: Source, numbers: Sequence[int], page_chars: Sequence[int]
+) -> dict[int, str]:
     """The text of some pages (0-based), exactly as `extract_pdf` gives it.
 
-    Raises FileError as `extract_pdf`, or "changed" when a page is not there.
+    Raises FileError as `extract_pdf`, or "changed" when a page is not as long
+    as `page_chars` has it.
     """
-    with _opened(path) as pdf:
-        if numbers and max(numbers) >= len(pdf):
-            raise FileError(path, "has changed since it was indexed", "changed")
-        return {number: _page_text(pdf, number) for number in numbers}
+    with _opened(source) as pdf:
+        texts = {
+            number: _page_text(pdf, number)[0] if number < len(pdf) else "" for number in numbers
+        }
+        if any(len(text) != page_chars[number] for number, text in texts.items()):
+            raise FileError(source.path, "has changed since it was indexed", "changed")
+        return texts
 
 
 def render_page(path: str, page: int, width_px: int) -> tuple[bytes, int]:
@@ -94,7 +118,7 @@ def render_page(path: str, page: int, width_px: int) -> tuple[bytes, int]:
 
     Raises FileError when the file cannot be opened or has no such page.
     """
-    with _opened(path) as pdf:
+    with _opened(Source(path)) as pdf:
         count = len(pdf)
         if not 1 <= page <= count:
             raise FileError(path, f"has no page {page}")
@@ -115,24 +139,21 @@ def render_page(path: str, page: int, width_px: int) -> tuple[bytes, int]:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[Any]:
+def _opened(source: Source) -> Iterator[Any]:
     """The open document; what pdfium says against it becomes a FileError."""
-    with open_regular(path) as file:
+    with source.open() as file:
         # pdfium reports an empty stream by crashing on some platforms; say it first.
         if not file.read(1):
-            raise FileError(path, "is an empty file, not a PDF; get a complete copy")
+            raise FileError(source.path, "is an empty file, not a PDF; get a complete copy")
         file.seek(0)
         try:
             pdf = pypdfium2.PdfDocument(file)
         except pypdfium2.PdfiumError as error:
             if error.err_code in (_PASSWORD_ERROR, _SECURITY_ERROR):
-                raise FileError(
-                    path,
-                    "is protected by a password; save a copy without it to have it searched",
-                    "encrypted",
-                ) from error
+                raise FileError(source.path, PASSWORD, "encrypted") from error
             raise FileError(
-                path, "is damaged or incomplete, not a whole PDF; get a complete copy of it"
+                source.path,
+                "is damaged or incomplete, not a whole PDF; get a complete copy of it",
             ) from error
         try:
             yield pdf
@@ -140,14 +161,31 @@ def _opened(path: str) -> Iterator[Any]:
             pdf.close()
 
 
-def _page_text(pdf: Any, number: int) -> str:
-    """One page's text, cleaned and ending in a newline; blank where there are no words."""
-    text = _raw_text(pdf, number)
-    if _is_garbled(text):
-        return "\n"
-    text = _CONTROLS.sub("", clean(_SOFT_HYPHEN.sub("", text)))
-    text = _BLANK_LINES.sub("\n", text)
-    return without_surrogates(text.rstrip()) + "\n"
+def _page_text(pdf: Any, number: int) -> tuple[str, bool]:
+    """One page's text, cleaned and ending in a newline, and whether its letters are unreadable.
+
+    Blank where there are no words.
+    """
+    raw = _raw_text(pdf, number)
+    if _is_garbled(raw):
+        return "\n", True
+    text = _CONTROLS.sub("", clean(_SOFT_HYPHEN.sub("", raw)))
+    return without_surrogates(_BLANK_LINES.sub("\n", text).rstrip()) + "\n", False
+
+
+def _has_words(text: str) -> bool:
+    """Whether a page says more than a number or a stray letter."""
+    return len(_WORD_CHARS.findall(text, 0, 2_000)) >= _LEAST_CHARS
+
+
+def _is_one_stamp(pages: Sequence[str]) -> bool:
+    """Whether all pages say the same few words but for numbers: what a scanner or court adds."""
+    if len(pages) < 2 or len(pages[0]) > _LONGEST_STAMP:
+        return False
+    first = _NOT_LETTERS.sub("", pages[0])
+    return all(
+        len(page) <= _LONGEST_STAMP and _NOT_LETTERS.sub("", page) == first for page in pages[1:]
+    )
 
 
 def _raw_text(pdf: Any, number: int) -> str:
@@ -172,24 +210,41 @@ def _is_garbled(text: str) -> bool:
     return len(_CONTROLS.findall(text)) > len(text) * _MOST_CONTROLS
 
 
-def _has_pictures(pdf: Any) -> bool:
-    for number in range(min(len(pdf), _IMAGE_PAGES_LOOKED_AT)):
+def _is_pictured(pdf: Any, number: int) -> bool:
+    """Whether a page shows a picture, or so many lines that they may be drawn letters."""
+    drawn = 0
+    wanted = [pdfium_c.FPDF_PAGEOBJ_IMAGE, pdfium_c.FPDF_PAGEOBJ_PATH]
+    try:
+        page = pdf[number]
         try:
-            page = pdf[number]
-            found = any(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=4))
+            for thing in islice(page.get_objects(filter=wanted, max_depth=4), _MOST_OBJECTS):
+                drawn += 1
+                if thing.type == pdfium_c.FPDF_PAGEOBJ_IMAGE or drawn >= _DRAWN_LETTERS:
+                    return True
+        finally:
             page.close()
-        except pypdfium2.PdfiumError:
-            continue
-        if found:
-            return True
+    except pypdfium2.PdfiumError:
+        pass
     return False
 
 
-def _title(pdf: Any) -> str | None:
-    try:
-        return pdf.get_metadata_value("Title") or None
-    except (pypdfium2.PdfiumError, UnicodeDecodeError):
-        return None
+def _about(pdf: Any) -> About:
+    """What the information dictionary says, as far as it can be read."""
+
+    def value(key: str) -> str | None:
+        try:
+            return pdf.get_metadata_value(key) or None
+        except (pypdfium2.PdfiumError, UnicodeDecodeError):
+            return None
+
+    return clean_about(
+        About(
+            value("Title"),
+            value("Author"),
+            dates.from_pdf(value("CreationDate")),
+            dates.from_pdf(value("ModDate")),
+        )
+    )
 
 
 def _bookmarks(pdf: Any, starts: Sequence[int]) -> tuple[Heading, ...]:

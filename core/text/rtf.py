@@ -11,8 +11,10 @@ import codecs
 import re
 
 from core.errors import FileError
-from core.text.document import Document, Limits, TextBuilder
-from core.text.source import read_bytes
+from core.messages import About
+from core.text import dates
+from core.text.document import Document, TextBuilder
+from core.text.source import Source
 
 _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})?[ ]?"  # 1, 2: control word and number
@@ -50,18 +52,26 @@ _CHARSETS = {
     161: "cp1253", 162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257",
     204: "cp1251", 222: "cp874", 238: "cp1250",
 }  # fmt: skip
+_TEXT = "text"
+_TIMES = frozenset(("creatim", "revtim"))
+_INFORMATION = frozenset((b"title", b"author", b"creatim", b"revtim"))
+_TIME_FIELDS = (("mo", 1), ("dy", 1), ("hr", 0), ("min", 0))
+_LONGEST_FIELD = 1_000
+_MOST_GROUPS = 10_000
 
 
-def extract_rtf(path: str, limits: Limits) -> Document:
+def extract_rtf(source: Source) -> Document:
     """The text of an RTF file. Raises FileError when it is none ("failed") or too big."""
-    data = read_bytes(path, limits.max_expanded_bytes)
-    if not data.lstrip()[:6].startswith(b"{\\rtf"):
+    data = source.read()
+    if not data[:1_000].lstrip().startswith(b"{\\rtf"):
         raise FileError(
-            path, "is damaged or no RTF document; open it in the program that made it and save it"
+            source.path,
+            "is damaged or no RTF document; open it in the program that made it and save it",
         )
-    out = TextBuilder(path, limits)
-    _Reader(out).run(data)
-    return out.document("rtf", slow=True)
+    out = TextBuilder(source.path, source.limits)
+    reader = _Reader(out)
+    reader.run(data)
+    return out.document("rtf", about=reader.about(), slow=True)
 
 
 class _Reader:
@@ -71,12 +81,14 @@ class _Reader:
         self._font_pages: dict[int, str] = {}
         self._bytes = bytearray()  # of one code page, not decoded yet: characters may be two long
         self._high = ""  # the first half of a surrogate pair
-        self._silent = False
+        self._into = _TEXT  # where words go: the text, a field of the information, or nowhere
         self._in_fonts = False
         self._font = -1
         self._skip_chars = 1  # how many stand-ins follow a \u
         self._to_skip = 0
-        self._stack: list[tuple[bool, bool, int, int]] = []
+        self._stack: list[tuple[str, bool, int, int]] = []
+        self._said: dict[str, str] = {}  # title, author
+        self._times: dict[str, dict[str, int]] = {}  # creatim, revtim: yr, mo, dy, hr, min
 
     def run(self, data: bytes) -> None:
         """Read all tokens. A binary run is jumped over, so matches are made one by one."""
@@ -98,17 +110,32 @@ class _Reader:
                 self._word(word, int(number) if number else None)
         self._flush()
 
+    def about(self) -> About:
+        """What the information group says."""
+
+        def time_s(name: str) -> int | None:
+            time = self._times.get(name, {})
+            return dates.utc_s(time.get("yr", 0), *(time.get(f, d) for f, d in _TIME_FIELDS))
+
+        return About(
+            self._said.get("title"),
+            self._said.get("author"),
+            time_s("creatim"),
+            time_s("revtim"),
+        )
+
     def _group(self, group: bytes) -> None:
         self._flush()
         self._to_skip = 0
         if group == b"{":
-            self._stack.append((self._silent, self._in_fonts, self._font, self._skip_chars))
+            if len(self._stack) < _MOST_GROUPS:
+                self._stack.append((self._into, self._in_fonts, self._font, self._skip_chars))
         elif self._stack:
-            self._silent, self._in_fonts, self._font, self._skip_chars = self._stack.pop()
+            self._into, self._in_fonts, self._font, self._skip_chars = self._stack.pop()
 
     def _symbol(self, symbol: bytes) -> None:
         if symbol == b"*":
-            self._silent = True  # a destination that readers may ignore
+            self._into = ""  # a destination that readers may ignore
         elif symbol in b"\\{}":
             self._add_bytes(symbol)
         elif symbol in (b"\n", b"\r"):
@@ -119,8 +146,10 @@ class _Reader:
     def _word(self, word: bytes, number: int | None) -> None:
         if word in _SILENT:
             self._flush()
-            self._silent = True
+            self._into = word.decode("ascii") if word in _INFORMATION else ""
             self._in_fonts = self._in_fonts or word == b"fonttbl"
+        elif self._into in _TIMES and number is not None:
+            self._times.setdefault(self._into, {})[word.decode("ascii")] = number
         elif word in _SYMBOLS:
             self._add(_SYMBOLS[word])
         elif word == b"u" and number is not None:
@@ -156,18 +185,23 @@ class _Reader:
         self._flush()
         self._high = ""
         self._to_skip = 0
-        if not self._silent:
-            if text.startswith("\n"):
-                self._out.line_break(len(text))
-            else:
-                self._out.add(text)
+        if self._into == _TEXT and text.startswith("\n"):
+            self._out.line_break(len(text))
+        else:
+            self._put(text)
+
+    def _put(self, text: str) -> None:
+        if self._into == _TEXT:
+            self._out.add(text)
+        elif self._into and self._into not in _TIMES:
+            self._said[self._into] = (self._said.get(self._into, "") + text)[:_LONGEST_FIELD]
 
     def _add_bytes(self, data: bytes, *, one: bool = False) -> None:
         if self._to_skip:
             left = 0 if one else len(data) - min(len(data), self._to_skip)
             self._to_skip = max(0, self._to_skip - (1 if one else len(data)))
             data = data[len(data) - left :] if left else b""
-        if data and not self._silent:
+        if data and self._into:
             self._bytes += data
 
     def _flush(self) -> None:
@@ -175,7 +209,7 @@ class _Reader:
             page = self._font_pages.get(self._font, self._page)
             text = self._bytes.decode(page, errors="replace")
             self._bytes.clear()
-            self._out.add(text.replace("\x00", " "))
+            self._put(text.replace("\x00", " "))
 
 
 def _known_page(number: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import os
+import re
 
 from python_calamine import (
     CalamineError,
@@ -15,23 +15,30 @@ from python_calamine import (
 )
 
 from core.errors import FileError
-from core.text.archive import DAMAGED, PASSWORD, open_archive
-from core.text.document import Document, Limits, TextBuilder
-from core.text.source import open_regular
+from core.messages import UNTITLED, About
+from core.text.archive import DAMAGED, PASSWORD, Archive, office_about, open_archive
+from core.text.document import Document, TextBuilder
+from core.text.source import Source
 
 _ZIP_MAGIC = b"PK"
+# calamine lays a sheet out whole, 32 bytes a cell, from its first cell to its last.
+_MOST_CELLS = 20_000_000
+_CELL = re.compile(  # that has something in it
+    rb"<(?:\w+:)?c\s[^<>]{0,200}?\br\s*=\s*[\"']([A-Za-z]{1,3})([0-9]{1,7})[^<>]{0,200}(?<!/)>"
+)
+_LONGEST_TAG = 400
 
 Cell = int | float | str | bool | datetime.date | datetime.time | datetime.timedelta
 
 
-def extract_sheets(path: str, kind: str, limits: Limits) -> Document:
+def extract_sheets(source: Source) -> Document:
     """The cells of a workbook as their values, a tab between columns, empty rows left out.
 
     Raises FileError ("encrypted", "failed", "skipped").
     """
-    _check_size(path, limits)
-    out = TextBuilder(path, limits)
-    with open_regular(path) as file:
+    about = _look_before(source)
+    out = TextBuilder(source.path, source.limits)
+    with source.open() as file:
         try:
             book = CalamineWorkbook.from_filelike(file)
             for name in book.sheet_names:
@@ -42,22 +49,64 @@ def extract_sheets(path: str, kind: str, limits: Limits) -> Document:
                     if line:
                         out.add(line.lstrip("\t") + "\n")
         except PasswordError as error:
-            raise FileError(path, PASSWORD, "encrypted") from error
-        except (CalamineError, WorksheetNotFound, XmlError, ZipError, OSError) as error:
-            raise FileError(path, DAMAGED) from error
-    return out.document(kind, slow=True)
+            raise FileError(source.path, PASSWORD, "encrypted") from error
+        except (
+            CalamineError,
+            WorksheetNotFound,
+            XmlError,
+            ZipError,
+            OSError,
+            ValueError,
+            OverflowError,
+        ) as error:
+            raise FileError(source.path, DAMAGED) from error
+    return out.document("xlsx", about=about, slow=True)
 
 
-def _check_size(path: str, limits: Limits) -> None:
-    """calamine unpacks whole members, so what they claim to hold is added up before."""
-    with open_regular(path) as file:
-        if file.read(2) != _ZIP_MAGIC:
-            file.seek(0, os.SEEK_END)
-            if file.tell() > limits.max_expanded_bytes:
-                raise FileError(path, "is too large a workbook; split it", "skipped")
-            return
-    with open_archive(path, limits) as archive:
-        archive.require_expanded(("xl/",))
+def _look_before(source: Source) -> About:
+    """What calamine would do without asking: unpack whole members, lay out whole sheets."""
+    if source.head(2) != _ZIP_MAGIC:
+        source.read()
+        return UNTITLED
+    with open_archive(source) as archive:
+        for name in sorted(archive.names):
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                _require_dense(source, archive, name)
+            elif name.startswith("xl/"):
+                for _ in archive.pieces(name):
+                    pass
+        return office_about(archive)
+
+
+def _require_dense(source: Source, archive: Archive, name: str) -> None:
+    """Raise FileError when the cells of a sheet are so far apart that it would not fit."""
+    columns: set[bytes] = set()
+    first, last = 1 << 30, 0
+    tail = b""
+    for piece in archive.pieces(name):
+        data = tail + piece
+        found = _CELL.findall(data)
+        tail = data[-_LONGEST_TAG:] if b"<" in data[-_LONGEST_TAG:] else b""
+        if found:
+            columns.update({column for column, _ in found})
+            rows = {int(row) for _, row in found}
+            first, last = min(first, *rows), max(last, *rows)
+    numbers = [_column(letters) for letters in columns]
+    if numbers and (max(numbers) - min(numbers) + 1) * (last - first + 1) > _MOST_CELLS:
+        raise FileError(
+            source.path,
+            "has a sheet whose cells are too far apart; delete the empty rows and columns "
+            "between them to have it searched",
+            "skipped",
+        )
+
+
+def _column(letters: bytes) -> int:
+    """The number of a column: A is 1, AA is 27."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
 
 
 def _cell(value: Cell) -> str:

@@ -34,12 +34,15 @@ def chunker(max_tokens: int = 256) -> Chunker:
     return Chunker(tokenizer_path(), max_tokens)
 
 
-def check(text: str, max_tokens: int, headings: tuple[int, ...] = ()) -> list[str]:
+def check(
+    text: str, max_tokens: int, headings: tuple[int, ...] = (), breaks: tuple[int, ...] = ()
+) -> list[str]:
     """The chunks of a text, after looking that they keep every promise."""
     cut = chunker(max_tokens)
-    spans = list(cut.spans(text, headings))
+    spans = list(cut.spans(text, headings, breaks))
     position = 0
     for start, end in spans:
+        assert not any(start < at < end for at in breaks)
         assert not text[position:start].strip()
         chunk = text[start:end]
         assert chunk and chunk == chunk.strip()
@@ -66,6 +69,23 @@ TEXTS = st.lists(WORDS, max_size=120).flatmap(
 @given(text=TEXTS, max_tokens=st.sampled_from([8, 17, 64, 256]))
 def test_every_text_is_covered_once_within_the_limit(text: str, max_tokens: int) -> None:
     check(text, max_tokens)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(text=TEXTS, marks=st.lists(st.integers(-3, 900), max_size=8))
+def test_no_chunk_goes_across_a_break(text: str, marks: list[int]) -> None:
+    check(text, 64, tuple(marks), tuple(marks))
+
+
+def test_members_have_chunks_of_their_own() -> None:
+    text = "Mail one.\n\nMail two is short, too.\n\nMail three."
+    breaks = (text.index("Mail two"), text.index("Mail three"))
+    assert check(text, 256, breaks=breaks) == [
+        "Mail one.",
+        "Mail two is short, too.",
+        "Mail three.",
+    ]
+    assert len(check(text, 256, headings=breaks)) == 1
 
 
 @settings(deadline=None, max_examples=40)

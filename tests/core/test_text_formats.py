@@ -23,7 +23,7 @@ FACTS = {
     "workshop-expenses-2025.csv": ("csv", "Lune Paints", None, 10),
     "seed-list.tsv": ("csv", "Black Krim", None, 2),
     "spoke_length.py": ("code", "NIPPLE_ALLOWANCE_MM", None, 11),
-    "calendar-autumn.ics": ("text", "St Brannoc's Hall", None, 9),
+    "calendar-autumn.ics": ("ics", "St Brannoc's Hall", None, 9),
     "family-recipes.html": ("html", "forty minutes", "Quarkklöße (Oma Käthe)", None),
     "insurance-renewal.eml": ("eml", "PL-88213", None, None),
     "club-minutes.rtf": ("rtf", "74 kilometres", None, None),

@@ -9,6 +9,7 @@ import pytest
 from core.errors import FileError
 from core.text.document import Heading, Limits
 from core.text.html import extract_html
+from core.text.source import Source
 
 PAGE = """<!DOCTYPE html><html><head><title>A  page</title><style>b{}</style></head><body>
 <script>var secret = 1</script><h1>Top <em>one</em></h1><p>First   para<b>graph</b>, with
@@ -21,13 +22,13 @@ a break.<br>New line</p><ul><li>one</li><li>two</li></ul>
 def read(tmp_path: Path, page: bytes, limits: Limits | None = None) -> str:
     path = tmp_path / "page.html"
     path.write_bytes(page)
-    return extract_html(str(path), limits or Limits()).text
+    return extract_html(Source(str(path), limits)).text
 
 
 def test_blocks_headings_and_title(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(PAGE)
-    document = extract_html(str(path), Limits())
+    document = extract_html(Source(str(path)))
     assert document.about.title == "A page"
     assert document.headings == (Heading(0, "Top one"),)
     assert "First paragraph, with a break.\nNew line\n" in document.text

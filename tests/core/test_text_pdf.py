@@ -12,6 +12,7 @@ from core.errors import FileError
 from core.text.document import Limits
 from core.text.formats import read_passages
 from core.text.pdf import extract_pdf, read_pdf_pages, render_page
+from core.text.source import Source
 
 SAMPLE = Path(__file__).parents[2] / "resources" / "sample-folder" / "workshop-lease.pdf"
 
@@ -56,7 +57,7 @@ PICTURE = b"q 100 0 0 100 20 20 cm /I Do Q"
 
 def test_pages_are_told_apart(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a.pdf", [words(b"First page."), b"", words(b"Third, caf\xe9.")])
-    document = extract_pdf(path, Limits())
+    document = extract_pdf(Source(path))
     assert document.text == "First page.\n\nThird, café.\n"
     assert document.page_chars == (12, 1, 13)
     assert document.slow
@@ -64,7 +65,7 @@ def test_pages_are_told_apart(tmp_path: Path) -> None:
 
 def test_passages_come_from_their_pages_alone(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a.pdf", [words(b"Page number %d." % n) for n in range(30)])
-    document = extract_pdf(path, Limits())
+    document = extract_pdf(Source(path))
     at = document.text.index("number 17")
     spans = ((at, at + 9), (0, 40), (document.text.index("Page number 29"), len(document.text)))
     passages = read_passages(path, spans, document.page_chars)
@@ -86,20 +87,20 @@ def test_passages_of_a_changed_file_are_refused(tmp_path: Path) -> None:
 
 def test_pictures_without_text_need_ocr(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught:
-        extract_pdf(make_pdf(tmp_path / "a.pdf", [PICTURE, PICTURE]), Limits())
+        extract_pdf(Source(make_pdf(tmp_path / "a.pdf", [PICTURE, PICTURE])))
     assert caught.value.problem == "needs_ocr"
     mixed = make_pdf(tmp_path / "b.pdf", [PICTURE, words(b"A page of text.")])
-    assert extract_pdf(mixed, Limits()).text == "\nA page of text.\n"
+    assert extract_pdf(Source(mixed)).text == "\nA page of text.\n"
 
 
 def test_a_blank_pdf_is_empty(tmp_path: Path) -> None:
-    assert extract_pdf(make_pdf(tmp_path / "a.pdf", [b"", b""]), Limits()).text == "\n\n"
+    assert extract_pdf(Source(make_pdf(tmp_path / "a.pdf", [b"", b""]))).text == "\n\n"
 
 
 def test_glyph_numbers_are_no_text(tmp_path: Path) -> None:
     garbage = words(b"\\001\\002\\003\\004\\005\\006\\010\\016\\017\\020")
     with pytest.raises(FileError) as caught:
-        extract_pdf(make_pdf(tmp_path / "a.pdf", [garbage]), Limits())
+        extract_pdf(Source(make_pdf(tmp_path / "a.pdf", [garbage])))
     assert caught.value.problem == "needs_ocr"
 
 
@@ -107,7 +108,7 @@ def test_too_many_pages_are_left_out(tmp_path: Path) -> None:
     path = make_pdf(tmp_path / "a.pdf", [words(b"x")] * 4)
     for limits in (Limits(max_pages=3), Limits(max_text_chars=5)):
         with pytest.raises(FileError) as caught:
-            extract_pdf(path, limits)
+            extract_pdf(Source(path, limits))
         assert caught.value.problem == "skipped"
 
 
@@ -116,7 +117,7 @@ def test_a_truncated_file_fails_with_a_reason(tmp_path: Path, keep: int) -> None
     path = tmp_path / "cut.pdf"
     path.write_bytes(SAMPLE.read_bytes()[:keep])
     with pytest.raises(FileError) as caught:
-        extract_pdf(str(path), Limits())
+        extract_pdf(Source(str(path)))
     assert caught.value.problem == "failed"
     assert "complete copy" in caught.value.reason
 
@@ -137,11 +138,13 @@ def test_a_page_is_drawn_as_png() -> None:
 
 
 def test_bookmarks_are_headings() -> None:
-    document = extract_pdf(str(SAMPLE), Limits())
+    document = extract_pdf(Source(str(SAMPLE)))
     assert document.about.title == "Lease of the workshop at 2 Anvil Yard"
     assert [one.title for one in document.headings] == [
         "Workshop lease",
         "Duties of the parties",
         "Ending the lease",
     ]
-    assert read_pdf_pages(str(SAMPLE), [1])[1].startswith("Duties of the parties\n")
+    assert read_pdf_pages(Source(str(SAMPLE)), [1], document.page_chars)[1].startswith(
+        "Duties of the parties\n"
+    )

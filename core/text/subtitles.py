@@ -1,0 +1,69 @@
+"""Subtitles: what is spoken, with the time of each line as its heading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from core.errors import FileError
+from core.text.document import Document, TextBuilder
+from core.text.encoding import decode, looks_binary
+from core.text.html import html_text
+from core.text.source import Source
+
+# SubRip and WebVTT (hours may be left out): 00:01:02,500 --> 00:01:04,000
+_ARROW = re.compile(r"\s*(?:(\d{1,3}):)?(\d{1,2}):(\d\d)[.,]\d{1,3}\s*-->")
+# MicroDVD: frames, whose rate the file does not tell. {100}{150}Words|more words
+_FRAMES = re.compile(r"\{\d{1,9}\}\{\d{0,9}\}(.*)")
+# SubViewer: 00:01:02.50,00:01:04.00 and the words on the next lines
+_PAIR = re.compile(r"\s*(\d{1,3}):(\d\d):(\d\d)[.:]\d{1,3},\d{1,3}:\d\d:\d\d[.:]\d{1,3}\s*$")
+# SubStation Alpha: Dialogue: layer,start,end,style,name,four margins and effects,words
+_DIALOGUE = re.compile(r"Dialogue:[^,]*,\s*(\d{1,3}):(\d\d):(\d\d)[.:]\d+\s*,(?:[^,]*,){7}(.*)")
+_MARKS = re.compile(r"\{[^{}]*\}|<[\d:.]+>")
+_BREAKS = re.compile(r"\\[Nnh]|\||\[br\]")
+
+# The line of the file (from 1), the time or None, the words
+Cue = tuple[int, str | None, str]
+
+
+def extract_subtitles(source: Source) -> Document:
+    """The words of a subtitle file without markup, a line as often as it is really said.
+
+    Raises FileError when it cannot be read, is too long, or holds pictures.
+    """
+    data = source.read()
+    if looks_binary(data[:4_096]):
+        raise FileError(source.path, "is not a format Satchel reads", "skipped")
+    out = TextBuilder(source.path, source.limits)
+    said = ""  # captions that roll repeat the line above
+    for line, time, words in _cues(decode(data).split("\n")):
+        text = " ".join(html_text(_BREAKS.sub(" ", _MARKS.sub("", words))).split())
+        if not text or text == said:
+            continue
+        said = text
+        if time is not None and (not out.headings or out.headings[-1].title != time):
+            out.heading_mark(time)
+        out.from_line(line)
+        out.add(text + "\n")
+    return out.document("subtitles")
+
+
+def _cues(lines: list[str]) -> Iterator[Cue]:
+    """Spoken lines in order. A block ends at an empty line."""
+    time: str | None = None
+    inside = False
+    for number, line in enumerate(lines, 1):
+        if (match := _ARROW.match(line)) or (match := _PAIR.match(line)):
+            time, inside = _clock(match[1], match[2], match[3]), True
+        elif match := _DIALOGUE.match(line):
+            yield number, _clock(match[1], match[2], match[3]), match[4]
+        elif match := _FRAMES.match(line):
+            yield number, None, match[1]
+        elif not line.strip():
+            inside = False
+        elif inside:
+            yield number, time, line
+
+
+def _clock(hours: str | None, minutes: str, seconds: str) -> str:
+    return f"{int(hours or 0):02}:{minutes:0>2}:{seconds}"
