@@ -137,6 +137,8 @@ class Extractor:
             self._channel.send(PageImage(message.id, text, message.page, pages))
 
     def _extract(self, message: Extract) -> None:
+        from core.text.sketch import sketch  # brings numpy, which reading spans does without
+
         _require_same(message)
         try:
             chunker = self._chunker_for(message.tokenizer_path, message.max_tokens)
@@ -170,6 +172,7 @@ class Extractor:
                 kind=document.kind,
                 about=document.about,
                 slow=document.slow,
+                sketch=sketch(text).hex(),
             )
         )
 
@@ -206,6 +209,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Libraries quote what they stumble over; that must not reach a log.
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
+    # numpy's linear algebra, which nobody uses here, sets address space aside for each thread.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     parent = os.getppid()
     _die_with(parent)
     limit_memory(memory_mb)
