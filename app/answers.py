@@ -66,8 +66,9 @@ class Answers:
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
         mode: Mode = "hybrid" if service.engine.model else "lexical"
+        fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
-            Query(question, PASSAGES_SEARCHED, mode), limit, SEARCH_DEADLINE_S, given_up
+            Query(question, PASSAGES_SEARCHED, mode, fold=fold), limit, SEARCH_DEADLINE_S, given_up
         )
         search_ms = 1000 * (time.perf_counter() - started)
         budget = int(service.settings.number("assistant.passage_tokens"))

@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Libraries quote what they stumble over; that must not reach a log.
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
+    # numpy's linear algebra, which nobody uses here, sets address space aside for each thread.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     die_with(os.getppid())
     lower_priority(options.nice)
     scratch = None if options.scratch is None else empty_scratch(options.scratch)

@@ -93,6 +93,7 @@ class Lookups:
             mode=message.mode,
             below=None if message.folder is None else self._known_folder(message.folder),
             suffix=message.file_type,
+            fold=bool(self._service.settings.get("search.fold_copies")),
         )
 
         def given_up() -> bool:
@@ -102,7 +103,7 @@ class Lookups:
         searcher = self._searcher(message.exact)
         limit = int(self._service.settings.number("search.max_recomputes"))
         if message.early and message.mode == "hybrid" and not parse(query.text).phrases:
-            words = Query(query.text, query.k, "lexical", query.below, query.suffix)
+            words = replace(query, mode="lexical")
             first = searcher.search(words, limit, DEADLINE_S, given_up)
             session.reply(_reply(message.id, first, final=False))
         note = None
@@ -141,7 +142,8 @@ class Lookups:
         searcher = self._searcher(exact=False)
         position = self._position(message)
         limit = int(self._service.settings.number("search.max_recomputes"))
-        results = searcher.related(position, message.k, limit, DEADLINE_S)
+        fold = bool(self._service.settings.get("search.fold_copies"))
+        results = searcher.related(position, message.k, limit, DEADLINE_S, fold)
         session.reply(_reply(message.id, results, final=True))
 
     def _position(self, message: Related) -> int:

@@ -143,6 +143,8 @@ class Reading:
             self._channel.send(PageImage(message.id, text, message.page, pages))
 
     def _extract(self, message: Extract) -> None:
+        from core.text.sketch import sketch  # brings numpy, which reading spans does without
+
         _require_same(message)
         try:
             chunker = self._chunker_for(message.tokenizer_path, message.max_tokens)
@@ -155,7 +157,7 @@ class Reading:
         _require_same(message)
         text = document.text
         batch: list[ChunkText] = []
-        for start, end in chunker.spans(text, (mark.start for mark in document.headings)):
+        for start, end in chunker.spans(text, document.breaks()):
             batch.append(ChunkText(start, end, text[start:end]))
             if len(batch) == _CHUNKS_A_MESSAGE:
                 self._require_wanted()
@@ -172,6 +174,7 @@ class Reading:
                 kind=document.kind,
                 about=document.about,
                 slow=document.slow,
+                sketch=sketch(text).hex(),
             )
         )
 

@@ -118,6 +118,11 @@ DECLARED: tuple[Setting, ...] = (
         low=0.01,
         high=1440,
     ),
+    Setting(
+        "search.fold_copies",
+        True,
+        "Hits that show the same as a better one become its copies.",
+    ),
     Setting("assistant.model", "smollm2-135m-instruct", "The model that answers questions."),
     Setting(
         "assistant.context_tokens",

@@ -17,16 +17,23 @@ from core.store.rows import FileRef
 
 @dataclass(slots=True)
 class Work:
-    """What one search has found out so far."""
+    """What one search has found out so far.
+
+    `choose` gives the files of a document that may be shown, best first;
+    `unscored` the candidates without an exact score and their estimates, best first.
+    """
 
     cancelled: Callable[[], bool]
+    choose: Callable[[list[FileRef]], list[FileRef]] = list
     passages: dict[int, PassageText] = field(default_factory=dict)
     texts: dict[int, str] = field(default_factory=dict)
     states: dict[int, str] = field(default_factory=dict)
     files: dict[int, FileRef] = field(default_factory=dict)
+    unscored: Callable[[], Sequence[tuple[int, float]]] = tuple
     recomputed: int = 0
     from_cache: int = 0
     spent_s: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
 
     def check(self) -> None:
         """Raise Cancelled when nobody wants the results any more."""
@@ -77,7 +84,7 @@ class Passages:
         while groups:
             wanted, owners = [], []
             for document, members in list(groups.items()):
-                choices = refs.get(document, [])
+                choices = work.choose(refs.get(document, []))
                 online = [ref for ref in choices if not ref.offline]
                 if attempt >= len(online):
                     self._give_up(members, choices, bool(online), work)

@@ -8,7 +8,7 @@ in memory within a bound.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,10 +22,10 @@ from core.index.lexical import search_words
 from core.index.passages import Passages, Work
 from core.index.phrases import Found, find_phrases, parse
 from core.index.reader import Reader
-from core.index.snippet import make_snippet
+from core.index.results import ResultMaker, Source, Wish
 from core.index.text_cache import TextCache
 from core.index.view import View
-from core.messages import Hit, Locator, Mode
+from core.messages import Hit, Mode
 from core.store.catalogue import Catalogue
 
 Floats = NDArray[np.float32]
@@ -41,13 +41,21 @@ EXACT_READ = 256  # chunks read at a time for an exact scan
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for. `below` is an absolute folder, `suffix` a name ending."""
+    """What to look for. `below` is an absolute folder, `suffix` a name ending.
+
+    With `fold`, hits that show the same as a better one become its copies.
+    """
 
     text: str
     k: int = 10
     mode: Mode = "hybrid"
     below: str | None = None
     suffix: str | None = None
+    fold: bool = True
+
+    def wish(self) -> Wish:
+        """What is to be shown of the candidates."""
+        return Wish(self.text, self.k, self.fold, self.below, self.suffix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,7 @@ class Searcher:
         self._cache = cache
         self._reader = reader
         self._passages = Passages(view, catalogue, reader, texts)
+        self._maker = ResultMaker(view, catalogue, self._passages)
         self._exact: Floats | None = None
 
     def search(
@@ -106,7 +115,7 @@ class Searcher:
         phrases have been read; that has no deadline, for a count has to be whole.
         """
         started = time.perf_counter()
-        work = Work(cancelled)
+        work = Work(cancelled, query.wish().choose)
         allowed = self._allowed(query)
         phrases = None
         parsed = parse(query.text)
@@ -129,23 +138,15 @@ class Searcher:
                 semantic = self._best_first(
                     vector, allowed, seeds, query.k, max_recomputes, deadline, work
                 )
-        order = _fuse(lexical, semantic)[: query.k]
-        if phrases is not None:
-            order = _completed(order, phrases, query.k)
-        results = self._results(query, order, lexical, semantic, work)
-        work.clock("total", started)
-        return Results(
-            *results,
-            recomputed=work.recomputed,
-            from_cache=work.from_cache,
-            timings_ms={name: round(1000 * s, 2) for name, s in work.spent_s.items()},
-            phrases=phrases,
-        )
+        return self._results(query, lexical, semantic, work, started + deadline_s, phrases)
 
-    def related(self, position: int, k: int, max_recomputes: int, deadline_s: float) -> Results:
+    def related(
+        self, position: int, k: int, max_recomputes: int, deadline_s: float, fold: bool = True
+    ) -> Results:
         """Passages like the chunk at a position: its neighbours in the graph and in the codes."""
         started = time.perf_counter()
-        work = Work(lambda: False)
+        query = Query("", k, "semantic", fold=fold)
+        work = Work(lambda: False, query.wish().choose)
         allowed = self._view.live.copy()
         allowed[position] = False
         self._passages.load([position], work)
@@ -157,14 +158,36 @@ class Searcher:
         semantic = self._best_first(
             vector, allowed, seeds, k, max_recomputes, started + deadline_s, work
         )
-        query = Query("", k, "semantic")
-        results = self._results(query, _fuse(None, semantic)[:k], None, semantic, work)
-        work.clock("total", started)
+        return self._results(query, None, semantic, work, started + deadline_s)
+
+    def _results(
+        self,
+        query: Query,
+        lexical: Ints | None,
+        semantic: dict[int, float],
+        work: Work,
+        deadline: float,
+        phrases: Found | None = None,
+    ) -> Results:
+        words = set() if lexical is None else set(lexical.tolist())
+
+        def source(position: int) -> Source:
+            if position not in words:
+                return "semantic"
+            return "both" if position in semantic else "lexical"
+
+        order = _fuse(lexical, semantic)
+        rest = work.unscored if phrases is None else lambda: _by_count(phrases)
+        made = self._maker.make(query.wish(), _then(order, rest), source, work, deadline)
+        work.clock("total", work.started)
         return Results(
-            *results,
+            made.hits,
+            made.texts,
+            tuple(semantic.get(position) for position in made.positions),
             recomputed=work.recomputed,
             from_cache=work.from_cache,
             timings_ms={name: round(1000 * s, 2) for name, s in work.spent_s.items()},
+            phrases=phrases,
         )
 
     # --- candidates ---------------------------------------------------------------------
@@ -242,6 +265,7 @@ class Searcher:
             frontier.add_exact(batch, scores)
             work.clock("rank", mark)
             done += len(batch)
+        work.unscored = lambda: _unscored(frontier)
         return _scored_first(frontier, k)
 
     def _scores(self, positions: Ints, vector: Floats, work: Work) -> Floats:
@@ -291,49 +315,6 @@ class Searcher:
         work.recomputed += len(known)
         return {int(position): float(scores[position]) for position in known}
 
-    # --- results ------------------------------------------------------------------------
-
-    def _results(
-        self,
-        query: Query,
-        order: Sequence[tuple[int, float]],
-        lexical: Ints | None,
-        semantic: dict[int, float],
-        work: Work,
-    ) -> tuple[tuple[Hit, ...], tuple[str | None, ...], tuple[float | None, ...]]:
-        self._passages.load([position for position, _ in order], work)
-        words = set() if lexical is None else set(lexical.tolist())
-        hits: list[Hit] = []
-        texts: list[str | None] = []
-        cosines: list[float | None] = []
-        for position, score in order:
-            state = work.states.get(position, "ok")
-            if state == "missing" or position not in work.files:
-                continue
-            place = self._view.place(position)
-            start, end = self._view.spans(place).spans[place.index]
-            passage = work.passages.get(position)
-            snippet = make_snippet(passage.text, query.text) if passage else None
-            hits.append(
-                Hit(
-                    rank=len(hits) + 1,
-                    score=round(score, 6),
-                    path=work.files[position].path,
-                    locator=passage.locator if passage else Locator(),
-                    start=start,
-                    end=end,
-                    snippet=snippet.text if snippet else "",
-                    marks=snippet.marks if snippet else (),
-                    state=state,
-                    source="both"
-                    if position in words and position in semantic
-                    else ("lexical" if position in words else "semantic"),
-                )
-            )
-            texts.append(passage.text if passage else None)
-            cosines.append(semantic.get(position))
-        return tuple(hits), tuple(texts), tuple(cosines)
-
 
 def _scored_first(frontier: Frontier, k: int) -> dict[int, float]:
     """Exact cosines by position; if they are fewer than k, the best estimates come after them."""
@@ -351,12 +332,30 @@ def _scored_first(frontier: Frontier, k: int) -> dict[int, float]:
     return found
 
 
-def _completed(order: list[tuple[int, float]], phrases: Found, k: int) -> list[tuple[int, float]]:
-    """The ranking, followed by passages with a phrase that it left out, most occurrences first."""
+def _unscored(frontier: Frontier) -> list[tuple[int, float]]:
+    """The candidates without an exact score and their estimates, best first."""
+    rest = np.flatnonzero(np.isnan(frontier.exact))
+    guesses = frontier.current()[rest]
+    order = np.argsort(-guesses, kind="stable")
+    return list(zip(frontier.ids[rest[order]].tolist(), guesses[order].tolist(), strict=True))
+
+
+def _by_count(phrases: Found) -> list[tuple[int, float]]:
+    """Passages with a phrase, most occurrences first."""
+    found = sorted(phrases.by_position.items(), key=lambda item: (-item[1], item[0]))
+    return [(position, 0.0) for position, _ in found]
+
+
+def _then(
+    order: Sequence[tuple[int, float]], rest: Callable[[], Sequence[tuple[int, float]]]
+) -> Iterator[tuple[int, float]]:
+    """The ranking, and behind it, asked for only when it was not enough, what it left out."""
+    yield from order
+    least = order[-1][1] if order else 1.0
     have = {position for position, _ in order}
-    rest = [item for item in phrases.by_position.items() if item[0] not in have]
-    rest.sort(key=lambda item: (-item[1], item[0]))
-    return order + [(position, 0.0) for position, _ in rest[: max(0, k - len(order))]]
+    for position, score in rest():
+        if position not in have:
+            yield position, min(least, score)
 
 
 def _top(scores: Floats, count: int) -> Ints:

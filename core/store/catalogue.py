@@ -15,7 +15,9 @@ import apsw
 import numpy as np
 
 from core.index.lexical import lexical_text
+from core.messages import About
 from core.store.database import errors, open_database
+from core.store.families import join_families, mend_families
 from core.store.files import FileTable, join_path
 from core.store.migrations import CATALOGUE, migrate
 from core.store.rows import (
@@ -45,16 +47,19 @@ class Catalogue:
     # --- documents and segments ---------------------------------------------------------
 
     def _drop_orphans(self, documents: Iterable[int]) -> None:
+        families = set()
         for document in documents:
             used = self.db.execute("SELECT 1 FROM file WHERE document=?", (document,)).fetchone()
             if used is None:
-                first, chunks = self.db.execute(
-                    "SELECT first_chunk, chunks FROM document WHERE id=?", (document,)
+                first, chunks, family = self.db.execute(
+                    "SELECT first_chunk, chunks, family FROM document WHERE id=?", (document,)
                 ).get
                 self.db.execute(
                     "DELETE FROM words WHERE rowid>=? AND rowid<?", (first, first + chunks)
                 )
                 self.db.execute("DELETE FROM document WHERE id=?", (document,))
+                families.add(family)
+        mend_families(self.db, families - {None})
 
     def document_with(self, digest: bytes) -> int | None:
         """The published document with this content hash."""
@@ -64,15 +69,15 @@ class Catalogue:
     def link(self, file: int, document: int) -> None:
         """Say that a file holds a document that is published already."""
         with errors(self._path), self.db:
-            self._link(file, document)
+            self._drop_orphans(self._link(file, document))
 
-    def _link(self, file: int, document: int) -> None:
+    def _link(self, file: int, document: int) -> set[int]:
+        """Let a file hold a document; the other one that it held before, if any."""
         old = self.db.execute("SELECT document FROM file WHERE id=?", (file,)).fetchone()
         self.db.execute(
             "UPDATE file SET state=1, reason=NULL, document=? WHERE id=?", (document, file)
         )
-        if old is not None and old[0] not in (None, document):
-            self._drop_orphans([old[0]])
+        return set() if old is None else {old[0]} - {None, document}
 
     def publish(
         self, segment: str | None, model: str, documents: Sequence[NewDocument]
@@ -92,10 +97,15 @@ class Catalogue:
                 )
                 number = self.db.last_insert_rowid()
             place = 0
+            replaced: set[int] = set()
             for document in documents:
                 chunks = len(document.chunk_texts)
                 ids.append(self._publish_one(number if chunks else None, place, document))
                 place += bool(chunks)
+                for file in document.file_ids:
+                    replaced |= self._link(file, ids[-1])
+            self._drop_orphans(replaced)
+            join_families(self.db, ids)
         return number, ids
 
     def _publish_one(self, segment: int | None, place: int, document: NewDocument) -> int:
@@ -114,8 +124,6 @@ class Catalogue:
             "INSERT INTO words(rowid, text) VALUES(?,?)",
             [(first + at, lexical_text(text)) for at, text in enumerate(document.chunk_texts)],
         )
-        for file in document.file_ids:
-            self._link(file, number)
         return number
 
     def _next_chunk(self, count: int) -> int:
@@ -203,6 +211,15 @@ class Catalogue:
             files,
         )
         return [row[0] for row in rows]
+
+    def about(self, documents: Sequence[int]) -> dict[int, tuple[About, int | None]]:
+        """What each of these documents says of itself, and the family it is in, if any."""
+        rows = self.db.execute(
+            "SELECT id, title, author, created_s, modified_s, family FROM document "
+            f"WHERE id IN ({_marks(documents)})",
+            documents,
+        )
+        return {row[0]: (About(*row[1:5]), row[5]) for row in rows}
 
     def documents_matching(self, below: str | None, suffix: str | None) -> set[int]:
         """Documents of files below a folder and with a name ending, either may be None."""

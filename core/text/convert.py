@@ -23,6 +23,7 @@ from core.text.old_office import Office, way_of
 from core.text.pdf import read_pdf_pages
 from core.text.programs import Programs
 from core.text.recognise import Recogniser, page_count
+from core.text.source import Source
 
 MOST_RECOGNISED_PAGES = 200
 _KEPT_PAGES = 400
@@ -151,7 +152,7 @@ def _pages_again(
             if page < len(ends)
         }
     )
-    texts = read_pdf_pages(path, wanted)
+    texts = read_pdf_pages(Source(path), wanted)
     pictures = [page for page in wanted if not texts[page].strip() and page_chars[page] > 1]
     texts.update(_recognised(path, shop, version, pictures))
     if any(len(texts[page]) != page_chars[page] for page in wanted):

@@ -97,18 +97,20 @@ def extract_pdf(source: Source) -> Document:
 
 
 def read_pdf_pages(
-    source: Source, numbers: Sequence[int], page_chars: Sequence[int]
+    source: Source, numbers: Sequence[int], page_chars: Sequence[int] | None = None
 ) -> dict[int, str]:
     """The text of some pages (0-based), exactly as `extract_pdf` gives it.
 
     Raises FileError as `extract_pdf`, or "changed" when a page is not as long
-    as `page_chars` has it.
+    as `page_chars`, if given, has it.
     """
     with _opened(source) as pdf:
         texts = {
             number: _page_text(pdf, number)[0] if number < len(pdf) else "" for number in numbers
         }
-        if any(len(text) != page_chars[number] for number, text in texts.items()):
+        if page_chars is not None and any(
+            len(text) != page_chars[number] for number, text in texts.items()
+        ):
             raise FileError(source.path, "has changed since it was indexed", "changed")
         return texts
 

@@ -25,7 +25,9 @@ def searching(parts: list[list[str]], live: list[bool] | None = None) -> WordSea
 
 
 def ranked(hits: WordHits) -> list[tuple[int, float]]:
-    return [(int(at), round(float(s), 3)) for at, s in zip(hits.positions, hits.scores)]
+    return [
+        (int(at), round(float(s), 3)) for at, s in zip(hits.positions, hits.scores, strict=True)
+    ]
 
 
 def plain_bm25(texts: list[str], live: list[bool], query: str) -> dict[int, float]:
@@ -61,7 +63,7 @@ def test_the_ranking_is_bm25_over_the_live_chunks(case: tuple) -> None:
     texts = [text for part in parts for text in part]
     wanted = plain_bm25(texts, live, query)
     hits = searching(parts, live).rank(query, 100)
-    assert dict(zip(hits.positions.tolist(), hits.scores.tolist())) == pytest.approx(
+    assert dict(zip(hits.positions.tolist(), hits.scores.tolist(), strict=True)) == pytest.approx(
         wanted, rel=1e-4
     )
     assert hits.scores.tolist() == sorted(hits.scores.tolist(), reverse=True)

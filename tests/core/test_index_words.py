@@ -147,7 +147,12 @@ def test_merging_large_parts_is_building_from_what_stays(monkeypatch: pytest.Mon
         targets.append(np.where(flags, before + np.cumsum(flags) - 1, -1))
         before += int(flags.sum())
     merged = merge([WordIndex(build(texts)) for texts in parts], targets)
-    stay = [t for texts, flags in zip(parts, keep, strict=True) for t, f in zip(texts, flags) if f]
+    stay = [
+        t
+        for texts, flags in zip(parts, keep, strict=True)
+        for t, f in zip(texts, flags, strict=True)
+        if f
+    ]
     assert merged == build(stay)
 
 

@@ -1,0 +1,224 @@
+"""From ranked candidates to the hits that are shown: read back, folded, with their copies."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal
+
+from core.index.copies import Folding, Kind, Passage
+from core.index.passages import Passages, Work
+from core.index.snippet import Snippet, make_snippet
+from core.index.view import View
+from core.messages import About, Copy, Hit, Locator, PassageText
+from core.store.catalogue import Catalogue
+from core.store.rows import FileRef
+
+Source = Literal["lexical", "semantic", "both"]
+Ranked = tuple[int, float]
+
+MOST_COPIES = 100  # listed with one hit
+LOOKED_THROUGH = 200  # candidates behind the last hit that are asked for their family
+LOOKED_AT = 8  # of these, of families already shown, read only to be listed as copies
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to show: `k` hits for `text`, from files below a folder and with a name ending."""
+
+    text: str
+    k: int
+    fold: bool = True
+    below: str | None = None
+    suffix: str | None = None
+
+    def choose(self, files: list[FileRef]) -> list[FileRef]:
+        """The files of a document that may be shown: those that can be read now, newest first."""
+        return _best_first([file for file in files if self._fits(file.path)])
+
+    def _fits(self, path: str) -> bool:
+        inside = self.below is None or path.startswith(self.below.rstrip(os.sep) + os.sep)
+        ending = None if self.suffix is None else "." + self.suffix.lstrip(".").lower()
+        return inside and (ending is None or path.lower().endswith(ending))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Hits with the texts of their passages (None where they cannot be shown) and positions."""
+
+    hits: tuple[Hit, ...]
+    texts: tuple[str | None, ...]
+    positions: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A hit in the making."""
+
+    position: int
+    score: float
+    state: str
+    read: PassageText | None
+    span: tuple[int, int]
+    snippet: Snippet
+    passage: Passage
+    about: About
+    folded: list[tuple[int, Kind]] = field(default_factory=list)
+
+
+class ResultMaker:
+    """Makes hits of the chunks of one view."""
+
+    def __init__(self, view: View, catalogue: Catalogue, passages: Passages) -> None:
+        self._view = view
+        self._catalogue = catalogue
+        self._passages = passages
+
+    def make(
+        self,
+        wish: Wish,
+        order: Iterable[Ranked],
+        source: Callable[[int], Source],
+        work: Work,
+        deadline: float,
+    ) -> Made:
+        """Hits of the candidates (position, score), which come best first.
+
+        For those that are folded others are read, until there are `k` hits or the
+        `deadline` (of time.perf_counter) has passed.
+        """
+        kept: list[_Draft] = []
+        folding = Folding(lambda number: self._beside(kept[number].position, work))
+        queue = iter(order)
+        while len(kept) < wish.k and (not kept or time.perf_counter() < deadline):
+            work.check()
+            part = list(islice(queue, wish.k - len(kept)))
+            if not part:
+                break
+            for draft in self._drafts(part, wish, work):
+                same = folding.find(draft.passage) if wish.fold else None
+                if same is None:
+                    folding.keep(draft.passage)
+                    kept.append(draft)
+                else:
+                    kept[same[0]].folded.append((draft.passage.document, same[1]))
+        if wish.fold and time.perf_counter() < deadline:
+            for draft in self._drafts(self._related(queue, kept), wish, work):
+                same = folding.find(draft.passage)
+                if same is not None:
+                    kept[same[0]].folded.append((draft.passage.document, same[1]))
+        return self._made(kept, source, work)
+
+    def _drafts(self, part: Sequence[Ranked], wish: Wish, work: Work) -> list[_Draft]:
+        """What could be read of some candidates; those whose files are gone are left out."""
+        self._passages.load([position for position, _ in part], work)
+        places = {position: self._view.place(position) for position, _ in part}
+        known = self._catalogue.about([place.document for place in places.values()])
+        drafts: list[_Draft] = []
+        for position, score in part:
+            state = work.states.get(position, "ok")
+            if state == "missing" or position not in work.files:
+                continue
+            place = places[position]
+            spans = self._view.spans(place).spans
+            start, end = spans[place.index]
+            read = work.passages.get(position)
+            text = read.text if read else ""
+            snippet = make_snippet(text, wish.text)
+            about, family = known[place.document]
+            passage = Passage(
+                place.document,
+                family,
+                text,
+                snippet.text,
+                share=(end - start) / max(1, spans[-1][1]),
+                first=place.index == 0,
+                last=place.index == len(spans) - 1,
+            )
+            if read is not None and read.about is not None:
+                about = read.about
+            drafts.append(
+                _Draft(position, score, state, read, (start, end), snippet, passage, about)
+            )
+        return drafts
+
+    def _related(self, rest: Iterable[Ranked], kept: Sequence[_Draft]) -> list[Ranked]:
+        """Of the candidates behind the last hit, some that may be copies of what is shown."""
+        families = {draft.passage.family for draft in kept} - {None}
+        if not families:
+            return []
+        part = list(islice(rest, LOOKED_THROUGH))
+        documents = {position: self._view.place(position).document for position, _ in part}
+        known = self._catalogue.about(sorted(set(documents.values())))
+        shown = {draft.passage.document for draft in kept}
+        likely = (
+            ranked
+            for ranked in part
+            if (document := documents[ranked[0]]) not in shown and known[document][1] in families
+        )
+        return list(islice(likely, LOOKED_AT))
+
+    def _beside(self, position: int, work: Work) -> tuple[str, str] | None:
+        """The texts of the chunks before and behind one; None when they cannot be read."""
+        place = self._view.place(position)
+        count = len(self._view.spans(place).spans)
+        near = [
+            at for at in (position - 1, position + 1) if 0 <= place.index + at - position < count
+        ]
+        self._passages.load(near, work)
+        if any(at not in work.passages for at in near):
+            return None
+        before, behind = (
+            work.passages[at].text if at in near else "" for at in (position - 1, position + 1)
+        )
+        return before, behind
+
+    def _made(self, kept: Sequence[_Draft], source: Callable[[int], Source], work: Work) -> Made:
+        documents = {draft.passage.document for draft in kept}
+        documents |= {document for draft in kept for document, _ in draft.folded}
+        files = self._catalogue.files_of(sorted(documents))
+        hits = []
+        for rank, draft in enumerate(kept, start=1):
+            path = work.files[draft.position].path
+            hits.append(
+                Hit(
+                    rank=rank,
+                    score=round(draft.score, 6),
+                    path=path,
+                    locator=draft.read.locator if draft.read else Locator(),
+                    start=draft.span[0],
+                    end=draft.span[1],
+                    snippet=draft.snippet.text,
+                    marks=draft.snippet.marks,
+                    state=draft.state,
+                    source=source(draft.position),
+                    about=draft.about,
+                    copies=_copies(path, draft, files),
+                )
+            )
+        return Made(
+            tuple(hits),
+            tuple(draft.read.text if draft.read else None for draft in kept),
+            tuple(draft.position for draft in kept),
+        )
+
+
+def _best_first(files: Iterable[FileRef]) -> list[FileRef]:
+    return sorted(files, key=lambda file: (file.offline, -file.mtime_ns, file.path))
+
+
+def _copies(path: str, draft: _Draft, files: dict[int, list[FileRef]]) -> tuple[Copy, ...]:
+    """The other files of a hit's own document, then those of what was folded into it."""
+    found: dict[str, Copy] = {}
+    same: list[tuple[int, Literal["identical", "near", "passage"]]] = [
+        (draft.passage.document, "identical"),
+        *draft.folded,
+    ]
+    for document, kind in same:
+        for file in _best_first(files.get(document, ())):
+            if file.path != path:
+                found.setdefault(file.path, Copy(file.path, kind))
+    return tuple(islice(found.values(), MOST_COPIES))
