@@ -50,7 +50,7 @@ def test_stems_are_those_of_sqlite(
     sqlite: apsw.Connection, start: str, ending: str, after: str
 ) -> None:
     word = start + ending + after
-    if "yy" in word or word.startswith(("eed", "ies")):
+    if "yy" in word or word.startswith(("eed", "ies", "sses")):
         return
     sqlite.execute("DELETE FROM words")
     sqlite.execute("INSERT INTO words VALUES(?)", (word,))
