@@ -64,7 +64,9 @@ class SettingsPage(QWidget):
             found = rows_of({"models": message.body}, "models")
             for key, kind in MODELS.items():
                 self._models[key] = [
-                    text_of(m, "name") for m in found if m.get("installed") and m.get("kind") == kind
+                    text_of(m, "name")
+                    for m in found
+                    if m.get("installed") and m.get("kind") == kind
                 ]
                 if key in self.rows:
                     self.rows[key].offer(self._models[key])
