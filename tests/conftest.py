@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import SAMPLE, Indexed, Lab, models_folder, satchel, small_rotation
+from file_server import serving
+from helpers import (
+    SAMPLE,
+    Indexed,
+    Lab,
+    models_folder,
+    renamed_entry,
+    satchel,
+    small_rotation,
+)
 
 from core.index.codes import Rotation
+from core.index.fetch_model import fetch_embedding
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +61,18 @@ def own_sample(sample: Indexed, tmp_path: Path) -> Indexed:
     """A copy of the sample home for a test that changes it; the files are still shared."""
     shutil.copytree(sample.home, tmp_path / "home", ignore=shutil.ignore_patterns("socket"))
     return Indexed(tmp_path / "home", sample.files)
+
+
+@pytest.fixture(scope="session")
+def two_models(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
+    """A store with the starter and a second embedding model, fetched from a server here.
+
+    The second, "renamed-minilm", is the starter's own network under another name: no other
+    weights are on a machine that runs the tests. It has no rotation that ships.
+    """
+    starter = models / "embedding" / "all-minilm-l6-v2"
+    store = tmp_path_factory.mktemp("models")
+    shutil.copytree(models, store, copy_function=os.link, dirs_exist_ok=True)
+    with serving(starter) as server:
+        fetch_embedding(renamed_entry(server), store)
+    return store

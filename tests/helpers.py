@@ -17,13 +17,16 @@ from typing import Any
 
 import appdirs
 import numpy as np
+from file_server import FileServer
 from numpy.typing import NDArray
 
+from core.download import Address
 from core.errors import FileError
 from core.files.rules import Rules
 from core.index.codes import Rotation, fit_rotation
 from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Indexer, Outcome
+from core.index.models import EmbeddingEntry, ModelFile
 from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
 from core.index.store import IndexStore
@@ -115,6 +118,21 @@ class PlainReader:
                 continue
             found.append(tuple(PassageText(a, b, text[a:b], Locator()) for a, b in item.spans))
         return found
+
+
+def renamed_entry(server: FileServer) -> EmbeddingEntry:
+    """A catalogue entry for the starter's network under another name, served from this machine."""
+    files = []
+    for name in ("model.onnx", "tokenizer.json"):
+        data = (server.folder / name).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        address = Address(server.url(name), len(data), digest)
+        files.append(ModelFile(name, len(data), digest, address))
+    return EmbeddingEntry(
+        name="renamed-minilm", title="MiniLM under another name", licence="Apache-2.0",
+        languages="English", dimensions=384, form="onnx", disk_bytes=25_000_000,
+        good_for="tests", files=tuple(files), passage_prefix="note: ",
+    )  # fmt: skip
 
 
 def small_rotation() -> Rotation:

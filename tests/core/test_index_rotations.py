@@ -1,0 +1,135 @@
+"""Rotations for models that come without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import Lab, WordEmbedder, small_rotation
+from numpy.typing import NDArray
+
+from core.errors import UserError
+from core.index.codes import Rotation, fit_rotation, scan
+from core.index.embedder import EmbeddingModel, find_model
+from core.index.rotations import (
+    ENOUGH_CHUNKS,
+    LEAST_CHUNKS,
+    find_rotation,
+    fit_and_keep,
+    fit_to_sample,
+    placeholder,
+)
+from core.index.store import IndexStore
+
+Floats = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def model(models: Path) -> EmbeddingModel:
+    return find_model(models / "embedding" / "all-minilm-l6-v2")
+
+
+def narrow(count: int, seed: int, dimensions: int = 96) -> Floats:
+    """Unit vectors as some models give them: all in a narrow cone, alike within topics."""
+    random = np.random.default_rng(7)
+    base, topics = random.standard_normal(dimensions), random.standard_normal((40, dimensions))
+    own = np.random.default_rng(seed)
+    rows = 2.2 * base + topics[own.integers(0, 40, count)]
+    rows += own.standard_normal((count, dimensions)) * 0.7
+    unit: Floats = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def recall(rotation: Rotation, embeddings: Floats, queries: Floats) -> float:
+    """How many of the ten best passages are among the 32 with the best codes."""
+    codes = rotation.encode(embeddings)
+    found = 0
+    for query in queries:
+        best = set(np.argsort(-(embeddings @ query))[:10].tolist())
+        seen = np.argsort(-scan(*rotation.tables(query), codes))[:32].tolist()
+        found += len(best & set(seen))
+    return found / (10 * len(queries))
+
+
+def test_even_a_small_sample_gives_a_usable_rotation() -> None:
+    embeddings, queries = narrow(3000, 1), narrow(40, 2)
+    found = {
+        count: recall(fit_to_sample(embeddings[:count], 8), embeddings, queries)
+        for count in (1, 5, LEAST_CHUNKS, 500, 3000)
+    }
+    assert found[3000] > 0.35, found
+    assert min(found[500], found[LEAST_CHUNKS]) > 0.8 * found[3000], found
+    assert min(found.values()) > 0.4 * found[3000], found
+    axes = fit_to_sample(embeddings[:1], 8).axes
+    np.testing.assert_allclose(axes.T @ axes, np.eye(64), atol=1e-3)
+
+
+def test_axes_along_the_mean_are_ruled_out() -> None:
+    """Queries are long there, and their codes would say nothing but noise."""
+    embeddings, queries = narrow(3000, 1), narrow(40, 2)
+    rotation = fit_to_sample(embeddings[:500], 8)
+    along = rotation.mean / np.linalg.norm(rotation.mean)
+    assert np.abs(along @ rotation.axes).max() < 1e-3
+    plain = fit_rotation(embeddings[:500], 8)
+    assert recall(rotation, embeddings, queries) >= recall(plain, embeddings, queries) - 0.02
+
+
+def test_a_fitted_rotation_is_kept(model: EmbeddingModel, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "rotations"
+    assert find_rotation(None, model, folder, 8) is None
+    assert find_rotation("unheard-of", model, folder, 8) is None
+    made = fit_and_keep(narrow(300, 1, 384), folder, model, 8)
+    found = find_rotation(None, model, folder, 8)
+    assert found is not None
+    np.testing.assert_array_equal(made.axes, found.axes)
+    assert find_rotation(None, model, folder, 16) is None
+    [path] = folder.iterdir()
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(UserError, match="cannot be read"):
+        find_rotation(None, model, folder, 8)
+
+
+def test_a_few_passages_leave_no_trace_in_it(model: EmbeddingModel, tmp_path: Path) -> None:
+    """The mean of a handful would nearly be their embeddings, so other texts serve."""
+    one = fit_and_keep(narrow(3, 1, 384), tmp_path / "one", model, 8)
+    other = fit_and_keep(narrow(3, 5, 384), tmp_path / "other", model, 8)
+    np.testing.assert_array_equal(one.mean, other.mean)
+    np.testing.assert_array_equal(one.axes, other.axes)
+
+
+def test_a_store_fits_at_its_first_publication_only(lab: Lab) -> None:
+    fitted: list[int] = []
+    made = small_rotation()
+
+    def fit(embeddings: Floats) -> Rotation:
+        fitted.append(len(embeddings))
+        return made
+
+    lab.store = IndexStore(
+        lab.segments, lab.catalogue, placeholder(96, 8), "fake", lab.texts, lambda: lab.room, fit
+    )
+    assert lab.store.wanted_sample == ENOUGH_CHUNKS
+    lab.write("a.txt", "the ferry leaves at noon\nthe harbour closes at nine")
+    lab.index()
+    assert fitted == [2]
+    assert lab.store.rotation is made
+    assert lab.store.wanted_sample == 0
+    lab.write("b.txt", "a lighthouse keeper")
+    lab.index()
+    assert fitted == [2]
+    assert lab.names("lighthouse keeper")[0] == "b.txt"
+    # A home that has lost the rotation reads its files again.
+    lab.store = IndexStore(
+        lab.segments, lab.catalogue, placeholder(96, 8), "fake", lab.texts, lambda: lab.room, fit
+    )
+    assert "rotation of its codes is gone" in lab.store.repaired[0]
+    lab.index()
+    assert fitted == [2, 3]
+    assert lab.names("lighthouse keeper")[0] == "b.txt"
+
+
+def test_a_placeholder_has_the_size_asked_for() -> None:
+    rotation = placeholder(384, 32)
+    assert rotation.code_bytes == 32
+    assert rotation.encode(WordEmbedder().embed(["a"]).repeat(4, axis=1)).shape == (1, 32)
