@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _CHUNKS_A_MESSAGE = 64
 _KEPT_CHARS = 16_000_000
-_TOO_DEEP = "is nested too deeply to be read; save it anew or in another format"
 
 _Key = tuple[str, int, int]
 _Request = Extract | ReadSpans | RenderPage
@@ -121,8 +120,6 @@ class Reading:
             self._recent.clear()
             self._shop.forget()
             self._fail(message, FileError(message.path, out_of_memory(self._memory_mb)))
-        except RecursionError:
-            self._fail(message, FileError(message.path, _TOO_DEEP))
         except BrokenPipeError:
             raise
         except Exception as error:  # top of the process; the next file may be fine
