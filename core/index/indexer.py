@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ GROUP_CHUNKS = 64  # documents are embedded together until they reach this many 
 READ_AHEAD = 4
 HASH_AHEAD = 16
 MOST_SEGMENTS = 8
+_READ_NO_WAIT = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(slots=True)
@@ -67,12 +69,15 @@ class Outcome:
 def content_digest(path: str) -> bytes:
     """16 bytes that name a file's content together with its kind (the name's ending).
 
-    Raises OSError.
+    Raises OSError: FileNotFoundError also when something else has taken the file's
+    place. A pipe would keep its reader waiting, and some devices never end.
     """
-    file = Path(path)
-    digest = hashlib.blake2b(file.suffix.lower().encode("utf-8", "surrogateescape"), digest_size=16)
+    suffix = Path(path).suffix.lower()
+    digest = hashlib.blake2b(suffix.encode("utf-8", "surrogateescape"), digest_size=16)
     digest.update(b"\0")
-    with file.open("rb") as stream:
+    with os.fdopen(os.open(path, _READ_NO_WAIT), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise FileNotFoundError(path)
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.digest()

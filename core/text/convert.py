@@ -96,13 +96,11 @@ def extract(path: str, limits: Limits, shop: Workshop, version: Hashable) -> Doc
         if error.problem == "needs_ocr" and shop.recogniser is not None:
             return _scanned(path, limits, shop, version)
         raise
-    if shop.recogniser is None or document.kind != "pdf":
-        return document
-    blank = [number for number, chars in enumerate(document.page_chars) if chars <= 1]
-    if not blank or len(blank) > MOST_RECOGNISED_PAGES:
+    pictures = [page - 1 for page in document.pages_without_text]
+    if shop.recogniser is None or not pictures:
         return document
     try:
-        found = _recognised(path, shop, version, blank)
+        found = _recognised(path, shop, version, pictures)
     except FileError:
         return document  # what is text in it stays readable
     return _with_pages(path, document, found, limits)
@@ -153,7 +151,7 @@ def _pages_again(
         }
     )
     texts = read_pdf_pages(Source(path), wanted)
-    pictures = [page for page in wanted if not texts[page].strip() and page_chars[page] > 1]
+    pictures = [page for page in wanted if len(texts[page]) != page_chars[page]]
     texts.update(_recognised(path, shop, version, pictures))
     if any(len(texts[page]) != page_chars[page] for page in wanted):
         return None
@@ -209,6 +207,7 @@ def _with_pages(path: str, document: Document, texts: dict[int, str], limits: Li
         text="".join(pages),
         slow=True,
         page_chars=tuple(map(len, pages)),
+        pages_without_text=(),
         headings=tuple(map(moved, document.headings)),
         members=tuple(map(moved, document.members)),
     )

@@ -1,4 +1,4 @@
-"""The old Office formats (.doc, .ppt and their like), read by way of the present ones."""
+"""Old office formats (.doc, .ppt, .sxw, .wpd and their like), by way of present ones."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ _STARTED_ANEW = 81  # LibreOffice has made its profile and wants to be started a
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The format that a file becomes, and LibreOffice's readers for it, the likeliest first.
+    """What a file starts with, what it becomes, and LibreOffice's readers, the likeliest first.
 
     A reader is always named: left to guess, LibreOffice takes a damaged file
     for text, and its noise for words.
     """
 
+    start: bytes
     target: str
     readers: tuple[str, ...]
 
 
-_WORD = Way("docx", ("MS Word 97", "MS Word 95", "MS WinWord 6.0"))
-_WORD_AS_RTF = Way("docx", ("Rich Text Format",))  # which often goes by the name .doc
-_POWERPOINT = Way("pptx", ("MS PowerPoint 97",))
-_OLE, _RTF = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf"
+_OLE, _ZIP, _WORD_PERFECT = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\3\4", b"\xffWPC"
+_WORD = Way(_OLE, "docx", ("MS Word 97", "MS Word 95", "MS WinWord 6.0"))
+_POWERPOINT = Way(_OLE, "pptx", ("MS PowerPoint 97",))
 _WAYS = {
-    **{(suffix, _OLE): _WORD for suffix in (".doc", ".dot")},
-    **{(suffix, _RTF): _WORD_AS_RTF for suffix in (".doc", ".dot")},
-    **{(suffix, _OLE): _POWERPOINT for suffix in (".ppt", ".pps", ".pot")},
+    **dict.fromkeys((".doc", ".dot"), _WORD),
+    **dict.fromkeys((".ppt", ".pps", ".pot"), _POWERPOINT),
+    ".wps": Way(_OLE, "docx", ("MS_Works", "MS Word 97")),
+    ".wpd": Way(_WORD_PERFECT, "docx", ("WordPerfect",)),
+    ".sxw": Way(_ZIP, "odt", ("StarOffice XML (Writer)",)),
+    ".sxc": Way(_ZIP, "ods", ("StarOffice XML (Calc)",)),
+    ".sxi": Way(_ZIP, "odp", ("StarOffice XML (Impress)",)),
 }
-_SUFFIXES = {suffix for suffix, _ in _WAYS}
 
 
 def way_of(path: str) -> Way | None:
     """How a file can be converted, by its name and how it starts; None if it is no such file."""
-    suffix = PurePath(path).suffix.lower()
-    if suffix not in _SUFFIXES:
+    way = _WAYS.get(PurePath(path).suffix.lower())
+    if way is None:
         return None
     with open_regular(path) as file:
-        head = file.read(8)
-    return next(
-        (_WAYS.get((suffix, start)) for start in (_OLE, _RTF) if head.startswith(start)), None
-    )
+        return way if file.read(len(way.start)) == way.start else None
 
 
 class Office:

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -208,68 +209,77 @@ def test_which_languages_are_recognised() -> None:
 # --- the old Office formats -------------------------------------------------------------------
 
 
-@needs_office
-def test_an_old_document_is_converted(reader: Child, tmp_path: Path) -> None:
-    folder = tmp_path / "person"
-    folder.mkdir()
-    path = folder / "-minutes\n.doc"
-    shutil.copy(SAMPLE / "club-minutes.rtf", path)  # RTF often goes by this name
-    folder.chmod(0o500)
-    chunks, done = ask(reader, extract(path))
-    assert isinstance(done, Extracted), done
-    assert (done.kind, done.slow) == ("doc", True)
-    rtf, _ = ask(reader, extract(SAMPLE / "club-minutes.rtf"))
-    words = {word for chunk in rtf for word in chunk.text.split()}
-    assert words and len(words & {w for c in chunks for w in c.text.split()}) > 0.95 * len(words)
-    _, found = ask(reader, read_spans(path, (chunks[0].start, chunks[0].end)))
-    assert isinstance(found, Passages) and found.passages[0].text == chunks[0].text
-    # Nothing stays behind, beside the file or in the scratch folder.
-    assert [entry.name for entry in folder.iterdir()] == [path.name]
-    assert not (tmp_path / "scratch" / "converting").exists()
-
-
-FLAT = """<?xml version="1.0" encoding="UTF-8"?>
-<office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
- xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"
- xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"
- xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"
- office:version="1.2" office:mimetype="application/vnd.oasis.opendocument.{kind}"><office:body>
- {body}</office:body></office:document>"""
+_NAMES = "urn:oasis:names:tc:opendocument:xmlns"
+FLAT = f"""<?xml version="1.0" encoding="UTF-8"?>
+<office:document xmlns:office="{_NAMES}:office:1.0" xmlns:text="{_NAMES}:text:1.0"
+ xmlns:draw="{_NAMES}:drawing:1.0" xmlns:svg="{_NAMES}:svg-compatible:1.0" office:version="1.2"
+ office:mimetype="application/vnd.oasis.opendocument.KIND"><office:body>BODY</office:body>
+</office:document>"""
 WORDS = "<text:p>The ferry to the island leaves at noon.</text:p>"
 FRAME = (
     '<draw:page draw:name="one"><draw:frame svg:width="20cm" svg:height="5cm" svg:x="1cm" '
     f'svg:y="1cm"><draw:text-box>{WORDS}</draw:text-box></draw:frame></draw:page>'
 )
-
-
-@needs_office
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "body", "suffix", "save_as"),
-    [
-        ("text", f"<office:text>{WORDS}</office:text>", "doc", "doc:MS Word 97"),
-        ("presentation", f"<office:presentation>{FRAME}</office:presentation>", "ppt", "ppt"),
-    ],
+# The format before OpenDocument: the same, by other names.
+_BEFORE = "http://openoffice.org/2000"
+SXW = (
+    f'<?xml version="1.0"?><office:document-content xmlns:office="{_BEFORE}/office" '
+    f'xmlns:text="{_BEFORE}/text" office:class="text" office:version="1.0"><office:body>'
+    f"{WORDS}</office:body></office:document-content>"
 )
-def test_formats_of_the_old_office(
-    reader: Child, tmp_path: Path, kind: str, body: str, suffix: str, save_as: str
-) -> None:
-    source = tmp_path / ("a.fodt" if kind == "text" else "a.fodp")
-    source.write_text(FLAT.format(kind=kind, body=body))
+
+MANIFEST = (
+    '<?xml version="1.0"?><manifest:manifest xmlns:manifest="http://openoffice.org/2001/manifest">'
+    '<manifest:file-entry manifest:media-type="application/vnd.sun.xml.writer" '
+    'manifest:full-path="/"/><manifest:file-entry manifest:media-type="text/xml" '
+    'manifest:full-path="content.xml"/></manifest:manifest>'
+)
+
+
+def old_file(folder: Path, suffix: str) -> Path:
+    """A file in an old format, most of them by LibreOffice out of a flat OpenDocument file."""
+    path = folder / f"a.{suffix}"
+    if suffix == "sxw":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("mimetype", "application/vnd.sun.xml.writer")
+            archive.writestr("content.xml", SXW)
+            archive.writestr("META-INF/manifest.xml", MANIFEST)
+        return path
+    kind, body = ("presentation", FRAME) if suffix == "ppt" else ("text", WORDS)
+    source = folder / ("a.fodp" if suffix == "ppt" else "a.fodt")
+    body = f"<office:{kind}>{body}</office:{kind}>"
+    source.write_text(FLAT.replace("KIND", kind).replace("BODY", body))
     assert PROGRAMS.office is not None
     command = [
         PROGRAMS.office,
-        f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}",
-        *("--headless", "--convert-to", save_as, "--outdir", str(tmp_path), str(source)),
+        f"-env:UserInstallation={(folder / 'profile').as_uri()}",
+        *("--headless", "--convert-to", suffix, "--outdir", str(folder), str(source)),
     ]
-    for _ in range(2):
+    for _ in range(2):  # the first start only makes the profile
         subprocess.run(command, check=False, capture_output=True, timeout=60)
-    path = tmp_path / f"a.{suffix}"
-    assert path.read_bytes().startswith(b"\xd0\xcf\x11\xe0")
+    return path
+
+
+@needs_office
+@pytest.mark.parametrize(
+    "suffix", ["doc", *(pytest.param(one, marks=pytest.mark.slow) for one in ("ppt", "wps", "sxw"))]
+)
+def test_an_old_document_is_converted(reader: Child, tmp_path: Path, suffix: str) -> None:
+    folder = tmp_path / "person"
+    folder.mkdir()
+    path = folder / f"-minutes\n.{suffix.upper()}"
+    shutil.copy(old_file(tmp_path, suffix), path)
+    folder.chmod(0o500)
     chunks, done = ask(reader, extract(path))
     assert isinstance(done, Extracted), done
+    assert (done.kind, done.slow) == (suffix, True)
     assert "ferry to the island" in chunks[0].text
-    assert done.kind == suffix
+    _, found = ask(reader, read_spans(path, (chunks[0].start, chunks[0].end)))
+    assert isinstance(found, Passages) and found.passages[0].text == chunks[0].text
+    # Nothing stays behind, beside the file or in the scratch folder.
+    assert [entry.name for entry in folder.iterdir()] == [path.name]
+    assert list((tmp_path / "scratch").rglob("*.*")) == []
+    assert not (tmp_path / "scratch" / "converting").exists()
 
 
 @needs_office
