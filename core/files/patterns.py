@@ -85,15 +85,19 @@ class PatternList:
     def __len__(self) -> int:
         return len(self.patterns)
 
-    def decide(self, path: str, name: str, *, is_folder: bool) -> Pattern | None:
-        """The last pattern that matches, which is the one that counts; None without any."""
+    def may_match(self, path: str, name: str) -> bool:
+        """Whether any pattern matches, negated or for folders only; quicker than `decide`."""
         folded = self._fold(name)
-        if not (
+        return (
             folded in self._plain
             or folded.endswith(self._endings)
-            or (self._rest is not None and self._rest.fullmatch(name))
-            or (self._paths is not None and self._paths.fullmatch(path))
-        ):
+            or (self._rest is not None and self._rest.fullmatch(name) is not None)
+            or (self._paths is not None and self._paths.fullmatch(path) is not None)
+        )
+
+    def decide(self, path: str, name: str, *, is_folder: bool) -> Pattern | None:
+        """The last pattern that matches, which is the one that counts; None without any."""
+        if not self.may_match(path, name):
             return None
         for pattern in reversed(self.patterns):
             if pattern.only_folders and not is_folder:

@@ -8,11 +8,12 @@ import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from core.errors import UserError
 from core.files.defaults import BUILD_FOLDERS, DEFAULT_EXCLUDES, SECRETS
+from core.files.paths import is_under
 from core.files.patterns import BadPattern, Pattern, PatternList
 
 GITIGNORE, SATCHELIGNORE = ".gitignore", ".satchelignore"
@@ -22,6 +23,8 @@ _REMEMBERED = 4_096
 # As git does where names differ by more than case.
 _IGNORE_CASE = sys.platform in ("win32", "darwin")
 
+# Windows and macOS keep in the status of a file or folder whether it is hidden, and more.
+HAS_MARKS = hasattr(os.stat_result, "st_file_attributes") or hasattr(os.stat_result, "st_flags")
 # What the file system says about hidden files, and about files whose contents are in a cloud.
 _WINDOWS_HIDDEN = 0x2
 _MACOS_HIDDEN = 0x8000  # UF_HIDDEN
@@ -37,6 +40,7 @@ class Verdict:
     rule: str
 
 
+OWN_DATA = "Satchel's own data"
 _YES = Verdict(True, "in a watched folder, and no rule leaves it out")
 
 
@@ -69,11 +73,15 @@ class Rules:
         that can never match.
         """
         self.root = os.path.abspath(root)  # noqa: PTH100 - keeps links as they are
-        self._own_home = tuple(os.path.abspath(folder) for folder in own_home)  # noqa: PTH100
+        self.own_home = tuple(os.path.abspath(folder) for folder in own_home)  # noqa: PTH100
         self._max_file_bytes = max_file_bytes
         self._everywhere = len(everywhere)
         self._own = _persons((*everywhere, *excludes))
         self._use_defaults = use_defaults
+        self._defaults = _compiled_defaults() if use_defaults else ()
+        self._secrets = PatternList(SECRETS, ignore_case=True)
+        every = [pattern for _, patterns in DEFAULT_EXCLUDES for pattern in patterns]
+        self._any_default = PatternList((*every, *SECRETS), ignore_case=True)
         self._ignore_files = (SATCHELIGNORE, GITIGNORE) if use_gitignore else (SATCHELIGNORE,)
         self._leave_hidden = use_defaults and not hidden
         self._forget()
@@ -106,17 +114,18 @@ class Rules:
             return Verdict(False, f"not inside the watched folder {self.root}")
         if path == self.root:
             return self.directory_verdict(path)
-        above = self.entered(os.path.dirname(path))  # noqa: PTH120
+        folder, name = os.path.split(path)
+        above = self.entered(folder)
         if not above.indexed:
             return above
         if status is None:
             try:
                 status = Path(path).lstat()
-            except OSError:
-                rule = self.inside(os.path.dirname(path)).name_rule(  # noqa: PTH120
-                    os.path.basename(path), is_folder=False  # noqa: PTH119
-                )  # fmt: skip
+            except (FileNotFoundError, NotADirectoryError):
+                rule = self.inside(folder).name_rule(name, is_folder=False)
                 return Verdict(False, rule or "there is no such file")
+            except OSError as error:
+                return Verdict(False, f"it cannot be looked at now: {error.strerror}")
             if stat.S_ISDIR(status.st_mode):
                 return self.directory_verdict(path, status)
         return self.file_verdict(path, status)
@@ -125,13 +134,24 @@ class Rules:
         """Whether a folder and all those it is in are entered, down from the root."""
         if not is_under(folder, self.root):
             return Verdict(False, f"not inside the watched folder {self.root}")
+        step, rule = self.left_out_at(folder)
+        if step is None:
+            return _YES
+        what = "a link, which is not followed" if rule is None else f"which is left out: {rule}"
+        return Verdict(False, f"in {step}, {what}")
+
+    def left_out_at(self, folder: str) -> tuple[str | None, str | None]:
+        """Where the way from the root to a folder ends, and by which rule; no rule for a link.
+
+        (None, None) when all are entered.
+        """
         for step in self._steps(folder):
             found = self.directory_verdict(step)
             if not found.indexed:
-                return Verdict(False, f"in {step}, which is left out: {found.rule}")
+                return step, found.rule
             if step != self.root and Path(step).is_symlink():
-                return Verdict(False, f"in {step}, a link, which is not followed")
-        return _YES
+                return step, None
+        return None, None
 
     def passes(self, folder: str) -> bool:
         """Whether names alone let a folder and all those it is in be entered."""
@@ -150,10 +170,9 @@ class Rules:
 
     def directory_verdict(self, path: str, status: os.stat_result | None = None) -> Verdict:
         """Whether a directory is entered, given that those above it are."""
-        if any(is_under(path, folder) for folder in self._own_home):
-            return Verdict(False, "Satchel's own data")
         if path == self.root:
-            return _YES
+            own = any(is_under(path, folder) for folder in self.own_home)
+            return Verdict(False, OWN_DATA) if own else _YES
         folder, name = os.path.split(path)
         rule = self.inside(folder).folder_rule(name, status)
         return _YES if rule is None else Verdict(False, rule)
@@ -191,6 +210,8 @@ class Rules:
     def _read_ignores(self, folder: str) -> list[tuple[str, str, PatternList]]:
         found = []
         for name in self._ignore_files:  # Satchel's own goes first
+            if not os.path.lexists(os.path.join(folder, name)):  # noqa: PTH118 - the quicker way
+                continue
             path = Path(folder, name)
             try:
                 status = path.lstat()
@@ -205,17 +226,6 @@ class Rules:
                 found.append((folder, str(path), patterns))
         return found
 
-    @cached_property
-    def _defaults(self) -> tuple[tuple[str, PatternList], ...]:
-        return tuple(
-            (words, PatternList(patterns, ignore_case=_IGNORE_CASE))
-            for words, patterns in DEFAULT_EXCLUDES
-        )
-
-    @cached_property
-    def _secrets(self) -> PatternList:
-        return PatternList(SECRETS, ignore_case=True)
-
 
 class Inside:
     """The rules of one folder for the names in it; each answer is None or the rule in words."""
@@ -228,10 +238,14 @@ class Inside:
             for where, source, patterns in rules._ignores(folder)
         ]
         self._own = rules._own if len(rules._own) else None
+        homes = [os.path.split(home) for home in rules.own_home]
+        self._own_home = {name for where, name in homes if where == folder}
         self._below_root = _relative(folder, rules.root)
 
     def folder_rule(self, name: str, status: os.stat_result | None = None) -> str | None:
         """Why a folder of this name is not entered."""
+        if name in self._own_home:
+            return OWN_DATA
         return self.name_rule(name, is_folder=True, status=status)
 
     def file_rule(self, name: str, status: os.stat_result) -> str | None:
@@ -271,14 +285,17 @@ class Inside:
     ) -> str | None:
         if not self._rules._use_defaults:
             return None
-        for words, patterns in self._rules._defaults:
-            found = patterns.decide(name, name, is_folder=is_folder)
-            if found is not None:
-                return f"{words} ({found.text})"
-        secret = self._secret(name, is_folder=is_folder)
-        if secret is not None:
-            return secret
-        if self._rules._leave_hidden and (name.startswith(".") or self._marked_hidden(name, status)):
+        if self._rules._any_default.may_match(name, name):
+            for words, patterns in self._rules._defaults:
+                found = patterns.decide(name, name, is_folder=is_folder)
+                if found is not None:
+                    return f"{words} ({found.text})"
+            secret = self._secret(name, is_folder=is_folder)
+            if secret is not None:
+                return secret
+        if self._rules._leave_hidden and (
+            name.startswith(".") or self._marked_hidden(name, status)
+        ):
             return "hidden (setting files.hidden)"
         if is_folder and name in BUILD_FOLDERS:
             for marker in BUILD_FOLDERS[name]:
@@ -288,9 +305,7 @@ class Inside:
 
     def _marked_hidden(self, name: str, status: os.stat_result | None) -> bool:
         """Whether Windows or macOS has marked it hidden; other systems know names only."""
-        if not hasattr(os.stat_result, "st_file_attributes") and not hasattr(
-            os.stat_result, "st_flags"
-        ):
+        if not HAS_MARKS:
             return False
         if status is None:
             try:
@@ -299,6 +314,13 @@ class Inside:
                 return False
         windows = getattr(status, "st_file_attributes", 0) & _WINDOWS_HIDDEN
         return bool(windows or getattr(status, "st_flags", 0) & _MACOS_HIDDEN)
+
+
+def _compiled_defaults() -> tuple[tuple[str, PatternList], ...]:
+    return tuple(
+        (words, PatternList(patterns, ignore_case=_IGNORE_CASE))
+        for words, patterns in DEFAULT_EXCLUDES
+    )
 
 
 def _persons(patterns: Sequence[str]) -> PatternList:
@@ -311,11 +333,6 @@ def _persons(patterns: Sequence[str]) -> PatternList:
         ) from error
 
 
-def is_under(path: str, folder: str) -> bool:
-    """Whether a path is a folder or lies in it."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
 def _relative(folder: str, above: str) -> str:
     """What to put before a name in `folder` to have its path from `above`, parts joined by /."""
     inner = folder[len(above) :].strip(os.sep).replace(os.sep, "/")
@@ -323,5 +340,7 @@ def _relative(folder: str, above: str) -> str:
 
 
 def _in_cloud(status: os.stat_result) -> bool:
+    if not HAS_MARKS:
+        return False
     windows = getattr(status, "st_file_attributes", 0) & _WINDOWS_CLOUD
     return bool(windows or getattr(status, "st_flags", 0) & _MACOS_DATALESS)
