@@ -295,12 +295,12 @@ class Lookups:
             files = service.catalogue().files
             if message.state == "offline":
                 return files.offline(message.folder, message.limit)
-            state = {
+            wanted = {
                 "failed": FileState.FAILED,
                 "skipped": FileState.SKIPPED,
                 "needs_ocr": FileState.NEEDS_OCR,
             }[message.state]
-            return files.in_state((state,), message.folder, message.limit)
+            return files.in_state((wanted,), message.folder, message.limit)
         if isinstance(message, SettingsGet):
             return service.settings.table()
         if isinstance(message, ConversationsList):
