@@ -314,7 +314,8 @@ class Indexer:
                     "needs_ocr": FileState.NEEDS_OCR,
                     "skipped": FileState.SKIPPED,
                 }.get(error.problem, FileState.FAILED)
-                self._catalogue.files.set_state(number, state, error.reason)
+                crashed = error.problem == "crashed"
+                self._catalogue.files.set_state(number, state, error.reason, crashed=crashed)
             return None
 
     def _embed(self, batch: _Batch, progress: Progress, outcome: Outcome) -> bool:
