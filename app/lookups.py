@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from app.checks import why
 from app.reports import folders_report, status_report
 from app.session import Session
 from core.errors import FileError, UserError
@@ -286,15 +287,20 @@ class Lookups:
         if isinstance(message, FoldersList):
             return folders_report(service.catalogue(), load_folders(service.home.folders))
         if isinstance(message, FoldersCheck):
-            return self._check(absolute(message.path))
+            path = absolute(message.path)
+            folders = load_folders(service.home.folders)
+            found = why(path, folders, service.engine.rules, service.catalogue().files)
+            return {"path": path, "indexed": found.indexed, "rule": found.rule}
         if isinstance(message, FilesList):
-            states = {
-                "failed": (FileState.FAILED,),
-                "skipped": (FileState.SKIPPED,),
-                "needs_ocr": (FileState.NEEDS_OCR,),
-                "offline": tuple(FileState),
+            files = service.catalogue().files
+            if message.state == "offline":
+                return files.offline(message.folder, message.limit)
+            wanted = {
+                "failed": FileState.FAILED,
+                "skipped": FileState.SKIPPED,
+                "needs_ocr": FileState.NEEDS_OCR,
             }[message.state]
-            return service.catalogue().files.in_state(states, message.folder, message.limit)
+            return files.in_state((wanted,), message.folder, message.limit)
         if isinstance(message, SettingsGet):
             return service.settings.table()
         if isinstance(message, ConversationsList):
@@ -304,22 +310,6 @@ class Lookups:
         if isinstance(message, ConversationDelete):
             return {"deleted": service.history.delete(message.conversation)}
         raise TypeError(type(message).__name__)
-
-    def _check(self, path: str) -> dict[str, object]:
-        for folder in load_folders(self._service.home.folders):
-            if path == folder.path or path.startswith(folder.path.rstrip(os.sep) + os.sep):
-                verdict = self._service.engine.rules(folder).verdict(path)
-                known = self._service.catalogue().files.state_of(path)
-                rule = verdict.rule
-                if verdict.indexed and known is not None and known[0] != FileState.INDEXED:
-                    reason = known[1] or "it waits to be indexed"
-                    return {"path": path, "indexed": False, "rule": reason}
-                if verdict.indexed and known is None and not os.path.isdir(path):  # noqa: PTH112
-                    missing = not os.path.lexists(path)
-                    rule = "there is no such file" if missing else "it waits to be indexed"
-                    return {"path": path, "indexed": False, "rule": rule}
-                return {"path": path, "indexed": verdict.indexed, "rule": rule}
-        return {"path": path, "indexed": False, "rule": "not inside a watched folder"}
 
 
 def find_quote(text: str, quote: str) -> tuple[int, int] | None:

@@ -136,7 +136,7 @@ def folders_report(catalogue: Catalogue, folders: Sequence[WatchedFolder]) -> li
                 "state": state,
                 "files": counts,
                 "excluded": list(folder.exclude),
-                "skipped_by_rule": dict(row.skipped) if row else {},
+                "skipped_by_rule": catalogue.files.left_out(row.id) if row else {},
             }
         )
     return report

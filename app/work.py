@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.forgetting import forget
@@ -16,6 +15,7 @@ from app.session import Session
 from core.budget.measure import measure_device
 from core.budget.plan import MB
 from core.errors import Cancelled, UserError
+from core.files.changes import EVERYTHING, Changes
 from core.files.folders import (
     WatchedFolder,
     absolute,
@@ -24,7 +24,7 @@ from core.files.folders import (
     with_added,
     with_removed,
 )
-from core.files.watch import RECONCILE_S, Watcher
+from core.files.watch import Watcher
 from core.index.indexer import Outcome
 from core.llm import store as model_store
 from core.llm.gguf import read_header
@@ -51,6 +51,8 @@ StateName = Literal["idle", "indexing", "paused", "attention"]
 
 YIELD_S = 2.0  # the longest that one piece of indexing waits for a search
 WATCH_POLL_S = 0.3
+# What decides which files count, beside the folders: another value means a whole survey.
+FILE_SETTINGS = ("files.exclude", "files.max_mb", "files.use_gitignore", "files.hidden")
 PROGRESS_EVERY_S = 0.2
 
 
@@ -69,6 +71,7 @@ class Work:
         self._state: StateName = "idle"
         self._reason: str | None = None
         self._told_at = 0.0
+        self._watcher = Watcher()
         self._watching: set[tuple[int, int]] = set()  # sessions and requests that have begun to
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
         self._thread.start()
@@ -101,6 +104,7 @@ class Work:
         self._stopping.set()
         self._jobs.put(None)
         self._thread.join()
+        self._watcher.close()
 
     # --- the thread ---------------------------------------------------------------------
 
@@ -170,8 +174,9 @@ class Work:
                 raise Cancelled
 
         service.engine.require_model()
-        # Listening begins before the scan, so that no change falls between the two.
-        watcher = Watcher(_present(folders)) if message.watch else None
+        # Listening begins before the survey, so that no change falls between the two.
+        watcher = self._listen(session, message, folders)
+        changes = EVERYTHING if watcher is None else watcher.take_due() or Changes()
         self._tell("indexing", None)
         try:
             indexer = service.engine.indexer(
@@ -179,16 +184,34 @@ class Work:
                 service.index_readers,
                 lambda p: self._progress(session, message, p),
                 breathe,
+                watcher,
             )
-            outcome = indexer.run()
+            outcome = indexer.run(changes)
             self._tell("idle", None)
             self._after_run(session, message, outcome, watcher)
         except BaseException:
+            self._stop_watching(session, message)
             self._tell("idle", None)
             raise
-        finally:
-            if watcher is not None:
-                watcher.close()
+
+    def _listen(
+        self, session: Session, message: Index, folders: Sequence[WatchedFolder]
+    ) -> Watcher | None:
+        """The watcher that all who watch share, None for who does not; newcomers see all anew."""
+        if not message.watch:
+            return None
+        service = self._service
+        by_path = {folder.path: folder for folder in folders}
+        key = (tuple(folders), *(service.settings.get(name) for name in FILE_SETTINGS))
+        self._watcher.follow(list(by_path), lambda path: service.engine.rules(by_path[path]), key)
+        if (id(session), message.id) not in self._watching:
+            self._watcher.give_back(EVERYTHING)
+        return self._watcher
+
+    def _stop_watching(self, session: Session, message: Index) -> None:
+        self._watching.discard((id(session), message.id))
+        if message.watch and not self._watching:
+            self._watcher.close()
 
     def _after_run(
         self, session: Session, message: Index, outcome: Outcome, watcher: Watcher | None
@@ -224,14 +247,14 @@ class Work:
     def _watch(self, session: Session, message: Index, outcome: Outcome, watcher: Watcher) -> None:
         """Wait for changes; then index again, by way of the queue so that others get a turn."""
         self._watching.add((id(session), message.id))
-        if watcher.limited:
+        if watcher.limited and outcome.stopped is None:
             self._tell("attention", watcher.limited)
         self._progress(
             session, message, IndexProgress(0, "watching", 0, 0, 0, 0, 0, None, 0.0, None)
         )
-        reconcile_at = time.monotonic() + RECONCILE_S
-        while time.monotonic() < reconcile_at and not self._index_waits():
+        while not self._index_waits():
             if self._given_up(session, message.id):
+                self._stop_watching(session, message)
                 session.reply(Report(message.id, self._service.engine.summary(outcome)))
                 return
             if watcher.wait(WATCH_POLL_S):
@@ -305,8 +328,3 @@ class Work:
             service.settings.set(changes)
             service.engine.apply(current_plan(service.home, service.settings))
         return report
-
-
-def _present(folders: Sequence[WatchedFolder]) -> list[str]:
-    """The watched folders that are there to be listened to."""
-    return [folder.path for folder in folders if Path(folder.path).is_dir()]

@@ -77,6 +77,20 @@ DECLARED: tuple[Setting, ...] = (
         (),
         "Patterns in gitignore syntax that are left out in every folder.",
     ),
+    Setting(
+        "files.use_gitignore",
+        True,
+        "What .gitignore files leave out is left out here too; .satchelignore always counts.",
+    ),
+    Setting("files.hidden", False, "Hidden files and folders are searched too."),
+    Setting(
+        "files.offline_days",
+        0.0,
+        "Files that cannot be reached for longer than this are dropped from the index, in days; "
+        "0 keeps them until their folder is removed.",
+        low=0,
+        high=3650,
+    ),
     Setting("files.max_mb", 200.0, "Files larger than this are not read, in MB.", low=0.01),
     Setting(
         "extract.timeout_s",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from core.atomic import write_atomic
 from core.errors import UserError
+from core.files.paths import is_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,12 @@ def with_added(
         path = absolute(given)
         _require_folder(path)
         for other in found:
-            if path != other and _inside(path, other):
+            if path != other and is_under(path, other):
                 raise UserError(
                     f"{path} lies inside {other}, which is watched already.",
                     "It is indexed with that folder; there is nothing to add.",
                 )
-            if path != other and _inside(other, path):
+            if path != other and is_under(other, path):
                 raise UserError(
                     f"{path} holds {other}, which is watched already.",
                     f"Remove that one first: satchel folders remove {other}",
@@ -108,9 +109,9 @@ def with_forgotten(
     rule: str | None = None
     kept: list[WatchedFolder] = []
     for folder in folders:
-        if folder.path == path or _inside(folder.path, path):
+        if is_under(folder.path, path):
             continue
-        if _inside(path, folder.path):
+        if is_under(path, folder.path):
             rule = "/" + _as_pattern(os.path.relpath(path, folder.path))
             if rule not in folder.exclude:
                 folder = replace(folder, exclude=(*folder.exclude, rule))  # noqa: PLW2901
@@ -134,7 +135,3 @@ def _require_folder(path: str) -> None:
         raise UserError(
             f"{path} cannot be read by you.", "Change its permissions, then add it again."
         )
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path.startswith(folder.rstrip(os.sep) + os.sep)

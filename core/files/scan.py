@@ -1,15 +1,18 @@
-"""Walking a watched folder: every regular file once, with what the rules say of it."""
+"""Looking into folders: what is in each, and what the rules say of it."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import UserError
-from core.files.rules import Rules
+from core.files.rules import HAS_MARKS, Rules
+
+_JUNCTION = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
 
 
 class RootOffline(UserError):
@@ -23,95 +26,121 @@ class RootOffline(UserError):
         self.root = root
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One regular file. `rule` is None when it is to be indexed, else why it is not."""
+@dataclass(slots=True)
+class Listing:
+    """What is directly in one folder; links and pipes are nothing here.
 
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-    device: int
-    rule: str | None = None
+    `files` are those to be indexed, with size and modification time in
+    nanoseconds; `left_out` counts the others by rule. `folders` are to be
+    entered; `closed` are not, each with the rule. `unknown` are names that
+    could not be looked at just now.
+    """
+
+    files: dict[str, tuple[int, int]] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    folders: list[str] = field(default_factory=list)
+    closed: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A directory that could not be listed; nothing is known of the files below it."""
+    """A folder that could not be listed; nothing is known of the files below it."""
 
     path: str
     reason: str
 
 
-def scan(root: str, rules: Rules) -> Iterator[Found | Unreadable]:
-    """Every regular file under `root`, directory by directory, names in order.
-
-    Links are not followed, so nothing outside is reached and no loop entered.
-    Files below an excluded directory come too, each with the directory's rule,
-    so that all are counted; they cost one `lstat` each. Raises RootOffline when
-    the root is missing at the start or vanishes on the way.
-    """
-    root = os.path.abspath(root)  # noqa: PTH100 - keeps links as they are
-    _require_root(root)
-    top = rules.directory_verdict(root)
-    pending: list[tuple[str, str | None]] = [(root, None if top.indexed else top.rule)]
-    while pending:
-        folder, rule = pending.pop()
-        try:
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as error:
-            _require_root(root)
-            if not isinstance(error, FileNotFoundError):  # gone since it was listed: nothing there
-                yield Unreadable(folder, _reason(error))
-            continue
-        below: list[tuple[str, str | None]] = []
+def list_folder(folder: str, rules: Rules) -> Listing:
+    """What is in a folder that is entered. Raises OSError when it cannot be listed."""
+    listing = Listing()
+    inside = rules.inside(folder)
+    with os.scandir(folder) as entries:
         for entry in entries:
-            found = _look(entry, rule, rules)
-            if isinstance(found, Found):
-                yield found
-            elif found is not None:
-                below.append(found)
-        pending.extend(reversed(below))
-    _require_root(root)
+            name = entry.name
+            try:
+                if entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    rule = inside.file_rule(name, status)
+                    if rule is None:
+                        listing.files[name] = (status.st_size, status.st_mtime_ns)
+                    else:
+                        listing.left_out[rule] += 1
+                elif entry.is_dir(follow_symlinks=False):
+                    looked = entry.stat(follow_symlinks=False) if HAS_MARKS else None
+                    if looked is not None and is_junction(looked):
+                        continue
+                    rule = inside.folder_rule(name, looked)
+                    if rule is None:
+                        listing.folders.append(name)
+                    else:
+                        listing.closed[name] = rule
+            except FileNotFoundError:
+                continue  # gone since it was listed
+            except OSError:
+                listing.unknown.append(name)
+    listing.folders.sort()
+    return listing
 
 
-def _look(
-    entry: os.DirEntry[str], rule: str | None, rules: Rules
-) -> Found | tuple[str, str | None] | None:
-    """A file as Found, a directory as (path, rule) to be entered, anything else as None."""
+def walk(
+    start: str, rules: Rules, barred: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Listing] | Unreadable]:
+    """The listings of a folder that is entered and of those below it, depth first.
+
+    Links are not followed, so nothing outside is reached and no loop entered;
+    nor are the folders in `barred` entered. A folder that is gone when its turn
+    comes is passed over.
+    """
+    pending = [start]
+    while pending:
+        folder = pending.pop()
+        try:
+            listing = list_folder(folder, rules)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            yield Unreadable(folder, _reason(error))
+            continue
+        yield folder, listing
+        below = (os.path.join(folder, name) for name in reversed(listing.folders))  # noqa: PTH118
+        pending.extend(path for path in below if path not in barred)
+
+
+def count_files(folder: str, barred: frozenset[str] = frozenset()) -> int:
+    """How many regular files lie below a folder that is left out, as far as it can be listed."""
+    count = 0
+    pending = [folder]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        count += 1
+                    elif (
+                        entry.is_dir(follow_symlinks=False)
+                        and entry.path not in barred
+                        and not (_JUNCTION and is_junction(entry.stat(follow_symlinks=False)))
+                    ):
+                        pending.append(entry.path)
+        except OSError:
+            continue
+    return count
+
+
+def require_root(root: str) -> os.stat_result:
+    """The status of a watched folder. Raises RootOffline unless it can be listed."""
     try:
-        if entry.is_dir(follow_symlinks=False):
-            if _is_junction(entry):
-                return None
-            verdict = None if rule else rules.directory_verdict(entry.path)
-            return entry.path, rule if verdict is None or verdict.indexed else verdict.rule
-        # Neither a link nor a pipe counts as a file here.
-        status = entry.stat(follow_symlinks=False) if entry.is_file(follow_symlinks=False) else None
-    except OSError:
-        status = None  # gone since it was listed
-    if status is None or not stat.S_ISREG(status.st_mode):
-        return None
-    if rule is None:
-        verdict = rules.file_verdict(entry.path, status)
-        rule = None if verdict.indexed else verdict.rule
-    inode = status.st_ino or entry.inode()  # Windows leaves it out of the listing
-    return Found(entry.path, status.st_size, status.st_mtime_ns, inode, status.st_dev, rule)
-
-
-def _is_junction(entry: os.DirEntry[str]) -> bool:
-    """Windows' links between directories, which it does not call links."""
-    tag = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", None)
-    return tag is not None and tag == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
-
-
-def _require_root(root: str) -> None:
-    """Raise RootOffline unless the root is a directory that can be listed."""
-    try:
-        if not stat.S_ISDIR(Path(root).stat().st_mode):
-            raise RootOffline(root)
+        status = Path(root).stat()
+        with os.scandir(root):
+            return status
     except OSError as error:
         raise RootOffline(root) from error
+
+
+def is_junction(status: os.stat_result) -> bool:
+    """Windows' links between directories, which it does not call links."""
+    return _JUNCTION is not None and getattr(status, "st_reparse_tag", None) == _JUNCTION
 
 
 def _reason(error: OSError) -> str:

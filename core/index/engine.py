@@ -19,7 +19,7 @@ from core.home import Home
 from core.index.codes import Rotation
 from core.index.embedder import Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
-from core.index.indexer import Indexer, Outcome
+from core.index.indexer import Hints, Indexer, Outcome
 from core.index.models import embedding_folder, entry_named, load_embedding_catalogue
 from core.index.reader import Reader
 from core.index.rotations import Floats, find_rotation, fit_and_keep, placeholder
@@ -177,9 +177,12 @@ class Engine:
         """The rules of a watched folder as the settings are now."""
         return Rules(
             folder.path,
-            (*self._settings.texts("files.exclude"), *folder.exclude),
+            folder.exclude,
+            everywhere=self._settings.texts("files.exclude"),
             own_home=[str(root) for root in (*self._home.roots(), self._home.models)],
             max_file_bytes=int(self._settings.number("files.max_mb") * MB),
+            use_gitignore=bool(self._settings.get("files.use_gitignore")),
+            hidden=bool(self._settings.get("files.hidden")),
         )
 
     def indexer(
@@ -188,6 +191,7 @@ class Engine:
         reader: Reader,
         on_progress: Callable[[IndexProgress], None],
         breathe: Callable[[], None],
+        hints: Hints | None = None,
     ) -> Indexer:
         """An indexer over these folders; the catalogue's list of folders becomes theirs."""
         self.sync_folders(folders)
@@ -200,6 +204,8 @@ class Engine:
             lambda path: self.rules(by_path[path]),
             on_progress,
             breathe,
+            hints=hints,
+            offline_days=self._settings.number("files.offline_days"),
         )
 
     def sync_folders(self, folders: Sequence[WatchedFolder]) -> None:

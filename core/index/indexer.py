@@ -1,7 +1,8 @@
-"""File change -> index: scan, compare, read in other processes, embed, publish.
+"""File change -> index: survey, read in other processes, embed, publish.
 
-The scan is the truth. What a run has published stays, wherever it is stopped;
-the next run goes on with the files that wait.
+What a run has published stays, wherever it is stopped; the next run goes on
+with the files that wait. Changes that are told meanwhile are looked at between
+two documents, and small files among them go first.
 """
 
 from __future__ import annotations
@@ -10,26 +11,29 @@ import hashlib
 import os
 import stat
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Cancelled, FileError, UserError
+from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
-from core.files.scan import Found, RootOffline, scan
+from core.index.ahead import Ahead
 from core.index.embedder import BATCH, Embedder
 from core.index.progress import Progress
 from core.index.reader import Reader
+from core.index.site import Surveyed
 from core.index.store import IndexStore, Prepared
+from core.index.survey import Surveyor
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
 from core.store.catalogue import Catalogue
-from core.store.rows import FileRef, FileRow, FileState, FolderRow, NewDocument
+from core.store.rows import FileRef, FileState, NewDocument
 
 Floats = NDArray[np.float32]
 
@@ -38,9 +42,9 @@ FIRST_PUBLISH_S = 5.0
 PUBLISH_S = 30.0
 GROUP_CHUNKS = 64  # documents are embedded together until they reach this many chunks
 READ_AHEAD = 4
-HASH_AHEAD = 16
 MOST_SEGMENTS = 8
 _READ_NO_WAIT = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+ROUNDS = 2  # what changed while it was read is tried once more in the same run
 
 
 @dataclass(slots=True)
@@ -64,6 +68,22 @@ class Outcome:
     stopped: UserError | None = None
     interrupted: bool = False
     unreadable: list[str] = field(default_factory=list)
+
+
+class Hints(Protocol):
+    """Whoever hears of changes while a run goes on."""
+
+    def take_due(self) -> Changes | None:
+        """Changes that are due to be looked at; None without any."""
+        ...
+
+    def give_back(self, changes: Changes) -> None:
+        """Changes that were taken and could not be looked at."""
+        ...
+
+    def look_again(self, paths: Iterable[str]) -> None:
+        """Files that were being written, to be told of again soon."""
+        ...
 
 
 def content_digest(path: str) -> bytes:
@@ -95,26 +115,56 @@ class Indexer:
         rules: Callable[[str], Rules],
         on_progress: Callable[[IndexProgress], None],
         breathe: Callable[[], None],
+        *,
+        hints: Hints | None = None,
+        offline_days: float = 0.0,
     ) -> None:
-        """`breathe` is called between small pieces of work; it may wait, or raise Cancelled."""
+        """`breathe` is called between small pieces of work; it may wait, or raise Cancelled.
+
+        `offline_days` is how long files are kept that are out of reach, 0 for ever.
+        """
         self._catalogue = catalogue
         self._store = store
         self._reader = reader
         self._embedder = embedder
-        self._rules = rules
         self._on_progress = on_progress
         self._breathe = breathe
+        self._hints = hints
+        self._surveyor = Surveyor(
+            catalogue.survey,
+            catalogue.files.folders,
+            rules,
+            breathe,
+            offline_days=offline_days,
+            settling=hints is not None,
+        )
+        self._not_as_surveyed: set[str] = set()
 
-    def run(self) -> Outcome:
-        """Scan all folders and index what waits. Raises UserError when nothing can be done."""
+    def run(self, changes: Changes = EVERYTHING) -> Outcome:
+        """Look at what may have changed, and index what waits.
+
+        Raises UserError when nothing can be done.
+        """
         started = time.monotonic()
         outcome = Outcome()
         try:
-            moved = self._scan(outcome)
-            self._index(outcome, started)
-            self._catalogue.files.remove(moved)
-            self._store.refresh()
-            self._merge()
+            self._report("scanning", Progress())
+            found = self._survey(changes, outcome)
+            worked = changes.everything or found.dropped
+            for _ in range(ROUNDS):
+                waiting = self._catalogue.files.waiting()
+                if not waiting:
+                    break
+                worked = True
+                self._index(waiting, outcome, started)
+                if not self._not_as_surveyed or outcome.stopped:
+                    break
+                again = Changes(frozenset(self._not_as_surveyed))
+                self._not_as_surveyed.clear()
+                self._survey(again, outcome)
+            if self._catalogue.survey.drop_vanished() or worked:
+                self._store.refresh()
+                self._merge()
         except Cancelled:
             outcome.interrupted = True
         self._store.release_embeddings()
@@ -122,79 +172,42 @@ class Indexer:
         outcome.seconds = time.monotonic() - started
         return outcome
 
-    # --- scanning -----------------------------------------------------------------------
-
-    def _scan(self, outcome: Outcome) -> list[int]:
-        """Compare disk and catalogue; files that are gone but may only have been moved.
-
-        Those stay until the new files were hashed, so that a rename embeds nothing.
-        """
-        self._report("scanning", Progress())
-        gone: list[FileRow] = []
-        new_sizes: set[int] = set()
-        for folder in self._catalogue.files.folders():
-            self._scan_folder(folder, outcome, gone, new_sizes)
-        self._catalogue.files.remove([row.id for row in gone if row.size_bytes not in new_sizes])
-        self._store.refresh()
-        return [row.id for row in gone if row.size_bytes in new_sizes]
-
-    def _scan_folder(
-        self, folder: FolderRow, outcome: Outcome, gone: list[FileRow], new_sizes: set[int]
-    ) -> None:
-        known = self._catalogue.files.known(folder.id)
-        skipped: Counter[str] = Counter()
-        changed: list[tuple[str, int, int]] = []
-        closed: list[str] = []
-        seen: set[str] = set()
-        cut = len(folder.path.rstrip("/\\")) + 1
+    def _survey(self, changes: Changes, outcome: Outcome) -> Surveyed:
+        """Bring the catalogue's list of files up to date; the view forgets what is gone."""
         try:
-            for number, found in enumerate(scan(folder.path, self._rules(folder.path))):
-                if number % 500 == 0:
-                    self._breathe()
-                if not isinstance(found, Found):
-                    closed.append(found.path[cut:])
-                    outcome.unreadable.append(f"{found.path}: {found.reason}")
-                elif found.rule is not None:
-                    skipped[found.rule] += 1
-                else:
-                    path = found.path[cut:]
-                    seen.add(path)
-                    row = known.get(path)
-                    if row is None or (row.size_bytes, row.mtime_ns) != (
-                        found.size_bytes,
-                        found.mtime_ns,
-                    ):
-                        changed.append((path, found.size_bytes, found.mtime_ns))
-        except RootOffline:
-            self._catalogue.files.set_scanned(folder.id, True, None)
-            return
-        self._catalogue.files.note(folder.id, changed)
-        new_sizes.update(size_bytes for _, size_bytes, _ in changed)
-        gone += [
-            row
-            for path, row in known.items()
-            if path not in seen and not any(_below(path, shut) for shut in closed)
-        ]
-        self._catalogue.files.set_scanned(folder.id, False, skipped)
+            found = self._surveyor.survey(changes)
+        except BaseException:
+            if self._hints is not None:
+                self._hints.give_back(changes)
+            raise
+        outcome.unreadable += found.problems
+        if found.dropped:
+            self._store.refresh()
+        if self._hints is not None:
+            self._hints.look_again(found.unsettled)
+        return found
 
     # --- indexing -----------------------------------------------------------------------
 
-    def _index(self, outcome: Outcome, started: float) -> None:
-        waiting = self._catalogue.files.waiting()
+    def _index(self, waiting: list[tuple[int, FileRef]], outcome: Outcome, started: float) -> None:
         progress = Progress(ref for _, ref in waiting)
         batch = _Batch()
+        ahead: Ahead[Reading] = Ahead(waiting)
         published_at = started
         first = self._store.view.chunks == 0
         try:
-            for reading in self._readings(waiting, progress, batch):
+            for reading in self._readings(ahead, progress, batch, outcome):
                 batch.add(reading)
-                if batch.group_chunks >= GROUP_CHUNKS and not self._embed(batch, progress, outcome):
+                hurry = batch.in_a_hurry and not ahead.in_a_hurry
+                full = hurry or batch.group_chunks >= GROUP_CHUNKS
+                if full and not self._embed(batch, progress, outcome):
                     break
                 age = time.monotonic() - published_at
                 due = FIRST_PUBLISH_S if first else PUBLISH_S
                 if batch.ready_chunks < self._store.wanted_sample:
                     continue
-                if batch.ready_chunks >= PUBLISH_CHUNKS or (batch.ready and age > due):
+                many = batch.ready_chunks >= PUBLISH_CHUNKS
+                if hurry or many or (batch.ready and age > due):
                     self._publish(batch, outcome)
                     published_at, first = time.monotonic(), False
             if outcome.stopped is None:
@@ -206,30 +219,35 @@ class Indexer:
             raise Cancelled
 
     def _readings(
-        self, waiting: list[tuple[int, FileRef]], progress: Progress, batch: _Batch
+        self, ahead: Ahead[Reading], progress: Progress, batch: _Batch, outcome: Outcome
     ) -> Iterator[Reading]:
         """The documents of the waiting files, read ahead of their use by a few threads."""
-        files = iter(waiting)
-        hashing: deque[tuple[int, FileRef, Future[bytes]]] = deque()
-        reading: deque[tuple[int, FileRef, bytes, Future[Reading]]] = deque()
         with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="ahead") as threads:
+
+            def hash_file(path: str) -> Future[bytes]:
+                return threads.submit(content_digest, path)
+
             try:
                 while True:
-                    while len(hashing) < HASH_AHEAD and (entry := next(files, None)) is not None:
-                        number, ref = entry
-                        hashing.append((number, ref, threads.submit(content_digest, ref.path)))
-                    if hashing and len(reading) < READ_AHEAD:
-                        number, ref, future = hashing.popleft()
+                    self._look_at_changes(ahead, progress, batch, outcome)
+                    room = ahead.reading < READ_AHEAD
+                    hashed = ahead.next_hashed(hash_file) if room else None
+                    if hashed is not None:
+                        number, ref, future = hashed
                         digest = self._settle_hash(number, ref, future, batch, progress)
-                        if digest is not None:
+                        if digest is None:
+                            ahead.done(number)
+                        else:
                             task = threads.submit(self._read, number, ref, digest)
-                            reading.append((number, ref, digest, task))
+                            ahead.read(number, ref, task)
                         continue
-                    if not reading:
+                    started = ahead.next_read()
+                    if started is None:
                         return
                     self._breathe()
-                    number, ref, _, task = reading.popleft()
-                    found = self._settle_read(number, task)
+                    number, ref, reading = started
+                    found = self._settle_read(number, ref, reading)
+                    batch.in_a_hurry |= ahead.done(number)
                     twin = None if found is None else batch.with_digest(found.digest)
                     if found is not None and twin is None:
                         yield found
@@ -239,10 +257,22 @@ class Indexer:
                     progress.advance(ref)
                     self._report("indexing", progress)
             finally:
-                for *_, future in hashing:
-                    future.cancel()
-                for *_, task in reading:
-                    task.cancel()
+                ahead.give_up()
+
+    def _look_at_changes(
+        self, ahead: Ahead[Reading], progress: Progress, batch: _Batch, outcome: Outcome
+    ) -> None:
+        """Files that changed since the survey are taken out, and put in again as they are now."""
+        changes = self._hints.take_due() if self._hints is not None else None
+        if not changes:
+            return
+        found = self._survey(changes, outcome)
+        moved = {*found.noted, *found.gone}
+        if moved:
+            batch.forget(moved)
+            entries = self._catalogue.files.waiting(found.noted)
+            ahead.replace(moved, entries)
+            progress.add(ref for _, ref in entries)
 
     def _settle_hash(
         self, number: int, ref: FileRef, future: Future[bytes], batch: _Batch, progress: Progress
@@ -250,13 +280,12 @@ class Indexer:
         """The digest of a file that has to be read; None when that is not needed."""
         try:
             digest = future.result()
-        except FileNotFoundError:
-            self._catalogue.files.remove([number])
-            progress.advance(ref)
-            return None
         except OSError as error:
-            reason = f"cannot be read: {error.strerror or error}; check who may read it"
-            self._catalogue.files.set_state(number, FileState.FAILED, reason)
+            if isinstance(error, FileNotFoundError) or not _can_list(ref.path):
+                self._not_as_surveyed.add(ref.path)
+            else:
+                reason = f"cannot be read: {error.strerror or error}; check who may read it"
+                self._catalogue.files.set_state(number, FileState.FAILED, reason)
             progress.advance(ref)
             return None
         document = self._catalogue.document_with(digest)
@@ -279,18 +308,19 @@ class Indexer:
             chunks.extend(part.chunks)
         raise FileError(ref.path, "was not read to its end; it is tried again", "changed")
 
-    def _settle_read(self, number: int, task: Future[Reading]) -> Reading | None:
+    def _settle_read(self, number: int, ref: FileRef, task: Future[Reading]) -> Reading | None:
         try:
             return task.result()
         except FileError as error:
-            if error.problem == "missing":
-                self._catalogue.files.remove([number])
-            elif error.problem != "changed":  # a changed file waits for the next scan
+            if error.problem in ("missing", "changed"):
+                self._not_as_surveyed.add(ref.path)
+            else:
                 state = {
                     "needs_ocr": FileState.NEEDS_OCR,
                     "skipped": FileState.SKIPPED,
                 }.get(error.problem, FileState.FAILED)
-                self._catalogue.files.set_state(number, state, error.reason)
+                crashed = error.problem == "crashed"
+                self._catalogue.files.set_state(number, state, error.reason, crashed=crashed)
             return None
 
     def _embed(self, batch: _Batch, progress: Progress, outcome: Outcome) -> bool:
@@ -343,9 +373,13 @@ class Indexer:
         self._on_progress(progress.message(phase))
 
 
-def _below(path: str, folder: str) -> bool:
-    """Whether a relative path lies in a relative folder; "" is the watched folder itself."""
-    return folder == "" or path.startswith(folder + os.sep)
+def _can_list(path: str) -> bool:
+    """Whether the folder that a file is in can be looked into."""
+    try:
+        with os.scandir(os.path.dirname(path)):  # noqa: PTH120
+            return True
+    except OSError:
+        return False
 
 
 def _prepared(reading: Reading, embeddings: Floats) -> Prepared:
@@ -365,8 +399,9 @@ def _prepared(reading: Reading, embeddings: Floats) -> Prepared:
 
 @dataclass(slots=True)
 class _Batch:
-    """Documents between reading and publishing."""
+    """Documents between reading and publishing. In a hurry they are published at once."""
 
+    in_a_hurry: bool = False
     group: list[Reading] = field(default_factory=list)
     group_chunks: int = 0
     ready: list[tuple[Reading, Floats]] = field(default_factory=list)
@@ -390,7 +425,19 @@ class _Batch:
     def take_ready(self) -> list[tuple[Reading, Floats]]:
         ready, self.ready, self.ready_chunks = self.ready, [], 0
         self._by_digest = {reading.digest: reading for reading in self.group}
+        self.in_a_hurry = False
         return ready
+
+    def forget(self, file_ids: Collection[int]) -> None:
+        """Files are not any more as they were read; what no other file holds is let go."""
+        for reading in (*self.group, *(reading for reading, _ in self.ready)):
+            reading.file_ids = [number for number in reading.file_ids if number not in file_ids]
+        self.group = [reading for reading in self.group if reading.file_ids]
+        self.ready = [entry for entry in self.ready if entry[0].file_ids]
+        self.group_chunks = sum(max(1, len(reading.chunks)) for reading in self.group)
+        self.ready_chunks = sum(len(reading.chunks) for reading, _ in self.ready)
+        readings = (*self.group, *(reading for reading, _ in self.ready))
+        self._by_digest = {reading.digest: reading for reading in readings}
 
     def size(self) -> tuple[int, int, int]:
         """Chunks, bytes of text and number of the documents on their way."""

@@ -32,10 +32,7 @@ class Progress:
         self._chunks: Counter[str] = Counter()
         self.files_total = 0
         self.bytes_total = 0
-        for file in waiting:
-            self.files_total += 1
-            self.bytes_total += file.size_bytes
-            self._left[_ending(file)] += file.size_bytes
+        self.add(waiting)
         self.files_done = 0
         self.bytes_done = 0
         self.chunks = 0
@@ -43,6 +40,13 @@ class Progress:
         self._last: str | None = None
         self._started = clock()
         self._marks: deque[tuple[float, int, int]] = deque([(self._started, 0, 0)])
+
+    def add(self, waiting: Iterable[FileRef]) -> None:
+        """More files are to be done."""
+        for file in waiting:
+            self.files_total += 1
+            self.bytes_total += file.size_bytes
+            self._left[_ending(file)] += file.size_bytes
 
     def embedded(self, file: FileRef, done: int, total: int) -> None:
         """`done` of the `total` passages of the file in hand are embedded."""

@@ -26,6 +26,7 @@ from core.store.rows import (
     NewDocument,
     SegmentRow,
 )
+from core.store.survey_table import SurveyTable
 
 
 class Catalogue:
@@ -39,6 +40,7 @@ class Catalogue:
             with errors(path):
                 migrate(self.db, CATALOGUE, "catalogue")
         self.files = FileTable(self.db, path, self._drop_orphans)
+        self.survey = SurveyTable(self.files, path)
 
     def close(self) -> None:
         """Close the connection; the log is folded into the database by the last one out."""
@@ -75,7 +77,8 @@ class Catalogue:
         """Let a file hold a document; the other one that it held before, if any."""
         old = self.db.execute("SELECT document FROM file WHERE id=?", (file,)).fetchone()
         self.db.execute(
-            "UPDATE file SET state=1, reason=NULL, document=? WHERE id=?", (document, file)
+            "UPDATE file SET state=1, reason=NULL, crashes=0, document=? WHERE id=?",
+            (document, file),
         )
         return set() if old is None else {old[0]} - {None, document}
 
@@ -287,9 +290,12 @@ class Catalogue:
                 self.db.execute("INSERT INTO words(words) VALUES('optimize')")
                 self.db.execute(
                     "DELETE FROM reason WHERE id NOT IN (SELECT reason FROM file "
-                    "WHERE reason IS NOT NULL)"
+                    "WHERE reason IS NOT NULL UNION SELECT reason FROM left_out)"
                 )
-                self.db.execute("DELETE FROM dir WHERE id NOT IN (SELECT dir FROM file)")
+                self.db.execute(
+                    "DELETE FROM dir WHERE id NOT IN "
+                    "(SELECT dir FROM file UNION SELECT dir FROM left_out)"
+                )
             self.db.execute("VACUUM")
             self.checkpoint()
 

@@ -1,28 +1,40 @@
-"""Watched folders and their files: what is there, what became of each, and what waits."""
+"""Watched folders and their files: what became of each, what waits, and what to show."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import apsw
 
+from core.files.paths import is_under
 from core.store.database import errors
-from core.store.rows import FileRef, FileRow, FileState, FolderRow
+from core.store.rows import FileRef, FileState, FolderRow, Standing
 
-
-def _fold(state: FileState, offline: bool) -> str:
-    if offline:
-        return "offline"
-    return {
-        FileState.WAITING: "waiting",
-        FileState.INDEXED: "indexed",
-        FileState.FAILED: "failed",
-        FileState.SKIPPED: "skipped",
-        FileState.NEEDS_OCR: "needs_ocr",
-    }[state]
+# What is tried after all else: it made its reader fail this often.
+QUARANTINE_CRASHES = 2
+# What waits is read in this order: files that crash their reader last, large ones (20 MB)
+# after the others, and of those the recently changed and small first. A day's age weighs
+# like 100 kB of size, each on a logarithmic scale, so that neither a heap of old notes nor
+# a large report of today holds up the rest. The time of the last reading is not asked: our
+# own hashing, backups and virus scanners set it too.
+_ORDER = (
+    f"crashes >= {QUARANTINE_CRASHES}, size > 20000000, "
+    "log2(1 + max(0, ?1 - mtime_ns) / 86400e9) + log2(1 + size / 1e5), mtime_ns DESC"
+)
+_COUNTED = {
+    FileState.WAITING: "waiting",
+    FileState.INDEXED: "indexed",
+    FileState.FAILED: "failed",
+    FileState.SKIPPED: "skipped",
+    FileState.NEEDS_OCR: "needs_ocr",
+}
+_WITH_PLACE = "file JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder"
+_VANISHED = int(FileState.VANISHED)
+UNSETTLED_NS = -(2**62)  # the time of a file that is being written: it does not wait yet
 
 
 class FileTable:
@@ -54,76 +66,44 @@ class FileTable:
             "SELECT file.id FROM file JOIN dir ON dir.id=dir WHERE folder=?", (folder,)
         )]  # fmt: skip
         self._remove(ids)
+        self.db.execute(
+            "DELETE FROM left_out WHERE dir IN (SELECT id FROM dir WHERE folder=?)", (folder,)
+        )
         self.db.execute("DELETE FROM dir WHERE folder=?", (folder,))
         self.db.execute("DELETE FROM folder WHERE id=?", (folder,))
 
     def folders(self) -> list[FolderRow]:
         """The watched folders, in the order they were added."""
         return [
-            FolderRow(row[0], os.fsdecode(row[1]), bool(row[2]), json.loads(row[3]))
-            for row in self.db.execute("SELECT id, path, offline, skipped FROM folder ORDER BY id")
-        ]
+            FolderRow(row[0], os.fsdecode(row[1]), bool(row[2]), row[3], row[4],
+                      tuple(json.loads(row[5])))
+            for row in self.db.execute(
+                "SELECT id, path, offline, offline_since_s, device, mounts FROM folder ORDER BY id"
+            )
+        ]  # fmt: skip
 
-    def set_scanned(self, folder: int, offline: bool, skipped: Mapping[str, int] | None) -> None:
-        """Note the outcome of a scan; `skipped` None keeps the counts as they were."""
-        with errors(self._path), self.db:
-            self.db.execute("UPDATE folder SET offline=? WHERE id=?", (offline, folder))
-            if skipped is not None:
-                self.db.execute(
-                    "UPDATE folder SET skipped=? WHERE id=?", (json.dumps(skipped), folder)
-                )
+    def left_out(self, folder: int) -> dict[str, int]:
+        """How many files of a watched folder each rule leaves out."""
+        return dict(self.db.execute(
+            "SELECT reason.text, sum(files) FROM left_out JOIN dir ON dir.id=dir "
+            "JOIN reason ON reason.id=reason WHERE folder=? GROUP BY reason.id", (folder,)
+        ))  # fmt: skip
 
     # --- files --------------------------------------------------------------------------
 
-    def known(self, folder: int) -> dict[str, FileRow]:
-        """Every known file of a folder by its path relative to it."""
-        rows = self.db.execute(
-            "SELECT dir.path, name, file.id, size, mtime_ns, state FROM file "
-            "JOIN dir ON dir.id=dir WHERE folder=?",
-            (folder,),
-        )
-        return {
-            os.path.join(os.fsdecode(where), os.fsdecode(name)): FileRow(  # noqa: PTH118
-                number, size, mtime_ns, FileState(state)
-            )
-            for where, name, number, size, mtime_ns, state in rows
-        }
+    def remove(self, ids: Sequence[int]) -> bool:
+        """Drop files that are gone, and the documents that no file holds any more.
 
-    def note(self, folder: int, found: Iterable[tuple[str, int, int]]) -> None:
-        """Record new or changed files (relative path, size, mtime) as waiting.
-
-        A file that has a document keeps it until the new one is published.
+        Whether a document may be among them.
         """
+        if not ids:
+            return False
+        dropped = False
         with errors(self._path), self.db:
-            dirs: dict[str, int] = {}
-            for path, size_bytes, mtime_ns in found:
-                where, name = os.path.split(path)
-                if where not in dirs:
-                    dirs[where] = self._dir(folder, where)
-                self.db.execute(
-                    "INSERT INTO file(dir, name, size, mtime_ns, state) VALUES(?,?,?,?,0) "
-                    "ON CONFLICT(dir, name) DO UPDATE SET size=excluded.size, "
-                    "mtime_ns=excluded.mtime_ns, state=0, reason=NULL",
-                    (dirs[where], os.fsencode(name), size_bytes, mtime_ns),
-                )
+            dropped = self._remove(ids)
+        return dropped
 
-    def _dir(self, folder: int, path: str) -> int:
-        raw = os.fsencode(path)
-        row = self.db.execute(
-            "SELECT id FROM dir WHERE folder=? AND path=?", (folder, raw)
-        ).fetchone()
-        if row is not None:
-            return int(row[0])
-        self.db.execute("INSERT INTO dir(folder, path) VALUES(?,?)", (folder, raw))
-        return self.db.last_insert_rowid()
-
-    def remove(self, ids: Sequence[int]) -> None:
-        """Drop files that are gone, and the documents that no file holds any more."""
-        if ids:
-            with errors(self._path), self.db:
-                self._remove(ids)
-
-    def _remove(self, ids: Sequence[int]) -> None:
+    def _remove(self, ids: Sequence[int]) -> bool:
         documents = set()
         for number in ids:
             row = self.db.execute("SELECT document FROM file WHERE id=?", (number,)).fetchone()
@@ -131,72 +111,111 @@ class FileTable:
                 documents.add(row[0])
             self.db.execute("DELETE FROM file WHERE id=?", (number,))
         self._drop_documents(documents)
+        return bool(documents)
 
-    def waiting(self) -> list[tuple[int, FileRef]]:
-        """Files to be read, newest first within small before large, of folders that are there."""
+    def waiting(self, only: Sequence[int] | None = None) -> list[tuple[int, FileRef]]:
+        """Files to be read, in the order to read them, of folders that are there.
+
+        With `only` those of some files that wait.
+        """
+        chosen = "" if only is None else "AND file.id IN (SELECT value FROM json_each(?2)) "
         rows = self.db.execute(
-            "SELECT file.id, folder.path, dir.path, name, size, mtime_ns FROM file "
-            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder "
+            f"SELECT file.id, folder.path, dir.path, name, size, mtime_ns FROM {_WITH_PLACE} "
             "WHERE state=0 AND NOT folder.offline AND NOT dir.offline "
-            "ORDER BY size > 20000000, mtime_ns DESC"
+            f"AND mtime_ns<>{UNSETTLED_NS} {chosen}ORDER BY {_ORDER}",
+            (time.time_ns(), json.dumps(only))[: 1 if only is None else 2],
         )
         return [
             (number, FileRef(join_path(root, where, name), size, mtime_ns, False))
             for number, root, where, name, size, mtime_ns in rows
         ]
 
-    def set_state(self, file: int, state: FileState, reason: str | None) -> None:
-        """Note that a file has no text to search, and why; its old document goes."""
+    def set_state(
+        self, file: int, state: FileState, reason: str | None, *, crashed: bool = False
+    ) -> None:
+        """Note that a file has no text to search, and why; its old document goes.
+
+        `crashed` says that its reader did not survive it; a reader that did
+        clears the count of crashes, as a file that is indexed does.
+        """
         with errors(self._path), self.db:
             old = self.db.execute("SELECT document FROM file WHERE id=?", (file,)).fetchone()
             self.db.execute(
-                "UPDATE file SET state=?, reason=?, document=NULL WHERE id=?",
-                (int(state), self._reason(reason), file),
+                "UPDATE file SET state=?, reason=?, document=NULL, "
+                "crashes=CASE WHEN ? THEN crashes+1 ELSE 0 END WHERE id=?",
+                (int(state), self.reason(reason), crashed, file),
             )
             if old is not None and old[0] is not None:
                 self._drop_documents([old[0]])
 
-    def _reason(self, text: str | None) -> int | None:
+    def reason(self, text: str | None) -> int | None:
+        """The number of a reason or rule in words; call it inside a transaction."""
         if text is None:
             return None
         self.db.execute("INSERT OR IGNORE INTO reason(text) VALUES(?)", (text,))
         return int(self.db.execute("SELECT id FROM reason WHERE text=?", (text,)).get)
 
     def retry(self, prefix: str | None = None) -> int:
-        """Put failed files (below a path) back in the queue; how many they are."""
-        chosen: list[int] = []
+        """Put failed and skipped files (below a path) back in the queue; how many they are."""
+        states = (FileState.FAILED, FileState.SKIPPED, FileState.NEEDS_OCR)
+        chosen = ",".join(str(int(state)) for state in states)
         with errors(self._path), self.db:
-            chosen += [
-                number
-                for number, path in self._paths("state IN (2,3,4)")
-                if prefix is None or path == prefix or path.startswith(prefix.rstrip("/") + "/")
-            ]
-            for number in chosen:
-                self.db.execute("UPDATE file SET state=0, reason=NULL WHERE id=?", (number,))
-        return len(chosen)
+            if prefix is None:
+                self.db.execute(f"UPDATE file SET state=0, reason=NULL WHERE state IN ({chosen})")
+                return self.db.changes()
+            count = 0
+            for number in self.below(prefix):
+                self.db.execute(
+                    f"UPDATE file SET state=0, reason=NULL WHERE id=? AND state IN ({chosen})",
+                    (number,),
+                )
+                count += self.db.changes()
+        return count
 
     def below(self, path: str) -> list[int]:
         """Ids of the known file at this path, or of all below it."""
-        below = path.rstrip(os.sep) + os.sep
-        return [number for number, name in self._paths("1") if name == path
-                or name.startswith(below)]  # fmt: skip
+        found: list[int] = []
+        for folder in self.folders():
+            if is_under(folder.path, path):
+                inner = ""
+            elif is_under(path, folder.path):
+                inner = os.path.relpath(path, folder.path)
+                found += self._at(folder.id, inner)
+            else:
+                continue
+            where, values = in_dirs(folder.id, inner)
+            found += [row[0] for row in self.db.execute(
+                f"SELECT file.id FROM dir JOIN file ON file.dir=dir.id WHERE {where}", values
+            )]  # fmt: skip
+        return sorted(found)
 
-    def _paths(self, condition: str) -> list[tuple[int, str]]:
+    def _at(self, folder: int, path: str) -> list[int]:
+        where, name = os.path.split(path)
         rows = self.db.execute(
-            "SELECT file.id, folder.path, dir.path, name FROM file JOIN dir ON dir.id=dir "
-            f"JOIN folder ON folder.id=dir.folder WHERE {condition}"
+            "SELECT file.id FROM dir JOIN file ON file.dir=dir.id "
+            "WHERE folder=? AND dir.path=? AND name=?",
+            (folder, os.fsencode(where), os.fsencode(name)),
         )
-        return [(number, join_path(root, where, name)) for number, root, where, name in rows]
+        return [row[0] for row in rows]
+
+    # --- showing ------------------------------------------------------------------------
 
     def in_state(
         self, states: Sequence[FileState], folder: str | None, limit: int
     ) -> list[dict[str, str]]:
         """Paths and reasons of files in some states, for showing."""
         marks = ",".join(str(int(state)) for state in states)
+        return self._table(f"state IN ({marks})", folder, limit)
+
+    def offline(self, folder: str | None, limit: int) -> list[dict[str, str]]:
+        """Paths of files that cannot be reached now, for showing."""
+        return self._table(f"state<>{_VANISHED} AND (folder.offline OR dir.offline)", folder, limit)
+
+    def _table(self, condition: str, folder: str | None, limit: int) -> list[dict[str, str]]:
         rows = self.db.execute(
-            "SELECT folder.path, dir.path, name, reason.text FROM file JOIN dir ON dir.id=dir "
-            "JOIN folder ON folder.id=dir.folder LEFT JOIN reason ON reason.id=file.reason "
-            f"WHERE state IN ({marks}) AND (? IS NULL OR folder.path=?) LIMIT ?",
+            f"SELECT folder.path, dir.path, name, reason.text FROM {_WITH_PLACE} "
+            f"LEFT JOIN reason ON reason.id=file.reason WHERE {condition} "
+            "AND (? IS NULL OR folder.path=?) LIMIT ?",
             (*(2 * (None if folder is None else os.fsencode(folder),)), limit),
         )
         return [
@@ -206,38 +225,49 @@ class FileTable:
 
     def coverage(self, folder: int | None = None) -> dict[str, int]:
         """How many regular files are in each state; each file is in exactly one."""
-        counts = dict.fromkeys(
-            ("indexed", "skipped", "failed", "needs_ocr", "offline", "waiting"), 0
-        )
-        for row in self.folders():
-            if folder in (None, row.id):
-                where = "offline" if row.offline else "skipped"
-                counts[where] += sum(row.skipped.values())
+        counts = dict.fromkeys((*_COUNTED.values(), "offline"), 0)
         rows = self.db.execute(
-            "SELECT state, folder.offline OR dir.offline AS away, count(*) FROM file "
+            "SELECT NULL, folder.offline OR dir.offline AS away, sum(files) FROM left_out "
             "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder "
-            "WHERE ? IS NULL OR folder.id=? GROUP BY state, away",
-            (folder, folder),
+            "WHERE ?1 IS NULL OR folder.id=?1 GROUP BY away "
+            "UNION ALL SELECT state, folder.offline OR dir.offline AS away, count(*) "
+            f"FROM {_WITH_PLACE} WHERE state<>{_VANISHED} AND (?1 IS NULL OR folder.id=?1) "
+            "GROUP BY state, away",
+            (folder,),
         )
         for state, away, count in rows:
-            counts[_fold(FileState(state), bool(away))] += count
+            name = "skipped" if state is None else _COUNTED[FileState(state)]
+            counts["offline" if away else name] += count
         return counts
 
-    def state_of(self, path: str) -> tuple[FileState, str | None] | None:
-        """State and reason of the file at an absolute path; None when it is not known."""
-        where, name = os.path.split(os.fsencode(path))
-        rows = self.db.execute(
-            "SELECT folder.path, dir.path, state, reason.text FROM file JOIN dir ON dir.id=dir "
-            "JOIN folder ON folder.id=dir.folder LEFT JOIN reason ON reason.id=file.reason "
-            "WHERE name=?",
-            (name,),
-        )
-        for root, inner, state, reason in rows:
-            if os.path.join(root, inner).rstrip(b"/") == where.rstrip(b"/"):  # noqa: PTH118
-                return FileState(state), reason
+    def standing(self, path: str) -> Standing | None:
+        """What is known of the file at an absolute path; None when it is not known."""
+        for folder in self.folders():
+            if is_under(path, folder.path):
+                where, name = os.path.split(os.path.relpath(path, folder.path))
+                row = self.db.execute(
+                    "SELECT state, text, crashes, folder.offline OR dir.offline FROM dir "
+                    "JOIN folder ON folder.id=dir.folder JOIN file ON file.dir=dir.id "
+                    "LEFT JOIN reason ON reason.id=file.reason "
+                    f"WHERE folder=? AND dir.path=? AND name=? AND state<>{_VANISHED}",
+                    (folder.id, os.fsencode(where), os.fsencode(name)),
+                ).fetchone()
+                return row and Standing(FileState(row[0]), row[1], row[2], bool(row[3]))
         return None
 
 
 def join_path(root: bytes, where: bytes, name: bytes) -> str:
     """The absolute path of a file from the parts that the catalogue keeps."""
     return os.fsdecode(os.path.join(root, where, name))  # noqa: PTH118 - bytes, not str
+
+
+def in_dirs(folder: int, inner: str) -> tuple[str, tuple[apsw.SQLiteValue, ...]]:
+    """An SQL condition, with its values, for a folder inside a watched one and all below it."""
+    if inner == "":
+        return "dir.folder=?", (folder,)
+    raw = os.fsencode(inner)
+    first, after = raw + os.fsencode(os.sep), raw + bytes([ord(os.sep) + 1])
+    return (
+        "dir.folder=? AND (dir.path=? OR (dir.path>? AND dir.path<?))",
+        (folder, raw, first, after),
+    )

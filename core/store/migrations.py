@@ -82,9 +82,17 @@ CATALOGUE: tuple[Migration, ...] = (
         ALTER TABLE document ADD COLUMN family INTEGER;
         ALTER TABLE file ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE dir ADD COLUMN offline INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE dir ADD COLUMN offline_since_s INTEGER;
         ALTER TABLE folder ADD COLUMN device INTEGER;
         ALTER TABLE folder ADD COLUMN mounts TEXT NOT NULL DEFAULT '[]';
         ALTER TABLE folder ADD COLUMN offline_since_s INTEGER;
+        ALTER TABLE folder DROP COLUMN skipped;
+        CREATE TABLE left_out(
+            dir INTEGER NOT NULL,
+            reason INTEGER NOT NULL,
+            files INTEGER NOT NULL,
+            PRIMARY KEY(dir, reason)
+        ) WITHOUT ROWID;
         CREATE INDEX document_family ON document(family) WHERE family IS NOT NULL;
         """,
     ),

@@ -23,16 +23,38 @@ class FileState(IntEnum):
     FAILED = 2
     SKIPPED = 3
     NEEDS_OCR = 4
+    VANISHED = 5  # not where it was, but perhaps only moved: kept until the new files are hashed
 
 
 @dataclass(frozen=True, slots=True)
 class FolderRow:
-    """A watched folder. `skipped` counts excluded files by rule."""
+    """A watched folder, and what its last good survey found.
+
+    `device` is the number of the file system the folder was on; `mounts` are the
+    folders in it, relative to it, where other file systems were mounted (""
+    stands for itself). `offline_since_s` counts in seconds since 1970.
+    """
 
     id: int
     path: str
     offline: bool
-    skipped: Mapping[str, int]
+    offline_since_s: int | None
+    device: int | None
+    mounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DirRow:
+    """A folder inside a watched one that holds files, or that is left out as a whole.
+
+    `left_out` counts by rule the files directly in it that no rule lets in, or
+    all below it when it is left out.
+    """
+
+    id: int
+    offline: bool
+    offline_since_s: int | None
+    left_out: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +65,16 @@ class FileRow:
     size_bytes: int
     mtime_ns: int
     state: FileState
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What became of a file. `crashes` counts how often in a row its reader did not survive it."""
+
+    state: FileState
+    reason: str | None
+    crashes: int
+    offline: bool
 
 
 @dataclass(frozen=True, slots=True)

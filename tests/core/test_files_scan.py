@@ -1,38 +1,46 @@
-"""Walking a folder: every regular file exactly once."""
+"""Looking into folders: every regular file exactly once."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from core.files.mounts import mount_points, mounted_in
 from core.files.rules import Rules
-from core.files.scan import Found, RootOffline, Unreadable, scan
+from core.files.scan import RootOffline, Unreadable, count_files, list_folder, require_root, walk
 
 
-def walk(root: Path, *excludes: str) -> dict[str, str | None]:
-    found = list(scan(str(root), Rules(str(root), excludes)))
-    assert all(isinstance(one, Found) for one in found)
-    paths = {one.path: one.rule for one in found if isinstance(one, Found)}
-    assert len(paths) == len(found)
-    return {os.path.relpath(path, root): rule for path, rule in paths.items()}
+def seen(root: Path, *excludes: str) -> tuple[list[str], Counter[str], dict[str, str]]:
+    """Files to be indexed, the others by rule, and the folders that are not entered."""
+    files: list[str] = []
+    left_out: Counter[str] = Counter()
+    closed: dict[str, str] = {}
+    for item in walk(str(root), Rules(str(root), excludes)):
+        assert not isinstance(item, Unreadable)
+        where = Path(item[0]).relative_to(root)
+        files += [str(where / name) for name in item[1].files]
+        left_out.update(item[1].left_out)
+        closed.update({str(where / name): rule for name, rule in item[1].closed.items()})
+    assert len(files) == len(set(files))
+    return sorted(files), left_out, closed
 
 
 def test_included_and_excluded_files_all_come(tmp_path: Path) -> None:
-    for name in ("b.txt", "a.txt", "sub/c.md", ".git/x", ".git/objects/y", "d.pem"):
+    for name in ("b.txt", "a.txt", "sub/c.md", ".git/x", ".git/objects/y", "d.pem", "sub/e.log"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("12345")
-    found = walk(tmp_path)
-    assert [name for name, rule in found.items() if rule is None] == ["a.txt", "b.txt", "sub/c.md"]
-    assert found[".git/x"] == found[".git/objects/y"] is not None
-    assert found["d.pem"] is not None and "keys" in found["d.pem"]
+    files, left_out, closed = seen(tmp_path, "*.log")
+    assert files == ["a.txt", "b.txt", "sub/c.md"]
+    assert left_out == {"keys, passwords and wallets (*.pem)": 1, "your pattern *.log": 1}
+    assert list(closed) == [".git"]
+    assert count_files(str(tmp_path / ".git")) == 2
     status = (tmp_path / "a.txt").stat()
-    [first] = [one for one in scan(str(tmp_path), Rules(str(tmp_path))) if "a.txt" in one.path]
-    assert first == Found(
-        str(tmp_path / "a.txt"), 5, status.st_mtime_ns, status.st_ino, status.st_dev
-    )
+    listing = list_folder(str(tmp_path), Rules(str(tmp_path)))
+    assert listing.files["a.txt"] == (5, status.st_mtime_ns)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs POSIX files")
@@ -43,32 +51,22 @@ def test_links_pipes_and_loops_are_no_files(tmp_path: Path) -> None:
     (tmp_path / "in" / "link.txt").symlink_to("a.txt")
     (tmp_path / "in" / "dangling").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe.txt")
-    assert walk(tmp_path) == {"in/a.txt": None}
+    assert seen(tmp_path) == (["in/a.txt"], Counter(), {})
+    assert count_files(str(tmp_path)) == 1
 
 
 def test_a_missing_root_is_offline(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     with pytest.raises(RootOffline) as caught:
-        list(scan(str(gone), Rules(str(gone))))
+        require_root(str(gone))
     assert str(gone) in caught.value.title
     gone.write_text("a file now")
     with pytest.raises(RootOffline):
-        list(scan(str(gone), Rules(str(gone))))
+        require_root(str(gone))
+    assert require_root(str(tmp_path)).st_ino == tmp_path.stat().st_ino
 
 
-def test_a_root_that_vanishes_on_the_way_is_offline(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    (root / "sub").mkdir(parents=True)
-    (root / "a.txt").write_text("x")
-    (root / "sub" / "b.txt").write_text("x")
-    walk_on = scan(str(root), Rules(str(root)))
-    next(walk_on)
-    root.rename(tmp_path / "unplugged")
-    with pytest.raises(RootOffline):
-        list(walk_on)
-
-
-def test_a_directory_that_may_not_be_listed_is_told(
+def test_a_folder_that_may_not_be_listed_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret").mkdir()
@@ -81,10 +79,21 @@ def test_a_directory_that_may_not_be_listed_is_told(
         return real(path)
 
     monkeypatch.setattr("os.scandir", refusing)
-    found = list(scan(str(tmp_path), Rules(str(tmp_path))))
-    assert [type(one) for one in found] == [Found, Unreadable]
-    refused = found[1]
+    [(_, listing), refused] = list(walk(str(tmp_path), Rules(str(tmp_path))))  # type: ignore[misc]
+    assert list(listing.files) == ["z.txt"]
     assert isinstance(refused, Unreadable) and "permissions" in refused.reason
+    assert count_files(str(tmp_path)) == 1
+
+
+def test_barred_folders_are_not_entered(tmp_path: Path) -> None:
+    for name in ("a/x.txt", "b/y.txt"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("x")
+    barred = frozenset((str(tmp_path / "a"),))
+    rules = Rules(str(tmp_path))
+    folders = [item[0] for item in walk(str(tmp_path), rules, barred) if isinstance(item, tuple)]
+    assert folders == [str(tmp_path), str(tmp_path / "b")]
+    assert count_files(str(tmp_path), barred) == 1
 
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
@@ -93,4 +102,11 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    assert walk(tmp_path) == {name: None}
+    assert seen(tmp_path)[0] == [name]
+
+
+def test_mount_points_are_found_below_a_folder(tmp_path: Path) -> None:
+    root = str(tmp_path)
+    points = frozenset((root, f"{root}/a/b", f"{root}x", "/"))
+    assert mounted_in(root, points) == ("", "a/b")
+    assert "/" in mount_points() or os.name == "nt"

@@ -1,5 +1,6 @@
 import os
 import threading
+import time
 from pathlib import Path
 
 import apsw
@@ -10,9 +11,10 @@ from core.errors import UserError
 from core.messages import UNTITLED, Citation, Locator
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError
+from core.store.files import UNSETTLED_NS
 from core.store.history import History
 from core.store.migrations import CATALOGUE, HISTORY, Migration, migrate
-from core.store.rows import FileState, NewDocument
+from core.store.rows import FileState, NewDocument, Standing
 
 
 @pytest.fixture
@@ -26,7 +28,11 @@ def document(name: bytes, files: list[int], *texts: str) -> NewDocument:
 
 def ids(catalogue: Catalogue, folder: str) -> dict[str, int]:
     [row] = [row for row in catalogue.files.folders() if row.path == folder]
-    return {path: file.id for path, file in catalogue.files.known(row.id).items()}
+    return {
+        str(Path(where, name)): file.id
+        for where, directory in catalogue.survey.dirs(row.id).items()
+        for name, file in catalogue.survey.files(directory.id).items()
+    }
 
 
 def test_files_keep_names_of_any_bytes(catalogue: Catalogue) -> None:
@@ -35,20 +41,23 @@ def test_files_keep_names_of_any_bytes(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders([odd])
     [folder] = catalogue.files.folders()
     assert folder.path == odd
-    catalogue.files.note(folder.id, [(name, 5, 7), ("plain.txt", 1, 2)])
-    known = catalogue.files.known(folder.id)
-    assert set(known) == {name, "plain.txt"}
-    assert (known[name].size_bytes, known[name].mtime_ns) == (5, 7)
+    catalogue.survey.note(folder.id, [(name, 5, 7), ("plain.txt", 1, 2)])
+    assert set(catalogue.survey.paths(folder.id, "")) == {name, "plain.txt"}
+    known = catalogue.survey.file(folder.id, name)
+    assert known is not None
+    assert (known.size_bytes, known.mtime_ns) == (5, 7)
     assert {ref.path for _, ref in catalogue.files.waiting()} == {
         f"{odd}/{name}",
         f"{odd}/plain.txt",
     }
-    assert catalogue.files.state_of(f"{odd}/{name}") == (FileState.WAITING, None)
+    standing = Standing(FileState.WAITING, None, crashes=0, offline=False)
+    assert catalogue.files.standing(f"{odd}/{name}") == standing
+    assert catalogue.files.standing(odd) is None
 
 
 def test_a_document_lives_as_long_as_a_file_holds_it(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders(["/a"])
-    catalogue.files.note(1, [("one", 1, 1), ("two", 1, 1)])
+    catalogue.survey.note(1, [("one", 1, 1), ("two", 1, 1)])
     files = ids(catalogue, "/a")
     catalogue.publish("s", "m", [document(b"x", list(files.values()), "zebra", "gnu")])
     assert catalogue.totals() == (2, 10)
@@ -62,7 +71,7 @@ def test_a_document_lives_as_long_as_a_file_holds_it(catalogue: Catalogue) -> No
 
 def test_chunk_numbers_are_given_once(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders(["/a"])
-    catalogue.files.note(1, [("one", 1, 1)])
+    catalogue.survey.note(1, [("one", 1, 1)])
     [file] = ids(catalogue, "/a").values()
     seen: set[int] = set()
     for number in range(4):
@@ -77,7 +86,7 @@ def test_chunk_numbers_are_given_once(catalogue: Catalogue) -> None:
 def test_a_folder_that_left_goes_with_its_files(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders(["/a", "/b"])
     for folder in catalogue.files.folders():
-        catalogue.files.note(folder.id, [("x/one", 1, 1)])
+        catalogue.survey.note(folder.id, [("x/one", 1, 1)])
         [file] = ids(catalogue, folder.path).values()
         catalogue.publish("s", "m", [document(folder.path.encode(), [file], "text")])
     catalogue.files.sync_folders(["/b"])
@@ -90,15 +99,18 @@ def test_a_folder_that_left_goes_with_its_files(catalogue: Catalogue) -> None:
 def test_each_file_is_counted_once(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders(["/a", "/b"])
     first, second = catalogue.files.folders()
-    catalogue.files.note(first.id, [(f"f{n}", 1, 1) for n in range(5)])
-    catalogue.files.note(second.id, [("g", 1, 1)])
+    catalogue.survey.note(first.id, [(f"f{n}", 1, 1) for n in range(5)])
+    catalogue.survey.note(second.id, [("g", 1, 1)])
     files = ids(catalogue, "/a")
     catalogue.files.set_state(files["f0"], FileState.FAILED, "broken")
     catalogue.files.set_state(files["f1"], FileState.NEEDS_OCR, "pictures")
     catalogue.files.set_state(files["f2"], FileState.SKIPPED, "no text")
     catalogue.publish(None, "m", [document(b"e", [files["f3"]])])
-    catalogue.files.set_scanned(first.id, False, {"hidden": 2})
-    catalogue.files.set_scanned(second.id, True, {"hidden": 3})
+    catalogue.survey.set_left_out(first.id, ".git", {"hidden": 2})
+    catalogue.survey.set_left_out(second.id, "", {"hidden": 1})
+    catalogue.survey.set_left_out(second.id, "", {"hidden": 2, "temporary": 1})
+    catalogue.survey.set_folder_offline(second.id)
+    assert catalogue.files.left_out(second.id) == {"hidden": 2, "temporary": 1}
     counts = {
         "indexed": 1, "skipped": 3, "failed": 1, "needs_ocr": 1, "offline": 4, "waiting": 1,
     }  # fmt: skip
@@ -111,7 +123,7 @@ def test_each_file_is_counted_once(catalogue: Catalogue) -> None:
 
 def test_files_below_does_not_take_a_name_that_only_begins_alike(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders(["/a"])
-    catalogue.files.note(1, [("notes/x", 1, 1), ("notes2/x", 1, 1), ("notes.txt", 1, 1)])
+    catalogue.survey.note(1, [("notes/x", 1, 1), ("notes2/x", 1, 1), ("notes.txt", 1, 1)])
     files = ids(catalogue, "/a")
     assert catalogue.files.below("/a/notes") == [files["notes/x"]]
     assert catalogue.files.below("/a/notes.txt") == [files["notes.txt"]]
@@ -119,10 +131,113 @@ def test_files_below_does_not_take_a_name_that_only_begins_alike(catalogue: Cata
     assert catalogue.files.below("/") == sorted(files.values())
 
 
+def test_files_are_read_in_a_useful_order(catalogue: Catalogue) -> None:
+    now, day = time.time_ns(), 86_400 * 10**9
+    catalogue.files.sync_folders(["/a"])
+    wanted = [
+        ("today.txt", 10_000, now),
+        ("today.pdf", 3_000_000, now - day // 2),
+        ("months-ago.txt", 10_000, now - 60 * day),
+        ("months-ago.pdf", 3_000_000, now - 60 * day),
+        ("old.txt", 10_000, now - 4_000 * day),
+        ("before-1970.txt", 10, -(10**9)),
+        ("old.pdf", 3_000_000, now - 4_000 * day),
+        ("huge.iso", 3_000_000_000, now),
+        ("crashes.txt", 10, now),
+    ]
+    catalogue.survey.note(1, reversed(wanted))
+    catalogue.survey.note(1, [("being-written.txt", 1, UNSETTLED_NS)])
+    files = ids(catalogue, "/a")
+    for _ in range(2):
+        catalogue.files.set_state(files["crashes.txt"], FileState.FAILED, "boom", crashed=True)
+    catalogue.survey.note(1, [("crashes.txt", 11, now)])
+    order = [Path(ref.path).name for _, ref in catalogue.files.waiting()]
+    assert order == [name for name, _, _ in wanted]
+    only = [files["old.txt"], files["today.txt"], files["being-written.txt"]]
+    assert [number for number, _ in catalogue.files.waiting(only)] == [only[1], only[0]]
+
+
+def test_crashes_are_counted_until_one_goes_well(catalogue: Catalogue) -> None:
+    catalogue.files.sync_folders(["/a"])
+    catalogue.survey.note(1, [("one", 1, 1)])
+    [file] = ids(catalogue, "/a").values()
+
+    def crashes() -> int:
+        standing = catalogue.files.standing("/a/one")
+        assert standing is not None
+        return standing.crashes
+
+    for expected in (1, 2):
+        catalogue.files.set_state(file, FileState.FAILED, "boom", crashed=True)
+        assert crashes() == expected
+    catalogue.survey.note(1, [("one", 2, 2)])
+    assert crashes() == 2
+    catalogue.publish(None, "m", [document(b"e", [file])])
+    assert crashes() == 0
+    catalogue.files.set_state(file, FileState.FAILED, "boom", crashed=True)
+    catalogue.files.set_state(file, FileState.NEEDS_OCR, "pictures")
+    assert crashes() == 0
+
+
+def test_files_change_places_all_at_once(catalogue: Catalogue) -> None:
+    catalogue.files.sync_folders(["/a", "/b"])
+    catalogue.survey.note(1, [(name, 1, 1) for name in ("x", "y", "d/z", "gone")])
+    files = ids(catalogue, "/a")
+    catalogue.publish("s", "m", [document(b"gone", [files["gone"]], "text")])
+    catalogue.survey.relocate(
+        [(files["x"], 1, "y"), (files["y"], 1, "x"), (files["d/z"], 1, "gone")]
+    )
+    assert ids(catalogue, "/a") == {"x": files["y"], "y": files["x"], "gone": files["d/z"]}
+    assert len(catalogue.documents()) == 0
+    catalogue.survey.relocate([(files["x"], 2, "deep/x")])
+    assert ids(catalogue, "/b") == {"deep/x": files["x"]}
+
+
+def test_folders_below_does_not_take_a_name_that_only_begins_alike(catalogue: Catalogue) -> None:
+    catalogue.files.sync_folders(["/a"])
+    names = ["x/1", "x/y/2", "x0/3", "x!/4", "x/5", os.fsdecode(b"x/\xff/6"), "7"]
+    catalogue.survey.note(1, [(name, 1, 1) for name in names])
+    assert set(catalogue.survey.dirs(1, "x")) == {"x", "x/y", os.fsdecode(b"x/\xff")}
+    assert set(catalogue.survey.paths(1, "x/y")) == {"x/y/2"}
+    assert len(catalogue.survey.dirs(1)) == 6
+    assert catalogue.survey.any_file(1, "x0")
+    assert not catalogue.survey.any_file(1, "none")
+
+
+def test_offline_files_are_named(catalogue: Catalogue) -> None:
+    catalogue.files.sync_folders(["/a", "/b"])
+    catalogue.survey.note(1, [("one", 1, 1), ("x/two", 1, 1)])
+    catalogue.survey.note(2, [("three", 1, 1)])
+    catalogue.survey.set_dirs_offline([catalogue.survey.dirs(1)["x"].id])
+    catalogue.survey.set_folder_offline(2)
+    paths = {entry["path"] for entry in catalogue.files.offline(None, 10)}
+    assert paths == {"/a/x/two", "/b/three"}
+    assert [e["path"] for e in catalogue.files.offline("/a", 10)] == ["/a/x/two"]
+    assert [ref.path for _, ref in catalogue.files.waiting()] == ["/a/one"]
+    catalogue.survey.set_dirs_online([catalogue.survey.dirs(1)["x"].id])
+    catalogue.survey.set_surveyed(2, 7, ["m"])
+    assert catalogue.files.offline(None, 10) == []
+    assert catalogue.files.folders()[1].mounts == ("m",)
+
+
+def test_a_catalogue_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.db"
+    db = apsw.Connection(str(path))
+    migrate(db, CATALOGUE[:1], "catalogue")
+    db.execute("INSERT INTO folder(path, skipped) VALUES(x'2f61', '{\"hidden\": 2}')")
+    db.execute("INSERT INTO dir(folder, path) VALUES(1, x'')")
+    db.execute("INSERT INTO file(dir, name, size, mtime_ns, state) VALUES(1, x'62', 1, 1, 0)")
+    db.close()
+    catalogue = Catalogue(path)
+    assert [ref.path for _, ref in catalogue.files.waiting()] == ["/a/b"]
+    assert catalogue.files.coverage()["waiting"] == 1
+    catalogue.close()
+
+
 def test_filters_by_folder_and_ending(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders(["/a"])
     names = ["d/one.TXT", "d/two.md", "d2/three.txt", "four.txt"]
-    catalogue.files.note(1, [(name, 1, 1) for name in names])
+    catalogue.survey.note(1, [(name, 1, 1) for name in names])
     files = ids(catalogue, "/a")
     catalogue.publish("s", "m", [document(n.encode(), [files[n]], "t") for n in names])
     at = {name: catalogue.document_at(f"/a/{name}") for name in names}
@@ -136,7 +251,7 @@ def test_filters_by_folder_and_ending(catalogue: Catalogue) -> None:
 
 def test_a_failed_publication_changes_nothing(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders(["/a"])
-    catalogue.files.note(1, [("one", 1, 1)])
+    catalogue.survey.note(1, [("one", 1, 1)])
     [file] = ids(catalogue, "/a").values()
     twins = [document(b"same", [file], "a"), document(b"same", [file], "b")]
     with pytest.raises(apsw.ConstraintError):
@@ -215,13 +330,13 @@ def test_a_full_disk_is_told_in_our_words(tmp_path: Path) -> None:
     pages = int(catalogue.db.pragma("page_count"))
     catalogue.db.pragma("max_page_count", pages + 2)
     with pytest.raises(UserError, match="disk is full") as caught:
-        catalogue.files.note(1, [(f"folder/{'n' * 200}{n}", 1, 1) for n in range(500)])
+        catalogue.survey.note(1, [(f"folder/{'n' * 200}{n}", 1, 1) for n in range(500)])
     assert "catalogue.db" in caught.value.title
     assert caught.value.advice
-    assert catalogue.files.known(1) == {}
+    assert ids(catalogue, "/a") == {}
     catalogue.db.pragma("max_page_count", 10_000)
-    catalogue.files.note(1, [("works", 1, 1)])
-    assert set(catalogue.files.known(1)) == {"works"}
+    catalogue.survey.note(1, [("works", 1, 1)])
+    assert set(ids(catalogue, "/a")) == {"works"}
 
 
 def test_nothing_is_left_of_what_was_scrubbed(lab: Lab) -> None:

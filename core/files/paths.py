@@ -1,0 +1,15 @@
+"""Paths as texts: they may hold bytes that are not UTF-8, and need not exist."""
+
+from __future__ import annotations
+
+import os
+
+
+def is_under(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies in it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def is_below(path: str, folder: str) -> bool:
+    """The same for paths relative to one place, of which "" is the place itself."""
+    return folder == "" or is_under(path, folder)
