@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from core.errors import FileError, UserError
 from core.files.folders import load_folders, save_folders, with_forgotten
-from core.index.lexical import search_words
 from core.index.reader import Wanted
 from core.store.catalogue import Catalogue
 
@@ -109,9 +108,8 @@ def prove(service: Service, path: str, sentences: Sequence[str]) -> dict[str, ob
 
 def _files_with(service: Service, catalogue: Catalogue, sentence: str) -> Iterator[str]:
     view = service.engine.store.view
-    hits = search_words(catalogue.db, sentence, 20)
-    documents = {view.place(int(p)).document for p in view.positions(hits.chunks)}
-    for document, refs in catalogue.files_of(sorted(documents)).items():
+    documents = view.documents_at(view.words.rank(sentence, 20).positions).tolist()
+    for document, refs in catalogue.files_of(documents).items():
         chunks = view.chunks_of(document)
         spans = view.spans(view.place(int(chunks[0])))
         for ref in refs:

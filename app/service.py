@@ -29,6 +29,7 @@ from app.session import HomeBusy, Session
 from app.work import Work
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
+from core.index.bits import CodecError
 from core.index.embedder import MAX_TOKENS
 from core.index.engine import Engine
 from core.index.segment import SegmentError
@@ -264,7 +265,7 @@ class Service:
         except FileError as error:
             again = "Index again to have it read anew." if error.problem == "changed" else ""
             session.reply(Failed(number, f"{error.path} {error.reason}.", again))
-        except (StoreDamagedError, SegmentError) as error:
+        except (StoreDamagedError, SegmentError, CodecError) as error:
             session.reply(
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )

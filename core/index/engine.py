@@ -261,17 +261,16 @@ class Engine:
         """Bytes of the home by part of the index; they add up to `total`."""
         use = measure_disk(self._home)
         sizes = self.store.sizes()
-        lexical = self.catalogue.lexical_bytes()
         parts = {
-            "catalogue": max(0, use.catalogue - lexical),
+            "catalogue": use.catalogue,
             "codes": sizes.codes,
             "graph": sizes.graph,
             "spans": sizes.spans,
             "embeddings": 0,
-            "lexical": lexical,
+            "lexical": sizes.words,
             "text_cache": use.text_cache,
             "history": use.history,
-            "other": use.other + max(0, use.segments - sizes.codes - sizes.graph - sizes.spans),
+            "other": use.other + max(0, use.segments - sizes.parts),
         }
         return {**parts, "total": sum(parts.values())}
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import FileError
-from core.index.lexical import words_for_all
 from core.index.reader import Reader, Wanted
 from core.index.view import View
 from core.store.catalogue import Catalogue
@@ -92,7 +91,7 @@ def find_phrases(
     documents read and to be read; `check` may raise Cancelled. Offline and changed
     files cannot be read and are told as `unread`.
     """
-    candidates = _candidates(phrases, allowed, view, catalogue)
+    candidates = _candidates(phrases, allowed, view)
     patterns = [pattern(phrase) for phrase in phrases]
     found = Found()
     for at in range(0, len(candidates), READ_TOGETHER):
@@ -103,13 +102,11 @@ def find_phrases(
     return found
 
 
-def _candidates(
-    phrases: Sequence[str], allowed: Flags, view: View, catalogue: Catalogue
-) -> list[int]:
+def _candidates(phrases: Sequence[str], allowed: Flags, view: View) -> list[int]:
     """The documents among the allowed chunks that hold all words of the phrases."""
     documents = set(view.documents_at(np.flatnonzero(allowed)).tolist())
-    for chunks in words_for_all(catalogue.db, " ".join(phrases)):
-        documents &= set(view.documents_at(view.positions(chunks)).tolist())
+    for positions in view.words.each(" ".join(phrases)):
+        documents &= set(view.documents_at(positions).tolist())
     return sorted(documents)
 
 

@@ -18,7 +18,6 @@ from core.index.codes import Rotation
 from core.index.embedder import BATCH, Embedder
 from core.index.embedding_cache import EmbeddingCache
 from core.index.frontier import Corpus, Frontier
-from core.index.lexical import search_words
 from core.index.passages import Passages, Work
 from core.index.phrases import Found, find_phrases, parse
 from core.index.reader import Reader
@@ -43,6 +42,7 @@ EXACT_READ = 256  # chunks read at a time for an exact scan
 class Query:
     """What to look for. `below` is an absolute folder, `suffix` a name ending.
 
+    With `typing` the last word may be unfinished.
     With `fold`, hits that show the same as a better one become its copies.
     """
 
@@ -52,6 +52,7 @@ class Query:
     below: str | None = None
     suffix: str | None = None
     fold: bool = True
+    typing: bool = False
 
     def wish(self) -> Wish:
         """What is to be shown of the candidates."""
@@ -219,13 +220,11 @@ class Searcher:
 
     def _lexical(self, query: Query, allowed: Flags, work: Work) -> Ints:
         mark = time.perf_counter()
-        filtered = allowed is not self._view.live
+        filter_ = None if allowed is self._view.live else allowed
         depth = max(LEXICAL_DEPTH, query.k)
-        hits = search_words(self._catalogue.db, query.text, depth * 20 if filtered else depth)
-        positions = self._view.positions(hits.chunks)
-        positions = positions[allowed[positions]][:depth]
+        hits = self._view.words.rank(query.text, depth, filter_, query.typing)
         work.clock("lexical", mark)
-        return positions
+        return hits.positions
 
     def _best_first(
         self,

@@ -1,4 +1,4 @@
-"""An immutable segment: codes, graph and spans of a set of chunks, in one checked file.
+"""An immutable segment: codes, graph, spans and words of a set of chunks, in one checked file.
 
 Layout: the magic, the length of a JSON header, the header, then the parts one
 after another. The header names each part with its place, length and CRC-32.
@@ -26,9 +26,10 @@ from core.index.bits import CodecError, pack_varints, unpack_varints
 from core.index.codes import CodeArray
 from core.index.graph import Edges, Graph, open_graph, pack_edges, unpack_edges
 from core.index.spans import DocumentSpans, unpack_document
+from core.index.words import WordIndex
 
 MAGIC = b"SATCHEL-SEGMENT\n"
-FORMAT = 1
+FORMAT = 2
 
 Ints = NDArray[np.int64]
 
@@ -63,7 +64,13 @@ class Sizes:
     codes: int
     graph: int
     spans: int
+    words: int
     total: int
+
+    @property
+    def parts(self) -> int:
+        """Bytes of all named parts, without headers."""
+        return self.codes + self.graph + self.spans + self.words
 
 
 def write_segment(
@@ -72,9 +79,10 @@ def write_segment(
     codes: CodeArray,
     edges: Edges,
     documents: Sequence[tuple[int, bytes]],
+    words: bytes,
 ) -> Sizes:
-    """Write a segment of n chunks: codes (n, b), edges over n, and per document
-    its number of chunks and packed spans, in the order of the chunks.
+    """Write a segment of n chunks: codes (n, b), edges over n, per document its
+    number of chunks and packed spans, in the order of the chunks, and their word index.
 
     Raises OSError when the disk does not allow it; nothing is left behind then.
     """
@@ -87,6 +95,7 @@ def write_segment(
         "codes": codes.tobytes(),
         "graph": pack_edges(edges, len(codes)),
         "table": table,
+        "words": words,
         "spans": b"".join(spans for _, spans in documents),
     }
     parts: dict[str, Part] = {}
@@ -113,6 +122,7 @@ def write_segment(
         codes=len(bodies["codes"]),
         graph=len(bodies["graph"]),
         spans=len(bodies["spans"]) + len(table),
+        words=len(words),
         total=sum(len(piece) for piece in blob),
     )
 
@@ -144,9 +154,11 @@ class Segment:
             header = msgspec.json.decode(self._view[start:body], type=Header)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SegmentError(f"{self.path.name} has a damaged header") from error
+        if header.format < FORMAT:
+            raise SegmentError(f"{self.path.name} was written by an older version of Satchel")
         if header.format > FORMAT:
             raise SegmentError(f"{self.path.name} was written by a newer version of Satchel")
-        if not {"codes", "graph", "table", "spans"} <= set(header.parts):
+        if not {"codes", "graph", "table", "spans", "words"} <= set(header.parts):
             raise SegmentError(f"{self.path.name} lacks a part")
         if header.parts["codes"].length != header.chunks * header.code_bytes:
             raise SegmentError(f"{self.path.name} has a damaged header")
@@ -191,6 +203,19 @@ class Segment:
     def _spans(self) -> memoryview:
         return self._part("spans")
 
+    @cached_property
+    def words(self) -> WordIndex:
+        """The word index, which checks what it reads by itself. Raises SegmentError."""
+        part = self.header.parts["words"]
+        start = self._body + part.offset
+        try:
+            words = WordIndex(self._view[start : start + part.length])
+        except CodecError as error:
+            raise SegmentError(f"{self.path.name}: {error}") from error
+        if words.chunks != self.chunks:
+            raise SegmentError(f"{self.path.name} has the words of other chunks")
+        return words
+
     def packed_spans(self, document: int) -> bytes:
         """The packed spans of the segment's document with this number."""
         start = int(self._span_ends[document - 1]) if document else 0
@@ -210,6 +235,7 @@ class Segment:
             codes=parts["codes"].length,
             graph=parts["graph"].length,
             spans=parts["spans"].length + parts["table"].length,
+            words=parts["words"].length,
             total=len(self._view),
         )
 

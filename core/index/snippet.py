@@ -6,11 +6,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from core.index.lexical import query_words
+from core.index.terms import query_keys, term_of
 from core.text.folding import is_mark, words
 
 _SPACE = re.compile(r"\s+")
-_ENDINGS = ("ing", "ies", "es", "ed", "s", "y", "e")
 _SENTENCE_END = re.compile(r"[.!?\u061f\u06d4]\s|[\u3002\uff01\uff1f\u0964\u1362\u104b\u17d4]\s?")
 
 
@@ -40,17 +39,10 @@ def make_snippet(passage: str, query: str, width: int = 320) -> Snippet:
     return Snippet(before + text[start:end] + after, inside)
 
 
-def _stem(word: str) -> str:
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
-
-
 def _matches(text: str, query: str) -> list[tuple[int, int]]:
-    stems = {_stem(word) for word in query_words(query)}
+    terms = {term_of(key) for key in query_keys(query)}
     found = {
-        (word.start, word.end) for word in words(text, alone="all") if _stem(word.key) in stems
+        (word.start, word.end) for word in words(text, alone="all") if term_of(word.key) in terms
     }
     return _joined(sorted(found))
 

@@ -16,13 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from core.index.bits import CodecError
 from core.index.codes import Rotation
 from core.index.graph import Edges, build_edges, tidy
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import Segment, SegmentError, Sizes, write_segment
 from core.index.spans import pack_document
+from core.index.terms import Tokenizer
 from core.index.text_cache import TextCache
 from core.index.view import View
+from core.index.word_build import build, merge
 from core.store.catalogue import Catalogue
 from core.store.rows import DocumentTable, NewDocument
 
@@ -99,6 +102,7 @@ class IndexStore:
         self._room = room
         self._segments: OrderedDict[int, Segment] = OrderedDict()
         self._embeddings: OrderedDict[int, NDArray[np.float16]] = OrderedDict()
+        self._tokenizer = Tokenizer()
         self.repaired: list[str] = []
         self._open()
         self.view = self._make_view()
@@ -149,7 +153,9 @@ class IndexStore:
         packed = [(len(item.spans), pack_document(item.spans, item.page_chars)) for item in full]
         path = self._new_path()
         edges = build_edges(embeddings)
-        self._write(path, self.rotation.encode(embeddings), edges, packed)
+        texts = (text for item in full for text in item.document.chunk_texts)
+        words = build(texts, self._tokenizer)
+        self._write(path, self.rotation.encode(embeddings), edges, packed, words)
         number, ids = self._catalogue.publish(path.name, self._model, documents)
         assert number is not None
         for document, item in zip(ids, full, strict=False):
@@ -168,8 +174,8 @@ class IndexStore:
 
     def fits(self, chunks: int, text_bytes: int, documents: int) -> bool:
         """Whether publishing this much stays inside the disk budget, by a generous estimate."""
-        # Code, graph and spans; words twice, as they pass through the log; the rows of files.
-        need = chunks * (self.rotation.code_bytes + 12) + text_bytes * 2 // 5 + 1000 * documents
+        # Code, graph and spans; words; the rows of files, which pass through the log.
+        need = chunks * (self.rotation.code_bytes + 12) + text_bytes // 5 + 1000 * documents
         return need <= self._room()
 
     @staticmethod
@@ -189,9 +195,10 @@ class IndexStore:
         codes: NDArray[np.uint8],
         edges: Edges,
         packed: Sequence[tuple[int, bytes]],
+        words: bytes,
     ) -> None:
         try:
-            write_segment(path, self._model, codes, edges, packed)
+            write_segment(path, self._model, codes, edges, packed, words)
         except OSError as error:
             raise UserError(
                 f"The index cannot be written to {self._folder}: {error.strerror}.",
@@ -232,7 +239,7 @@ class IndexStore:
             )
         ]
         path = self._new_path()
-        self._write(path, codes, edges, packed)
+        self._write(path, codes, edges, packed, self._joined_words(group, old_to_new))
         self._catalogue.replace_segments(group, path.name, self._model, rows.id.tolist())
         number = self._catalogue.segments()[-1].id
         self._swap(group, number, Segment(path))
@@ -277,6 +284,15 @@ class IndexStore:
             joined[new] = vectors
         return codes, joined, exact
 
+    def _joined_words(self, group: Sequence[int], old_to_new: dict[int, Ints]) -> bytes:
+        try:
+            return merge(
+                [self._segments[number].words for number in group],
+                [old_to_new[number] for number in group],
+            )
+        except CodecError as error:
+            raise SegmentError(str(error)) from error
+
     def _with_old_edges(
         self, group: Sequence[int], old_to_new: dict[int, Ints], found: Edges
     ) -> Edges:
@@ -307,8 +323,9 @@ class IndexStore:
                     raise
 
     def release_embeddings(self) -> None:
-        """Let go of the embeddings kept for merging."""
+        """Let go of the embeddings kept for merging, and of the words met."""
         self._embeddings.clear()
+        self._tokenizer = Tokenizer()
 
     def rewrite_without(self, segments: set[int]) -> None:
         """Write segments anew without their deleted documents, so that no trace of them stays."""
@@ -325,6 +342,7 @@ class IndexStore:
             codes=sum(s.codes for s in each),
             graph=sum(s.graph for s in each),
             spans=sum(s.spans for s in each),
+            words=sum(s.words for s in each),
             total=sum(s.total for s in each),
         )
 

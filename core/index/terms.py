@@ -1,11 +1,9 @@
 """From texts and queries to terms: what counts as the same word.
 
-Letters lose case and accents, English words their endings, as SQLite's
-"porter unicode61 remove_diacritics 2" has it. Scripts that set no spaces
-between words (Chinese, Japanese, Thai and others), and Korean, become
-overlapping pairs of characters. The last character of such a run is also a
-term by itself, so that each character begins a term: a query of one
-character is found as a prefix.
+Words are folded as `core.text.folding` has it, in any script; English words
+then lose their endings. Scripts without spaces give overlapping pairs of
+characters, and the last character of a run by itself, so that each character
+begins a term: a query of one character is found as a prefix.
 """
 
 from __future__ import annotations
@@ -15,24 +13,12 @@ import unicodedata
 from dataclasses import dataclass
 
 from core.index.stem import stem
+from core.text.folding import is_single, words
 
 LONGEST_TERM = 64  # characters; what two words have beyond is not compared
 MOST_QUERY_TERMS = 64
 
-_RUN_CHARS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u309f\u30a0-\u30fa\u30fc-\u30ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
-)
-_RUN = re.compile(f"[{_RUN_CHARS}]+")
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
-# Marks belong to the word they stand in: accents, Hebrew and Arabic points, Indic vowels.
-_WORD = re.compile(
-    r"[\w\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
-    r"\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff\u200c\u200d]+"
-)
-_COMPATIBLE = re.compile("[\u1100-\u11ff\uff00-\uffef]")  # Korean in parts, wide and narrow forms
-_FILLERS = "\u0640\u200c\u200d"  # stretch or tie Arabic letters, mean nothing
-_LOWEST_MARK = 10  # combining classes below belong to the letters of Indic scripts and kana
 
 # The commonest English words. They weigh nothing in a ranking but have the most postings,
 # so queries of other words leave them out, and texts do not count them.
@@ -44,18 +30,13 @@ COMMON = frozenset(
 )
 
 
-def fold(word: str) -> str:
-    """The term of one word."""
-    word = word.casefold()
-    if not word.isascii():
-        parts = unicodedata.normalize("NFKD", word).casefold()
-        kept = (c for c in parts if unicodedata.combining(c) < _LOWEST_MARK and c not in _FILLERS)
-        word = unicodedata.normalize("NFC", "".join(kept)) or word
-    word = word[:LONGEST_TERM]
-    return stem(word) if word.isascii() and word.isalpha() else word
+def term_of(key: str) -> str:
+    """The term of one folded word."""
+    key = key[:LONGEST_TERM]
+    return stem(key) if key.isascii() and key.isalpha() else key
 
 
-COMMON_TERMS = frozenset(map(fold, COMMON))
+COMMON_TERMS = frozenset(map(term_of, COMMON))
 
 
 class Tokenizer:
@@ -64,37 +45,27 @@ class Tokenizer:
     _MOST_WORDS = 200_000
 
     def __init__(self) -> None:
-        self._terms = _Folded()
+        self._terms = _Terms()
 
     def terms(self, text: str) -> list[str]:
-        """The terms of a text, those of words in order, then those of runs without spaces."""
+        """The terms of a text in order."""
         if len(self._terms) > self._MOST_WORDS:
             self._terms.clear()
-        words, runs = _split(text)
-        found = list(map(self._terms.__getitem__, words))
-        for run in runs:
-            found += [run[at : at + 2] for at in range(len(run))]
-        return found
+        lowered = text.lower()
+        if lowered.isascii():
+            found = _ASCII_WORD.findall(lowered)
+        else:
+            composed = unicodedata.normalize("NFC", text)
+            found = [word.key for word in words(composed, alone="last")]
+        return list(map(self._terms.__getitem__, found))
 
 
-class _Folded(dict[str, str]):
+class _Terms(dict[str, str]):
     """The term of each word met so far."""
 
-    def __missing__(self, word: str) -> str:
-        term = self[word] = fold(word)
+    def __missing__(self, key: str) -> str:
+        term = self[key] = term_of(key)
         return term
-
-
-def _split(text: str) -> tuple[list[str], list[str]]:
-    """Words, and runs of scripts without spaces; cases folded, accents still there."""
-    if text.isascii():
-        return _ASCII_WORD.findall(text.lower()), []
-    text = unicodedata.normalize("NFKC" if _COMPATIBLE.search(text) else "NFC", text)
-    text = text.casefold().replace("_", " ")
-    runs = _RUN.findall(text)
-    if runs:
-        text = _RUN.sub(" ", text)
-    return _WORD.findall(text), runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +76,36 @@ class Wanted:
     beginning: str | None = None
 
 
+def query_keys(query: str, every: bool = False) -> list[str]:
+    """The folded words of a query, each once; without `every` the commonest are left out.
+
+    They stay where the query has no other words.
+    """
+    found = list(dict.fromkeys(word.key for word in words(unicodedata.normalize("NFC", query))))
+    rare = [key for key in found if key not in COMMON]
+    return found if every or not rare else rare
+
+
 def query_terms(query: str, typing: bool = False, every: bool = False) -> tuple[Wanted, ...]:
     """What a query asks for, each term once, the commonest left out if others remain.
 
     `every` keeps the common ones. With `typing` the last word may be unfinished.
     """
-    words, runs = _split(query)
-    rare = [word for word in words if word not in COMMON]
-    kept = words if every or not (rare or runs) else rare
-    unfinished = words[-1] if typing and _ends_in_word(query) and words[-1:] == kept[-1:] else None
+    unfinished = _last_word(query) if typing else None
     found: dict[str, Wanted] = {}
-    for word in kept:
-        term = fold(word)
-        if word == unfinished and len(word) > 1:
-            found[term] = Wanted(term, word)
+    for key in query_keys(query, every):
+        term = term_of(key)
+        if is_single(key) or (key == unfinished and len(key) > 1):
+            found[term] = Wanted(term, key)
         else:
             found.setdefault(term, Wanted(term))
-    for run in runs:
-        for at in range(max(1, len(run) - 1)):
-            pair = run[at : at + 2]
-            found.setdefault(pair, Wanted(pair, pair if len(pair) == 1 else None))
     return tuple(found.values())[:MOST_QUERY_TERMS]
 
 
-def _ends_in_word(query: str) -> bool:
-    return query[-1:].isalnum() and not _RUN.match(query[-1])
+def _last_word(query: str) -> str | None:
+    """The word that a query ends in, folded; None when it ends in something else."""
+    composed = unicodedata.normalize("NFC", query)
+    last = None
+    for word in words(composed):
+        last = word
+    return last.key if last is not None and last.end == len(composed) else None

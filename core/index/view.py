@@ -1,14 +1,14 @@
 """What a search sees: the open segments and the live documents in them, at one moment.
 
 A view never changes; publishing makes a new one. Chunks have a position,
-counted through all segments, and a number, given once for ever, which the
-lexical index uses.
+counted through all segments, and a number, given once for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.index.codes import Rotation, scan
 from core.index.segment import Segment
 from core.index.spans import DocumentSpans
+from core.index.word_search import WordSearch
 from core.store.rows import DocumentTable
 
 Floats = NDArray[np.float32]
@@ -62,6 +63,11 @@ class View:
         np.add.at(edges, self._starts, 1)
         np.add.at(edges, self._starts + self._counts, -1)
         self.live: Flags = np.cumsum(edges[:-1]) > 0
+
+    @cached_property
+    def words(self) -> WordSearch:
+        """Word search over the live chunks. Raises SegmentError."""
+        return WordSearch([segment.words for segment in self._segments], self.live)
 
     def estimates(self, rotation: Rotation, query: Floats) -> Floats:
         """The codes' estimate of every chunk's cosine with the query, by position."""

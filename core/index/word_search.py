@@ -100,6 +100,15 @@ class WordSearch:
             found = found[holders[at[: len(found)]] == found]
         return found
 
+    def each(self, text: str) -> list[Ints]:
+        """For each word of a text the positions of the chunks that hold it, ascending.
+
+        A lone character of a script without spaces is left out: it may be inside
+        any number of terms.
+        """
+        wanted = [w for w in query_terms(text, every=True) if w.beginning is None]
+        return [one.positions for one in self._holders([self._found(w) for w in wanted])]
+
     @cached_property
     def _norms(self) -> Floats:
         """What each position's length adds to a count."""

@@ -6,6 +6,7 @@ through connections of their own.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -14,8 +15,7 @@ from pathlib import Path
 import apsw
 import numpy as np
 
-from core.index.lexical import lexical_text
-from core.messages import About
+from core.messages import UNTITLED, About
 from core.store.database import errors, open_database
 from core.store.families import join_families, mend_families
 from core.store.files import FileTable, join_path
@@ -53,19 +53,16 @@ class Catalogue:
         for document in documents:
             used = self.db.execute("SELECT 1 FROM file WHERE document=?", (document,)).fetchone()
             if used is None:
-                first, chunks, family = self.db.execute(
-                    "SELECT first_chunk, chunks, family FROM document WHERE id=?", (document,)
-                ).get
-                self.db.execute(
-                    "DELETE FROM words WHERE rowid>=? AND rowid<?", (first, first + chunks)
-                )
+                family = self.db.execute("SELECT family FROM document WHERE id=?", (document,)).get
                 self.db.execute("DELETE FROM document WHERE id=?", (document,))
                 families.add(family)
         mend_families(self.db, families - {None})
 
     def document_with(self, digest: bytes) -> int | None:
         """The published document with this content hash."""
-        row = self.db.execute("SELECT id FROM document WHERE hash=?", (digest,)).fetchone()
+        row = self.db.execute(
+            "SELECT id FROM document WHERE substr(hash,1,4)=substr(?1,1,4) AND hash=?1", (digest,)
+        ).fetchone()
         return None if row is None else int(row[0])
 
     def link(self, file: int, document: int) -> None:
@@ -114,20 +111,13 @@ class Catalogue:
     def _publish_one(self, segment: int | None, place: int, document: NewDocument) -> int:
         first = self._next_chunk(len(document.chunk_texts))
         self.db.execute(
-            "INSERT INTO document(hash, segment, place, first_chunk, chunks, text_bytes, kind, "
-            "title, author, created_s, modified_s, slow, sketch) "
-            "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO document(hash, segment, place, first_chunk, chunks, text_bytes, sketch, "
+            "about) VALUES(?,?,?,?,?,?,?,?)",
             (document.hash, segment, place if segment else None, first,
-             len(document.chunk_texts), document.text_bytes, document.kind, document.about.title,
-             document.about.author, document.about.created_s, document.about.modified_s,
-             document.slow, document.sketch or None),
+             len(document.chunk_texts), document.text_bytes, document.sketch or None,
+             _packed_about(document.about)),
         )  # fmt: skip
-        number = self.db.last_insert_rowid()
-        self.db.executemany(
-            "INSERT INTO words(rowid, text) VALUES(?,?)",
-            [(first + at, lexical_text(text)) for at, text in enumerate(document.chunk_texts)],
-        )
-        return number
+        return self.db.last_insert_rowid()
 
     def _next_chunk(self, count: int) -> int:
         row = self.db.execute("SELECT value FROM meta WHERE key='next_chunk'").fetchone()
@@ -218,11 +208,9 @@ class Catalogue:
     def about(self, documents: Sequence[int]) -> dict[int, tuple[About, int | None]]:
         """What each of these documents says of itself, and the family it is in, if any."""
         rows = self.db.execute(
-            "SELECT id, title, author, created_s, modified_s, family FROM document "
-            f"WHERE id IN ({_marks(documents)})",
-            documents,
+            f"SELECT id, about, family FROM document WHERE id IN ({_marks(documents)})", documents
         )
-        return {row[0]: (About(*row[1:5]), row[5]) for row in rows}
+        return {number: (_unpacked_about(about), family) for number, about, family in rows}
 
     def documents_matching(self, below: str | None, suffix: str | None) -> set[int]:
         """Documents of files below a folder and with a name ending, either may be None."""
@@ -269,25 +257,15 @@ class Catalogue:
         ).get
         return int(row[0]), int(row[1])
 
-    def lexical_bytes(self) -> int:
-        """Bytes of the database pages that the lexical index takes."""
-        return int(
-            self.db.execute(
-                "SELECT coalesce(sum(pgsize), 0) FROM dbstat "
-                "WHERE aggregate=TRUE AND name GLOB 'words_*'"
-            ).get
-        )
-
     def checkpoint(self) -> None:
         """Fold the log into the database and truncate it."""
         with errors(self._path):
             self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def scrub(self) -> None:
-        """Remove what deleted rows left in the lexical index and in free pages."""
+        """Remove what deleted rows left in free pages."""
         with errors(self._path):
             with self.db:
-                self.db.execute("INSERT INTO words(words) VALUES('optimize')")
                 self.db.execute(
                     "DELETE FROM reason WHERE id NOT IN (SELECT reason FROM file "
                     "WHERE reason IS NOT NULL UNION SELECT reason FROM left_out)"
@@ -298,6 +276,18 @@ class Catalogue:
                 )
             self.db.execute("VACUUM")
             self.checkpoint()
+
+
+def _packed_about(about: About) -> str | None:
+    """What a document says of itself as a JSON list without the missing end; None for nothing."""
+    values: list[str | int | None] = [about.title, about.author, about.created_s, about.modified_s]
+    while values and values[-1] is None:
+        values.pop()
+    return json.dumps(values, ensure_ascii=False) if values else None
+
+
+def _unpacked_about(packed: str | None) -> About:
+    return UNTITLED if packed is None else About(*json.loads(packed))
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -73,13 +73,8 @@ CATALOGUE: tuple[Migration, ...] = (
         """,
     ),
     Migration(
-        "0002-about-copies-offline",
+        "0002-offline",
         """
-        ALTER TABLE document ADD COLUMN author TEXT;
-        ALTER TABLE document ADD COLUMN created_s INTEGER;
-        ALTER TABLE document ADD COLUMN modified_s INTEGER;
-        ALTER TABLE document ADD COLUMN sketch BLOB;
-        ALTER TABLE document ADD COLUMN family INTEGER;
         ALTER TABLE file ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE dir ADD COLUMN offline INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE dir ADD COLUMN offline_since_s INTEGER;
@@ -93,6 +88,30 @@ CATALOGUE: tuple[Migration, ...] = (
             files INTEGER NOT NULL,
             PRIMARY KEY(dir, reason)
         ) WITHOUT ROWID;
+        """,
+    ),
+    Migration(
+        "0003-small-documents",
+        """
+        DROP TABLE words;
+        CREATE TABLE kept(
+            id INTEGER PRIMARY KEY,
+            hash BLOB NOT NULL,
+            segment INTEGER,
+            place INTEGER,
+            first_chunk INTEGER NOT NULL,
+            chunks INTEGER NOT NULL,
+            text_bytes INTEGER NOT NULL,
+            sketch BLOB,
+            about TEXT,
+            family INTEGER
+        );
+        INSERT INTO kept(id, hash, segment, place, first_chunk, chunks, text_bytes, about)
+            SELECT id, substr(hash, 1, 12), segment, place, first_chunk, chunks, text_bytes,
+            CASE WHEN title IS NULL THEN NULL ELSE json_array(title) END FROM document;
+        DROP TABLE document;
+        ALTER TABLE kept RENAME TO document;
+        CREATE INDEX document_hash ON document(substr(hash, 1, 4));
         CREATE INDEX document_family ON document(family) WHERE family IS NOT NULL;
         """,
     ),

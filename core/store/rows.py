@@ -122,7 +122,6 @@ class NewDocument:
     hash: bytes
     chunk_texts: Sequence[str]
     text_bytes: int
-    kind: str
     about: About
     slow: bool
     sketch: bytes

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from core.index.graph import build_edges
 from core.index.segment import Segment, SegmentError, write_segment
 from core.index.spans import pack_document
+from core.index.word_build import build
 
 COUNTS = (5, 1, 9, 3, 12)
 TOTAL = sum(COUNTS)
 CODE_BYTES = 4
+WORDS = build([f"word{number} and more" for number in range(TOTAL)])
 
 
 def content() -> tuple[np.ndarray, np.ndarray, list[tuple[int, bytes]], list]:
@@ -32,7 +34,7 @@ def content() -> tuple[np.ndarray, np.ndarray, list[tuple[int, bytes]], list]:
 def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("segment") / "good.segment"
     codes, edges, documents, _ = content()
-    sizes = write_segment(path, "model", codes, edges, documents)
+    sizes = write_segment(path, "model", codes, edges, documents, WORDS)
     assert sizes.total == path.stat().st_size
     assert not list(path.parent.glob("*.tmp"))
     return path.read_bytes()
@@ -128,11 +130,12 @@ def test_damaged_spans_are_found_at_the_first_touch(good: bytes, tmp_path: Path)
         segment.spans(0)
 
 
-def test_a_newer_format_is_named(good: bytes, tmp_path: Path) -> None:
+def test_another_format_is_named(good: bytes, tmp_path: Path) -> None:
     path = tmp_path / "new.segment"
-    path.write_bytes(good.replace(b'"format":1', b'"format":9'))
-    with pytest.raises(SegmentError, match="newer version"):
-        Segment(path)
+    for number, which in ((b"9", "newer"), (b"1", "older")):
+        path.write_bytes(good.replace(b'"format":2', b'"format":' + number))
+        with pytest.raises(SegmentError, match=f"{which} version"):
+            Segment(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"SATCHEL-SEGMENT\n", bytes(1000)])
@@ -148,7 +151,7 @@ def test_what_is_no_segment_is_refused(data: bytes, tmp_path: Path) -> None:
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     codes, edges, documents, _ = content()
     with pytest.raises(OSError, match="directory"):
-        write_segment(tmp_path / "none" / "a.segment", "m", codes, edges, documents)
+        write_segment(tmp_path / "none" / "a.segment", "m", codes, edges, documents, WORDS)
     with pytest.raises(ValueError, match="add up"):
-        write_segment(tmp_path / "a.segment", "m", codes, edges, documents[1:])
+        write_segment(tmp_path / "a.segment", "m", codes, edges, documents[1:], WORDS)
     assert list(tmp_path.iterdir()) == []

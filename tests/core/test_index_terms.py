@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.terms import LONGEST_TERM, Tokenizer, Wanted, fold, query_terms
+from core.index.terms import LONGEST_TERM, Tokenizer, Wanted, query_terms
 
 
 def terms(text: str) -> list[str]:
@@ -26,7 +26,7 @@ def query(text: str, **how: bool) -> list[str]:
         ("مُحَمَّد كـــتاب", ["محمد", "كتاب"]),
         ("हिन्दी", ["हिन्दी"]),
         ("図書館は", ["図書", "書館", "館は", "は"]),
-        ("iPhone手机 5", ["iphon", "5", "手机", "机"]),
+        ("iPhone手机 5", ["iphon", "手机", "机", "5"]),
         ("ｶﾞｲﾄﾞ", ["ガイ", "イド", "ド"]),
         ("도서관", ["도서", "서관", "관"]),
         ("ภาษา", ["ภา", "าษ", "ษา", "า"]),
@@ -38,7 +38,7 @@ def test_terms_of_texts(text: str, expected: list[str]) -> None:
 
 
 def test_a_very_long_word_is_cut() -> None:
-    assert terms("é" * 200) == ["e" * LONGEST_TERM]
+    assert terms("é9" * 200) == [("e9" * LONGEST_TERM)[:LONGEST_TERM]]
 
 
 @settings(deadline=None)
@@ -76,11 +76,3 @@ def test_only_the_last_word_may_be_unfinished() -> None:
 
 def test_one_character_of_a_script_without_spaces_is_a_beginning() -> None:
     assert query_terms("水") == (Wanted("水", "水"),)
-
-
-@settings(deadline=None)
-@given(st.text(max_size=30))
-def test_folding_again_changes_no_other_than_stems(word: str) -> None:
-    once = fold(word)
-    assert fold(word.upper().lower()) == fold(word.upper())
-    assert len(once) <= 4 * LONGEST_TERM

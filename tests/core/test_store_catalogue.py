@@ -1,6 +1,7 @@
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -23,7 +24,7 @@ def catalogue(tmp_path: Path) -> Catalogue:
 
 
 def document(name: bytes, files: list[int], *texts: str) -> NewDocument:
-    return NewDocument(name.ljust(16, b"-"), texts, 10, "text", UNTITLED, False, b"", files)
+    return NewDocument(name.ljust(12, b"-"), texts, 10, UNTITLED, False, b"", files)
 
 
 def ids(catalogue: Catalogue, folder: str) -> dict[str, int]:
@@ -66,7 +67,6 @@ def test_a_document_lives_as_long_as_a_file_holds_it(catalogue: Catalogue) -> No
     catalogue.files.remove([files["two"]])
     assert catalogue.totals() == (0, 0)
     assert len(catalogue.documents()) == 0
-    assert catalogue.db.execute("SELECT count(*) FROM words WHERE words MATCH 'zebra'").get == 0
 
 
 def test_chunk_numbers_are_given_once(catalogue: Catalogue) -> None:
@@ -253,9 +253,9 @@ def test_a_failed_publication_changes_nothing(catalogue: Catalogue) -> None:
     catalogue.files.sync_folders(["/a"])
     catalogue.survey.note(1, [("one", 1, 1)])
     [file] = ids(catalogue, "/a").values()
-    twins = [document(b"same", [file], "a"), document(b"same", [file], "b")]
+    bad = replace(document(b"two", [file], "b"), hash=None)
     with pytest.raises(apsw.ConstraintError):
-        catalogue.publish("s", "m", twins)
+        catalogue.publish("s", "m", [document(b"one", [file], "a"), bad])
     assert catalogue.segments() == []
     assert catalogue.totals() == (0, 0)
     assert len(catalogue.files.waiting()) == 1
