@@ -17,8 +17,7 @@ from typing import Any
 
 import apsw
 import pytest
-from conftest import Indexed
-from helpers import ROOT, one_line, satchel, satchel_json
+from helpers import ROOT, Indexed, one_line, satchel, satchel_json
 
 QUERIES = ("ferry in chapter 7", "lighthouse keeper 23", "market day", "letters to the council")
 

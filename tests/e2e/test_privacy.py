@@ -9,8 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from conftest import Indexed
-from helpers import ROOT, one_line, satchel, satchel_json, watching
+from helpers import ROOT, Indexed, one_line, satchel, satchel_json, watching
 
 SENTINEL = "quagmirezulu"  # a word that is nowhere else, in words the index stems and shortens
 TRACES = (b"quagmirezulu", b"uagmirezul", b"agmirezul")

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Indexed
-from helpers import ROOT, satchel, satchel_json, watching
+from helpers import ROOT, Indexed, satchel, satchel_json, watching
 
 from app.local import InProcess, Remote, connect
 from core.home import Home, find_home
