@@ -37,13 +37,12 @@ _MEANT = {
 }
 # Encodings whose bytes are all ASCII to look at.
 _SEVEN_BITS = ("iso2022", "hz", "utf-7")
+_NO_FIRST_BYTES = bytes(range(0xC2))  # in UTF-8 those of characters above ASCII are not these
 _SAMPLE_BYTES = 64_000
-_HIGH = re.compile(r"[^\x00-\x7f]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _BLANKS = str.maketrans({"\x00": " ", "\x0b": " ", "\x0c": " "})
-_MOST_DAMAGE = (
-    0.02  # of the characters above ASCII that may be broken in what is UTF-8 all the same
-)
+_MOST_DAMAGE = 0.02  # of the characters above ASCII, in what is UTF-8 all the same
+_FEW = 4  # among so many one may be broken
 
 
 def looks_binary(head: bytes) -> bool:
@@ -114,10 +113,13 @@ def _codec(declared: str | None) -> str:
 
 def _repaired(data: bytes) -> str | None:
     """UTF-8 with a few broken characters; None when it is something else."""
-    text = data.decode("utf-8", errors="replace")
-    broken = text.count("\ufffd")
-    high = len(_HIGH.findall(text))
-    return text if broken <= high * _MOST_DAMAGE else None
+    text = ""
+    for part in (_sample(data), data):
+        text = part.decode("utf-8", errors="replace")
+        high = len(part.translate(None, _NO_FIRST_BYTES))
+        if text.count("\ufffd") > max(high * _MOST_DAMAGE, high >= _FEW):
+            return None
+    return text
 
 
 def _by_guess(data: bytes, declared: str) -> str:
