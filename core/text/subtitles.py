@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 from core.errors import FileError
 from core.text.document import Document, TextBuilder
 from core.text.encoding import decode
-from core.text.html import html_text
 from core.text.source import Source
 
 # SubRip and WebVTT (hours may be left out): 00:01:02,500 --> 00:01:04,000
@@ -19,7 +19,7 @@ _FRAMES = re.compile(r"\{\d{1,9}\}\{\d{0,9}\}(.*)")
 _PAIR = re.compile(r"(\d{1,3}):(\d\d):(\d\d)[.:]\d{1,3},\d{1,3}:\d\d:\d\d[.:]\d{1,3}$")
 # SubStation Alpha: Dialogue: layer,start,end,style,name,four margins and effects,words
 _DIALOGUE = re.compile(r"Dialogue:[^,]*,\s*(\d{1,3}):(\d\d):(\d\d)[.:]\d+\s*,(?:[^,]*,){7}(.*)")
-_MARKS = re.compile(r"\{[^{}]*\}|<[\d:.]+>")
+_MARKS = re.compile(r"\{[^{}]*\}|</?[a-zA-Z][^<>]*>|<[\d:.]+>")
 _BREAKS = re.compile(r"\\[Nnh]|\||\[br\]")
 
 _PICTURES = b"\x00\x00\x01\xba"  # VobSub: the beginning of an MPEG stream
@@ -41,7 +41,7 @@ def extract_subtitles(source: Source) -> Document:
     out = TextBuilder(source.path, source.limits)
     said = ""  # captions that roll repeat the line above
     for line, time, words in _cues(decode(data).split("\n")):
-        text = " ".join(html_text(_BREAKS.sub(" ", _MARKS.sub("", words))).split())
+        text = " ".join(unescape(_BREAKS.sub(" ", _MARKS.sub("", words))).split())
         if not text or text == said:
             continue
         said = text
