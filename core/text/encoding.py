@@ -42,6 +42,7 @@ _SAMPLE_BYTES = 64_000
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _BLANKS = str.maketrans({"\x00": " ", "\x0b": " ", "\x0c": " "})
 _MOST_DAMAGE = 0.02  # of the characters above ASCII, in what is UTF-8 all the same
+_FEWEST_LINES = 2  # of UTF-8 in a text that is partly that
 _FEW = 4  # among so many one may be broken
 
 
@@ -63,8 +64,8 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
     A mark wins, then UTF-16 and UTF-32 by their zero bytes, then UTF-8 if all of
     it is valid, then the `declared` encoding if all of it is valid in that, then
-    UTF-8 with a little damage, then the likeliest of the usual legacy encodings,
-    then cp1252. Never raises; what cannot be decoded becomes U+FFFD.
+    UTF-8 with a little damage or with lines of something older, then the likeliest
+    of the usual legacy encodings, then cp1252. Never raises; what cannot be decoded becomes U+FFFD.
     """
     return clean(_decode(data, declared))
 
@@ -95,7 +96,7 @@ def _decode(data: bytes, declared: str | None) -> str:
                 return data.decode(name)
             except (UnicodeError, ValueError):
                 pass
-    return _repaired(data) or _by_guess(data, meant)
+    return _repaired(data) or _mixed(data) or _by_guess(data, meant)
 
 
 def _codec(declared: str | None) -> str:
@@ -120,6 +121,28 @@ def _repaired(data: bytes) -> str | None:
         if text.count("\ufffd") > max(high * _MOST_DAMAGE, high >= _FEW):
             return None
     return text
+
+
+def _mixed(data: bytes) -> str | None:
+    """Lines of UTF-8 among lines of something older, as in logs; None when it is not so."""
+    high_lines = [line for line in _sample(data).split(b"\n") if not line.isascii()]
+    valid = sum(map(_is_utf8, high_lines))
+    if valid < _FEWEST_LINES or valid * 4 < len(high_lines):
+        return None
+    lines = data.split(b"\n")
+    older = b"\n".join(line for line in lines if not _is_utf8(line))
+    name = guess_encoding(older[:_SAMPLE_BYTES]) or "cp1252"
+    return "\n".join(
+        line.decode("utf-8" if _is_utf8(line) else name, errors="replace") for line in lines
+    )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _by_guess(data: bytes, declared: str) -> str:

@@ -167,6 +167,13 @@ def test_declared_names_mean_what_writers_mean(declared: str, codec: str, text: 
     assert decode(text.encode(codec), declared) == text
 
 
+def test_lines_of_two_encodings() -> None:
+    old, new = "Grüße aus Überlingen, Käthe.", "Die Möwe heißt übrigens Jürgen."
+    for encoding in ("cp1252", "mac_roman"):
+        data = b"\n".join([old.encode(encoding), new.encode()] * 5 + [b"plain"])
+        assert decode(data) == "\n".join([old, new] * 5 + ["plain"])
+
+
 def test_utf8_with_a_little_damage_stays_utf8() -> None:
     data = (GERMAN * 20).encode()
     at = data.index("ß".encode())
