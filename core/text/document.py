@@ -52,8 +52,10 @@ class LineMap:
         index = bisect_right(self.starts, position) - 1
         if index < 0:
             return None
-        line = self.lines[index] + text.count("\n", self.starts[index], position)
-        return min(line, self.lines[index + 1]) if index + 1 < len(self.lines) else line
+        first = self.lines[index]
+        line = first + text.count("\n", self.starts[index], position)
+        after = self.lines[index + 1] if index + 1 < len(self.lines) else line
+        return min(line, after) if after >= first else line  # a calendar's lines are reordered
 
 
 @dataclass(frozen=True, slots=True)

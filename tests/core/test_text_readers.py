@@ -62,6 +62,20 @@ def test_a_calendar() -> None:
     assert (second.title, second.about) == ("Pay him", About("Pay him"))
 
 
+def test_a_calendar_tells_the_line_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.ics"
+    path.write_bytes(ICS.encode())
+    text = extract(str(path)).text
+    for words, begins in (("Boiler", "SUMMARY"), ("When", "DTSTART"), ("He comes", "DESCRIPTION")):
+        start = text.index(words)
+        [passage] = read_passages(str(path), [(start, start + 4)])
+        assert passage.locator.line is not None
+        assert ICS.split("\r\n")[passage.locator.line - 1].startswith(begins)
+        assert passage.about == About(
+            "Boiler man, at last", "Ines Marlow <ines@larkfield.example>", CREATED_S, MODIFIED_S
+        )
+
+
 @pytest.mark.parametrize(
     ("times", "words"),
     [
