@@ -32,7 +32,7 @@ def extract_calendar(source: Source) -> Document:
     name = ""
     open_parts: list[str] = []
     entry: list[ContentLine] = []
-    for line in content_lines(source.read()):
+    for line in content_lines(source):
         if line.name == "BEGIN":
             open_parts.append(line.value.strip().upper())
             if open_parts[-1] in _ENTRIES:

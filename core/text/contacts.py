@@ -33,7 +33,7 @@ def extract_contacts(source: Source) -> Document:
     """
     out = TextBuilder(source.path, source.limits)
     card: list[ContentLine] | None = None
-    for line in content_lines(source.read()):
+    for line in content_lines(source):
         value = line.value.strip().upper()
         if line.name == "BEGIN" and value == "VCARD":
             card = []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.text.encoding import decode
+from core.text.source import Source
 
 _NAME = re.compile(r"(?:[\w-]{1,60}\.)?([\w-]{1,60})")
 _PARAMETER = re.compile(
@@ -36,9 +37,14 @@ class ContentLine:
         return [text for part in parts if (text := " ".join(unescape(part).split()))]
 
 
-def content_lines(data: bytes) -> Iterator[ContentLine]:
-    """The properties of a file in order, folded lines joined; what is none is left out."""
-    for number, line in _unfolded(decode(data)):
+def content_lines(source: Source) -> Iterator[ContentLine]:
+    """The properties of a file in order, folded lines joined; what is none is left out.
+
+    Raises FileError when it cannot be read or is too large.
+    """
+    limits = source.limits
+    text = decode(source.read(min(limits.max_expanded_bytes, limits.max_text_chars * 2)))
+    for number, line in _unfolded(text):
         name = _NAME.match(line)
         if name is None:
             continue

@@ -52,8 +52,10 @@ class LineMap:
         index = bisect_right(self.starts, position) - 1
         if index < 0:
             return None
-        line = self.lines[index] + text.count("\n", self.starts[index], position)
-        return min(line, self.lines[index + 1]) if index + 1 < len(self.lines) else line
+        first = self.lines[index]
+        line = first + text.count("\n", self.starts[index], position)
+        after = self.lines[index + 1] if index + 1 < len(self.lines) else line
+        return min(line, after) if after >= first else line  # a calendar's lines are reordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +174,19 @@ class TextBuilder:
 
     def append(self, document: Document, name: str, about: About | None = None) -> None:
         """Add a document as a part called `name`; its own parts become "name > part"."""
-        self.member(name.rpartition(MEMBER_SEPARATOR)[2], about)
-        self.members[-1] = replace(self.members[-1], title=name)
+        self.member_mark(name, about)
+        self.add(name.rpartition(MEMBER_SEPARATOR)[2] + "\n")
         base = self.chars
         self.add(document.text)
         self.headings += [replace(one, start=base + one.start) for one in document.headings]
-        self.members += [
+        inner = [
             Heading(base + one.start, name + MEMBER_SEPARATOR + one.title, one.about or about)
             for one in document.members
         ]
+        if inner and inner[0].start == base:
+            # Its first part takes the name's line, which would else stand alone.
+            inner[0] = replace(inner[0], start=self.members.pop().start)
+        self.members += inner
 
     def text(self) -> str:
         """Everything so far. Never holds half a surrogate pair."""

@@ -37,13 +37,13 @@ _MEANT = {
 }
 # Encodings whose bytes are all ASCII to look at.
 _SEVEN_BITS = ("iso2022", "hz", "utf-7")
+_NO_FIRST_BYTES = bytes(range(0xC2))  # in UTF-8 those of characters above ASCII are not these
 _SAMPLE_BYTES = 64_000
-_HIGH = re.compile(r"[^\x00-\x7f]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _BLANKS = str.maketrans({"\x00": " ", "\x0b": " ", "\x0c": " "})
-_MOST_DAMAGE = (
-    0.02  # of the characters above ASCII that may be broken in what is UTF-8 all the same
-)
+_MOST_DAMAGE = 0.02  # of the characters above ASCII, in what is UTF-8 all the same
+_FEWEST_LINES = 2  # of UTF-8 in a text that is partly that
+_FEW = 4  # among so many one may be broken
 
 
 def looks_binary(head: bytes) -> bool:
@@ -64,8 +64,8 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
     A mark wins, then UTF-16 and UTF-32 by their zero bytes, then UTF-8 if all of
     it is valid, then the `declared` encoding if all of it is valid in that, then
-    UTF-8 with a little damage, then the likeliest of the usual legacy encodings,
-    then cp1252. Never raises; what cannot be decoded becomes U+FFFD.
+    UTF-8 with a little damage or with lines of something older, then the likeliest
+    of the usual legacy encodings, then cp1252. Never raises; what cannot be decoded becomes U+FFFD.
     """
     return clean(_decode(data, declared))
 
@@ -96,7 +96,7 @@ def _decode(data: bytes, declared: str | None) -> str:
                 return data.decode(name)
             except (UnicodeError, ValueError):
                 pass
-    return _repaired(data) or _by_guess(data, meant)
+    return _repaired(data) or _mixed(data) or _by_guess(data, meant)
 
 
 def _codec(declared: str | None) -> str:
@@ -114,10 +114,35 @@ def _codec(declared: str | None) -> str:
 
 def _repaired(data: bytes) -> str | None:
     """UTF-8 with a few broken characters; None when it is something else."""
-    text = data.decode("utf-8", errors="replace")
-    broken = text.count("\ufffd")
-    high = len(_HIGH.findall(text))
-    return text if broken <= high * _MOST_DAMAGE else None
+    text = ""
+    for part in (_sample(data), data):
+        text = part.decode("utf-8", errors="replace")
+        high = len(part.translate(None, _NO_FIRST_BYTES))
+        if text.count("\ufffd") > max(high * _MOST_DAMAGE, high >= _FEW):
+            return None
+    return text
+
+
+def _mixed(data: bytes) -> str | None:
+    """Lines of UTF-8 among lines of something older, as in logs; None when it is not so."""
+    high_lines = [line for line in _sample(data).split(b"\n") if not line.isascii()]
+    valid = sum(map(_is_utf8, high_lines))
+    if valid < _FEWEST_LINES or valid * 4 < len(high_lines):
+        return None
+    lines = data.split(b"\n")
+    older = b"\n".join(line for line in lines if not _is_utf8(line))
+    name = guess_encoding(older[:_SAMPLE_BYTES]) or "cp1252"
+    return "\n".join(
+        line.decode("utf-8" if _is_utf8(line) else name, errors="replace") for line in lines
+    )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _by_guess(data: bytes, declared: str) -> str:

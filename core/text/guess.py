@@ -39,7 +39,7 @@ _RUSSIAN = (
 _GREEK = ("αοιτεσνηυρπκμλςάίόέωγδήύώχθφβξζψϊϋΐΰ",)
 _HEBREW = ("יוהלארתבמשנםדעקחפכטגסזןצךףץ",)
 _ARABIC = ("الينمرتبوةدسعهفكقحجطشصخأذىثضزغئءظؤإآپچژگکی",)
-_THAI = ("".join(map(chr, range(0x0E01, 0x0E3B))) + "".join(map(chr, range(0x0E40, 0x0E4F))),)
+_THAI = ("านรอกเง่้ีัมยลวดทิตสบปแคุหไพื็์ูขชจะำึโใถธศผซณภญฟษฐฉ",)
 
 # What is read how, and how much better it must look than the first to be believed.
 _ONE_BYTE: tuple[tuple[str, tuple[str, ...], float], ...] = (

@@ -16,10 +16,10 @@ from core.text.encoding import decode
 from core.text.source import Source
 
 _TOKEN = re.compile(
-    r"([^<]++)"  # 1: text
+    r"((?:[^<]++|<(?![a-zA-Z/!?]))++)"  # 1: text
     r"|<(/?)([a-zA-Z][^\s/>]*+)"  # 2, 3: a tag and its name
     r"((?:[^>\"'=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')|[\"'=])*+)>"  # 4: its attributes
-    r"|(<(?:!--|[!?/])?+)"  # 5: a comment, a declaration, or a lone bracket
+    r"|(<(?:!--|[!?/])?+)"  # 5: a comment, a declaration, or a tag that does not end
 )
 _ATTRIBUTE = re.compile(r"([^\s=\"'/>]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++))")
 _CHARSET = re.compile(rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.I)
@@ -152,9 +152,7 @@ class _Page:
                     return _after(source, "-->", end - 2)
                 if other != "<":
                     return _after(source, ">", end)
-                if source[end : end + 1].isalpha():
-                    return self._broken_tag(source, match.start())
-                self._text("<")
+                return self._broken_tag(source, match.start())
         return None
 
     def _broken_tag(self, source: str, at: int) -> int | None:

@@ -25,6 +25,9 @@ Reader = Callable[[Source], Document]
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _MAX_DEPTH = 10  # of parts in parts, and of messages in messages
 _MAX_PARTS = 10_000
+_MAX_MESSAGE_BYTES = 80_000_000  # the library needs seven times as much memory
+_LONGEST_LINE = 1_000_000
+_HEADER_BYTES = 64_000
 _FROM_LINE = re.compile(rb"From (?:[^\n]{0,300}\d\d:\d\d|\?\?\?@\?\?\?)")
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.M)
 # For parts whose names do not say what they are.
@@ -65,18 +68,19 @@ def extract_mail(source: Source, kind: str, read: Reader) -> Document:
     out = TextBuilder(source.path, source.limits)
     writer = _Writer(out, source, read)
     if kind == "mbox":
-        for data in _messages(source):
-            _add_boxed(writer, out, data)
+        for data, whole in _messages(source):
+            _add_boxed(writer, out, data, whole)
         return out.document(kind, slow=True)
-    message = message_from_bytes(source.read(), policy=email.policy.compat32)
+    data = source.read(min(source.limits.max_expanded_bytes, _MAX_MESSAGE_BYTES))
+    message = message_from_bytes(data, policy=email.policy.compat32)
     if kind == "mhtml":
         return out.document(kind, about=writer.web_page(message))
     writer.message(message, "", None)
     return out.document(kind, about=about_message(message), slow=writer.slow)
 
 
-def _add_boxed(writer: _Writer, out: TextBuilder, data: bytes) -> None:
-    """Add one message of a mailbox."""
+def _add_boxed(writer: _Writer, out: TextBuilder, data: bytes, whole: bool) -> None:
+    """Add one message of a mailbox; of one that is too large what its headers say."""
     try:
         message = message_from_bytes(data, policy=email.policy.compat32)
     except RecursionError:
@@ -86,33 +90,56 @@ def _add_boxed(writer: _Writer, out: TextBuilder, data: bytes) -> None:
     about = about_message(message)
     name = about.title or "(no subject)"
     out.member_mark(name, about)
-    writer.message(message, name, about)
+    if whole:
+        writer.message(message, name, about)
+    else:
+        writer.headers(message)
+        out.add(f"This message is larger than {_MAX_MESSAGE_BYTES // 1_000_000} MB.\n")
 
 
-def _messages(source: Source) -> Iterator[bytes]:
+def _messages(source: Source) -> Iterator[tuple[bytes, bool]]:
     """The messages of an mbox file: each begins with a line "From ..." after an empty one.
 
-    One at a time, so that a large mailbox needs little memory.
+    One at a time, so that a large mailbox needs little memory; of a message that
+    is too large only the beginning, and False.
     """
     with source.open() as file:
         if file.seek(0, os.SEEK_END) > source.limits.max_expanded_bytes:
             source.read()  # says that it is too large
         file.seek(0)
-        lines: list[bytes] = []
+        message = _Boxed()
         after_empty = True
         try:
-            for line in file:
+            while line := file.readline(_LONGEST_LINE):
                 if after_empty and line.startswith(b"From ") and _FROM_LINE.match(line):
-                    if any(map(bytes.strip, lines)):
-                        yield _QUOTED_FROM.sub(rb"\1", b"".join(lines))
-                    lines = []
+                    yield from message.found()
+                    message = _Boxed()
                 else:
-                    lines.append(line)
+                    message.add(line)
                 after_empty = line in (b"\n", b"\r\n")
         except OSError as error:
             raise os_failure(source.path, error) from error
-        if any(map(bytes.strip, lines)):
-            yield _QUOTED_FROM.sub(rb"\1", b"".join(lines))
+        yield from message.found()
+
+
+class _Boxed:
+    """The lines of one message of a mailbox, as far as they may be kept."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._bytes = 0
+
+    def add(self, line: bytes) -> None:
+        self._bytes += len(line)
+        if self._bytes <= _MAX_MESSAGE_BYTES:
+            self._lines.append(line)
+
+    def found(self) -> Iterator[tuple[bytes, bool]]:
+        """The message, if there is any, and whether it is whole."""
+        whole = self._bytes <= _MAX_MESSAGE_BYTES
+        data = b"".join(self._lines) if whole else b"".join(self._lines[:50])[:_HEADER_BYTES]
+        if data.strip():
+            yield _QUOTED_FROM.sub(rb"\1", data), whole
 
 
 class _Writer:
@@ -127,12 +154,7 @@ class _Writer:
 
     def message(self, message: Message, name: str, about: About | None, depth: int = 0) -> None:
         """Add a message. `name` is what its attachments are said to be in, "" for the file."""
-        for label in _HEADERS:
-            value = header(message, label)
-            if value:
-                self._out.line_break()
-                self._out.add(f"{label}: {value}\n")
-        self._out.line_break(2)
+        self.headers(message)
         texts: list[Message] = []
         attached: list[Message] = []
         self._sort(message, texts, attached)
@@ -140,6 +162,15 @@ class _Writer:
             self._text(part)
         for part in attached:
             self._attachment(part, name, about, depth)
+        self._out.line_break(2)
+
+    def headers(self, message: Message) -> None:
+        """Add who wrote when to whom about what."""
+        for label in _HEADERS:
+            value = header(message, label)
+            if value:
+                self._out.line_break()
+                self._out.add(f"{label}: {value}\n")
         self._out.line_break(2)
 
     def web_page(self, message: Message) -> About:

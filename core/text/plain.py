@@ -37,24 +37,22 @@ def extract_plain(source: Source, kind: str) -> Document:
     text = without_surrogates(text)
     if kind != "markdown":
         return Document(text=text, kind=kind)
-    headings = markdown_headings(text)
-    about = front_matter(text)
+    front = _FRONT.match(text[:_FRONT_CHARS])
+    headings = markdown_headings(text, front.end() if front else 0)
+    about = _front_matter(front[1]) if front else UNTITLED
     if not about.title and headings:
         about = msgspec.structs.replace(about, title=clean_title(headings[0].title))
     return Document(text=text, kind=kind, headings=headings, about=about)
 
 
-def front_matter(text: str) -> About:
+def _front_matter(front: str) -> About:
     """What the lines between "---" at the beginning of a Markdown file say; no YAML beyond that.
 
     A list of authors may be written in brackets or as items below.
     """
-    match = _FRONT.match(text[:_FRONT_CHARS])
-    if match is None:
-        return UNTITLED
     found: dict[str, str] = {}
     key = ""
-    for line in match[1].split("\n"):
+    for line in front.split("\n"):
         if pair := _PAIR.match(line):
             key = pair[1].lower()
             found.setdefault(key, _unquoted(pair[2] or ""))
@@ -82,13 +80,13 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] in "\"'" else value
 
 
-def markdown_headings(text: str) -> tuple[Heading, ...]:
-    """Headings of a Markdown text, `#` and underlined ones, outside fenced code."""
+def markdown_headings(text: str, begin: int = 0) -> tuple[Heading, ...]:
+    """Headings of a Markdown text from `begin` on, `#` and underlined ones, outside fenced code."""
     found: list[Heading] = []
     fence = ""
     before = ""
-    position = 0
-    for line in text.split("\n"):
+    position = begin
+    for line in text[begin:].split("\n"):
         if mark := _FENCE.match(line):
             if not fence:
                 fence = mark[1]

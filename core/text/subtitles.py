@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 from core.errors import FileError
 from core.text.document import Document, TextBuilder
-from core.text.encoding import decode, looks_binary
-from core.text.html import html_text
+from core.text.encoding import decode
 from core.text.source import Source
 
 # SubRip and WebVTT (hours may be left out): 00:01:02,500 --> 00:01:04,000
-_ARROW = re.compile(r"\s*(?:(\d{1,3}):)?(\d{1,2}):(\d\d)[.,]\d{1,3}\s*-->")
+_ARROW = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d\d)[.,]\d{1,3}\s*-->")
 # MicroDVD: frames, whose rate the file does not tell. {100}{150}Words|more words
 _FRAMES = re.compile(r"\{\d{1,9}\}\{\d{0,9}\}(.*)")
 # SubViewer: 00:01:02.50,00:01:04.00 and the words on the next lines
-_PAIR = re.compile(r"\s*(\d{1,3}):(\d\d):(\d\d)[.:]\d{1,3},\d{1,3}:\d\d:\d\d[.:]\d{1,3}\s*$")
+_PAIR = re.compile(r"(\d{1,3}):(\d\d):(\d\d)[.:]\d{1,3},\d{1,3}:\d\d:\d\d[.:]\d{1,3}$")
 # SubStation Alpha: Dialogue: layer,start,end,style,name,four margins and effects,words
 _DIALOGUE = re.compile(r"Dialogue:[^,]*,\s*(\d{1,3}):(\d\d):(\d\d)[.:]\d+\s*,(?:[^,]*,){7}(.*)")
-_MARKS = re.compile(r"\{[^{}]*\}|<[\d:.]+>")
+_MARKS = re.compile(r"\{[^{}]*\}|</?[a-zA-Z][^<>]*>|<[\d:.]+>")
 _BREAKS = re.compile(r"\\[Nnh]|\||\[br\]")
+
+_PICTURES = b"\x00\x00\x01\xba"  # VobSub: the beginning of an MPEG stream
 
 # The line of the file (from 1), the time or None, the words
 Cue = tuple[int, str | None, str]
@@ -31,13 +33,15 @@ def extract_subtitles(source: Source) -> Document:
 
     Raises FileError when it cannot be read, is too long, or holds pictures.
     """
-    data = source.read()
-    if looks_binary(data[:4_096]):
-        raise FileError(source.path, "is not a format Satchel reads", "skipped")
+    data = source.read(min(source.limits.max_expanded_bytes, source.limits.max_text_chars * 2))
+    if data.startswith(_PICTURES):
+        raise FileError(
+            source.path, "holds subtitles as pictures; Satchel reads text only", "skipped"
+        )
     out = TextBuilder(source.path, source.limits)
     said = ""  # captions that roll repeat the line above
     for line, time, words in _cues(decode(data).split("\n")):
-        text = " ".join(html_text(_BREAKS.sub(" ", _MARKS.sub("", words))).split())
+        text = " ".join(unescape(_BREAKS.sub(" ", _MARKS.sub("", words))).split())
         if not text or text == said:
             continue
         said = text
@@ -53,7 +57,8 @@ def _cues(lines: list[str]) -> Iterator[Cue]:
     time: str | None = None
     inside = False
     for number, line in enumerate(lines, 1):
-        if (match := _ARROW.match(line)) or (match := _PAIR.match(line)):
+        start = line[:100].strip()
+        if (match := _ARROW.match(start)) or (match := _PAIR.match(start)):
             time, inside = _clock(match[1], match[2], match[3]), True
         elif match := _DIALOGUE.match(line):
             yield number, _clock(match[1], match[2], match[3]), match[4]

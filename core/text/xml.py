@@ -20,6 +20,7 @@ from core.text.source import Source
 _DECLARED = re.compile(rb"<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]{2,40})", re.I)
 _HTML = re.compile(rb"<(?:!doctype\s+)?html[\s>]", re.I)
 _PIECE_CHARS = 1 << 16
+_MAX_DEPTH = 10_000
 
 
 def extract_xml(source: Source) -> Document:
@@ -53,6 +54,7 @@ class _Reader:
         self._space = False  # a blank is due before the next word
         self._fresh = True  # the line has no words yet
         self._line = 1
+        self._depth = 0
         self._parser = expat.ParserCreate("utf-8")
         self._parser.buffer_text = True
         # Entities that a DTD elsewhere may define are no error then.
@@ -70,6 +72,9 @@ class _Reader:
         self._parser.Parse(b"", True)
 
     def _tag(self, *, starts: bool) -> None:
+        self._depth += 1 if starts else -1
+        if self._depth > _MAX_DEPTH:
+            raise expat.ExpatError("elements in elements without end")
         if starts and self._ended:
             self._break()
         self._ended = not starts

@@ -55,3 +55,38 @@ def test_too_long_a_page_is_left_out(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught:
         read(tmp_path, b"<p>word " * 1_000, Limits(max_text_chars=100_000 // 50))
     assert caught.value.problem == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("a < b and <3 & c <b>d</b>", "a < b and <3 & c d"),
+        ("<a title='x > y' href=\"a>b\">word</a>", "word"),
+        ('<a title="never closed>word</a><p>next', "word\n\nnext"),
+        ("<p>one<!-- > --><!-->two<!---->three<!x>four<?php echo '?>five", "onetwothreefourfive"),
+        ("one<!-- never closed", "one"),
+        ("one<p", "one<p"),
+        ("one</ x>two", "onetwo"),
+        ("<script>if (a < b) '</p>'</script>one<style/>two<script src=x />three", "onetwothree"),
+        ("one<svg><g>icon</g><svg>x</svg></svg>two<svg/>three", "onetwothree"),
+        ("one<svg>never closed<p>two", "onenever closed\n\ntwo"),
+        ("<TITLE>x</TITLE ><P>one<BR/>two", "one\ntwo"),
+        ("<![CDATA[x]]>one", "one"),
+        ("&lt;b&gt; &nbsp;&amp;amp; &#x41;&notanentity;", "<b> &amp; A¬anentity;"),
+        ("<table><tr><td>a<td>b<tr><td>c</table>", "a\tb\nc"),
+        ("<pre>  x\n  y</pre>z", "  x\n  y\n\nz"),
+        ("<ul><li>one<li>two</ul>", "- one\n- two"),
+        ("<h1><div>Top</div></h1>one", "Top\n\none"),
+        ("<p>日本</p>", "日本"),
+    ],
+)
+def test_markup_as_people_write_it(tmp_path: Path, page: str, text: str) -> None:
+    assert read(tmp_path, page.encode()).strip("\n") == text
+
+
+def test_a_heading_that_never_ends_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("<h1>" + "word " * 500 + "<p>end")
+    document = extract_html(Source(str(path)))
+    assert document.headings == ()
+    assert document.text.split() == ["word"] * 500 + ["end"]

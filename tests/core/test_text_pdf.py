@@ -17,7 +17,7 @@ from core.text.source import Source
 SAMPLE = Path(__file__).parents[2] / "resources" / "sample-folder" / "workshop-lease.pdf"
 
 
-def make_pdf(path: Path, pages: list[bytes]) -> str:
+def make_pdf(path: Path, pages: list[bytes], info: bytes = b"<<>>") -> str:
     """A PDF whose pages have these content streams; /I draws a tiny picture, /F is a font."""
     picture = zlib.compress(b"\x00\x80\xff" * 4)
     kids = b" ".join(b"%d 0 R" % (5 + 2 * index) for index in range(len(pages)))
@@ -34,14 +34,16 @@ def make_pdf(path: Path, pages: list[bytes]) -> str:
             b"/Resources<</Font<</F 3 0 R>>/XObject<</I 4 0 R>>>>>>" % (6 + 2 * index)
         )
         objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
+    objects.append(info)
     data, offsets = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, 1):
         offsets.append(len(data))
         data += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    trailer = b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (
+    trailer = b"trailer<</Size %d/Root 1 0 R/Info %d 0 R>>\nstartxref\n%d\n%%%%EOF" % (
         len(objects) + 1,
+        len(objects),
         len(data),
     )
     path.write_bytes(data + head + table + trailer)
@@ -89,8 +91,49 @@ def test_pictures_without_text_need_ocr(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught:
         extract_pdf(Source(make_pdf(tmp_path / "a.pdf", [PICTURE, PICTURE])))
     assert caught.value.problem == "needs_ocr"
-    mixed = make_pdf(tmp_path / "b.pdf", [PICTURE, words(b"A page of text.")])
-    assert extract_pdf(Source(mixed)).text == "\nA page of text.\n"
+    mixed = make_pdf(tmp_path / "b.pdf", [PICTURE, words(b"A page of text."), b"", PICTURE])
+    document = extract_pdf(Source(mixed))
+    assert document.text == "\nA page of text.\n\n\n"
+    assert document.pages_without_text == (1, 4)
+
+
+def needs_ocr(path: str) -> bool:
+    try:
+        extract_pdf(Source(path))
+    except FileError as error:
+        assert error.problem == "needs_ocr"
+        return True
+    return False
+
+
+def test_a_hidden_letter_is_no_text(tmp_path: Path) -> None:
+    for number, hidden in enumerate((words(b"."), words(b"x"), words(b"p 1"), words(b"_ | - "))):
+        path = make_pdf(tmp_path / f"{number}.pdf", [PICTURE + b" " + hidden] * 2)
+        assert needs_ocr(path)
+    # Without a picture there is nothing to be recognized: a few letters are all there is.
+    assert not needs_ocr(make_pdf(tmp_path / "b.pdf", [words(b"Yes")]))
+    assert not needs_ocr(
+        make_pdf(tmp_path / "c.pdf", [PICTURE + words(b" Four words say something")])
+    )
+
+
+def test_a_stamp_on_each_scanned_page_is_no_text(tmp_path: Path) -> None:
+    stamped = [PICTURE + words(b" Scanned by X, page %d of 3" % number) for number in (1, 2, 3)]
+    assert needs_ocr(make_pdf(tmp_path / "a.pdf", stamped))
+    assert not needs_ocr(make_pdf(tmp_path / "b.pdf", [*stamped, words(b"A page of text.")]))
+    # The same words on pages without pictures are what the pages say.
+    plain = [words(b"Page %d of 3" % number) for number in (1, 2, 3)]
+    assert not needs_ocr(make_pdf(tmp_path / "c.pdf", plain))
+    captions = [PICTURE + words(b" " + text) for text in (b"The cellar", b"The boiler")]
+    assert not needs_ocr(make_pdf(tmp_path / "d.pdf", captions))
+
+
+def test_drawn_letters_need_ocr(tmp_path: Path) -> None:
+    drawn = b" ".join(b"%d 10 m %d 20 l S" % (at, at + 3) for at in range(10, 190, 3))
+    assert needs_ocr(make_pdf(tmp_path / "a.pdf", [drawn]))
+    assert not needs_ocr(make_pdf(tmp_path / "b.pdf", [b"10 10 m 90 10 l S"]))
+    document = extract_pdf(Source(make_pdf(tmp_path / "c.pdf", [drawn, words(b"A page of text.")])))
+    assert document.pages_without_text == (1,)
 
 
 def test_a_blank_pdf_is_empty(tmp_path: Path) -> None:
