@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import statistics
 import sys
 import time
@@ -29,12 +28,14 @@ sys.path.insert(0, str(ROOT))
 
 from core.home import find_home
 from core.index.embedder import find_model
-from core.index.terms import COMMON, fold, query_terms
+from core.index.models import STARTER, embedding_folder
+from core.index.terms import COMMON, query_terms, term_of
 from core.index.word_blocks import runs_of
 from core.index.word_build import build, merge
 from core.index.word_search import WordSearch
 from core.index.words import WordIndex
 from core.text.chunk import Chunker
+from core.text.folding import words
 
 DEPTH = 100  # chunks ranked, several of which may be of one document
 LARGE = (50_000, 1_000_000)
@@ -98,7 +99,8 @@ def main() -> int:
 
 def read(source: Path, most_queries: int) -> Collection:
     """A collection in chunks; its queries evenly thinned out."""
-    chunker = Chunker(str(find_model(find_home(None, {}).embedding_model).tokenizer))
+    folder = embedding_folder(find_home(None, {}).models, STARTER)
+    chunker = Chunker(str(find_model(folder).tokenizer))
     chunks: list[str] = []
     owners: list[str] = []
     text_bytes = 0
@@ -265,8 +267,8 @@ class Table:
     @staticmethod
     def _words(query: str) -> list[str]:
         """The words that ours looks for, before they lose their endings."""
-        words = {fold(word): word for word in re.findall(r"[^\W_]+", query.lower())}
-        return [words[wanted.term] for wanted in query_terms(query)]
+        keys = {term_of(word.key): word.key for word in words(query)}
+        return [keys[wanted.term] for wanted in query_terms(query)]
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ _MIDDLE_SUFFIXES = dict(
 _LAST_SUFFIXES = frozenset(
     "al ance ence er ic able ible ant ement ment ent ion ou ism ate iti ous ive ize".split()
 )
+_LAST_LETTERS = frozenset(
+    suffix[-2:] for suffix in {*_LONG_SUFFIXES, *_MIDDLE_SUFFIXES, *_LAST_SUFFIXES}
+)
 
 
 def stem(word: str) -> str:
@@ -77,6 +80,8 @@ def _without_participle(word: str) -> str:
 
 def _longest(word: str, suffixes: Container[str]) -> str:
     """The longest of some suffixes of two to seven letters that a word ends in, or nothing."""
+    if word[-2:] not in _LAST_LETTERS:
+        return ""
     for letters in range(min(7, len(word)), 1, -1):
         if word[-letters:] in suffixes:
             return word[-letters:]

@@ -1,11 +1,7 @@
-"""From texts and queries to terms: what counts as the same word.
+"""From texts and queries to terms: the words of `core.text.folding`, English ones without endings.
 
-Letters lose case and accents, English words their endings, as SQLite's
-"porter unicode61 remove_diacritics 2" has it. Scripts that set no spaces
-between words (Chinese, Japanese, Thai and others), and Korean, become
-overlapping pairs of characters. The last character of such a run is also a
-term by itself, so that each character begins a term: a query of one
-character is found as a prefix.
+The last character of a run in a script without spaces is a term too, so that
+each character begins a term: a query of one character is found as a beginning.
 """
 
 from __future__ import annotations
@@ -15,24 +11,12 @@ import unicodedata
 from dataclasses import dataclass
 
 from core.index.stem import stem
+from core.text.folding import is_single, words
 
 LONGEST_TERM = 64  # characters; what two words have beyond is not compared
 MOST_QUERY_TERMS = 64
 
-_RUN_CHARS = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u309f\u30a0-\u30fa\u30fc-\u30ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003134f"
-)
-_RUN = re.compile(f"[{_RUN_CHARS}]+")
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
-# Marks belong to the word they stand in: accents, Hebrew and Arabic points, Indic vowels.
-_WORD = re.compile(
-    r"[\w\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
-    r"\u06d6-\u06ed\u0900-\u0963\u0966-\u0dff\u200c\u200d]+"
-)
-_COMPATIBLE = re.compile("[\u1100-\u11ff\uff00-\uffef]")  # Korean in parts, wide and narrow forms
-_FILLERS = "\u0640\u200c\u200d"  # stretch or tie Arabic letters, mean nothing
-_LOWEST_MARK = 10  # combining classes below belong to the letters of Indic scripts and kana
+_PLAIN = re.compile(r"[a-z0-9]+")
 
 # The commonest English words. They weigh nothing in a ranking but have the most postings,
 # so queries of other words leave them out, and texts do not count them.
@@ -44,57 +28,57 @@ COMMON = frozenset(
 )
 
 
-def fold(word: str) -> str:
-    """The term of one word."""
-    word = word.casefold()
-    if not word.isascii():
-        parts = unicodedata.normalize("NFKD", word).casefold()
-        kept = (c for c in parts if unicodedata.combining(c) < _LOWEST_MARK and c not in _FILLERS)
-        word = unicodedata.normalize("NFC", "".join(kept)) or word
-    word = word[:LONGEST_TERM]
-    return stem(word) if word.isascii() and word.isalpha() else word
+def term_of(key: str) -> str:
+    """The term of a word in the form that `core.text.folding` gives it."""
+    key = key[:LONGEST_TERM]
+    return stem(key) if key.isascii() and key.isalpha() else key
 
 
-COMMON_TERMS = frozenset(map(fold, COMMON))
+COMMON_TERMS = frozenset(map(term_of, COMMON))
 
 
 class Tokenizer:
     """Cuts texts into terms; remembers the words it met, within a bound."""
 
     _MOST_WORDS = 200_000
+    _LONGEST_WORD = 32  # characters; longer ones hardly repeat
 
     def __init__(self) -> None:
-        self._terms = _Folded()
+        self._plain = _Plain()
+        self._other: dict[str, list[str]] = {}
 
     def terms(self, text: str) -> list[str]:
-        """The terms of a text, those of words in order, then those of runs without spaces."""
-        if len(self._terms) > self._MOST_WORDS:
-            self._terms.clear()
-        words, runs = _split(text)
-        found = list(map(self._terms.__getitem__, words))
-        for run in runs:
-            found += [run[at : at + 2] for at in range(len(run))]
+        """The terms of a text in order."""
+        if len(self._plain) + len(self._other) > self._MOST_WORDS:
+            self._plain.clear()
+            self._other.clear()
+        if text.isascii():
+            return self._plain_terms(text)
+        found: list[str] = []
+        # No word goes across white space, so what lies between it is looked up whole.
+        for piece in unicodedata.normalize("NFC", text).split():
+            terms = self._other.get(piece)
+            if terms is None:
+                terms = (
+                    self._plain_terms(piece)
+                    if piece.isascii()
+                    else [term_of(word.key) for word in words(piece, alone="last")]
+                )
+                if len(piece) <= self._LONGEST_WORD:
+                    self._other[piece] = terms
+            found += terms
         return found
 
+    def _plain_terms(self, text: str) -> list[str]:
+        return list(map(self._plain.__getitem__, _PLAIN.findall(text.lower())))
 
-class _Folded(dict[str, str]):
-    """The term of each word met so far."""
+
+class _Plain(dict[str, str]):
+    """The term of each ASCII word met so far."""
 
     def __missing__(self, word: str) -> str:
-        term = self[word] = fold(word)
+        term = self[word] = term_of(word)
         return term
-
-
-def _split(text: str) -> tuple[list[str], list[str]]:
-    """Words, and runs of scripts without spaces; cases folded, accents still there."""
-    if text.isascii():
-        return _ASCII_WORD.findall(text.lower()), []
-    text = unicodedata.normalize("NFKC" if _COMPATIBLE.search(text) else "NFC", text)
-    text = text.casefold().replace("_", " ")
-    runs = _RUN.findall(text)
-    if runs:
-        text = _RUN.sub(" ", text)
-    return _WORD.findall(text), runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +94,19 @@ def query_terms(query: str, typing: bool = False, every: bool = False) -> tuple[
 
     `every` keeps the common ones. With `typing` the last word may be unfinished.
     """
-    words, runs = _split(query)
-    rare = [word for word in words if word not in COMMON]
-    kept = words if every or not (rare or runs) else rare
-    unfinished = words[-1] if typing and _ends_in_word(query) and words[-1:] == kept[-1:] else None
-    found: dict[str, Wanted] = {}
-    for word in kept:
-        term = fold(word)
-        if word == unfinished and len(word) > 1:
-            found[term] = Wanted(term, word)
+    text = unicodedata.normalize("NFC", query)
+    found = list(words(text))
+    rare = [word for word in found if word.key not in COMMON]
+    wanted: dict[str, Wanted] = {}
+    for word in found if every or not rare else rare:
+        term = term_of(word.key)
+        if is_single(word.key) or (typing and word.end == len(text) and _may_go_on(word.key)):
+            wanted[term] = Wanted(term, word.key)
         else:
-            found.setdefault(term, Wanted(term))
-    for run in runs:
-        for at in range(max(1, len(run) - 1)):
-            pair = run[at : at + 2]
-            found.setdefault(pair, Wanted(pair, pair if len(pair) == 1 else None))
-    return tuple(found.values())[:MOST_QUERY_TERMS]
+            wanted.setdefault(term, Wanted(term))
+    return tuple(wanted.values())[:MOST_QUERY_TERMS]
 
 
-def _ends_in_word(query: str) -> bool:
-    return query[-1:].isalnum() and not _RUN.match(query[-1])
+def _may_go_on(key: str) -> bool:
+    """Whether a word that is being typed may have more letters: two or more, with spaces around."""
+    return len(key) > 1 and key.isalnum() and not is_single(key[0])
