@@ -24,6 +24,7 @@ Small = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
 MOST_UNIVERSE = 1 << 24  # a code must fit a window of 32 bits, wherever in a byte it starts
+_MOST_AT_ONCE = 1 << 18
 _LONG = 256  # numbers of one list and level from which on slices are faster than indexing
 
 
@@ -36,6 +37,17 @@ def pack_lists(groups: Ints, universes: Ints, counts: Ints, values: Ints) -> tup
     number = int(groups[-1]) + 1 if len(groups) else 0
     if len(values) == 0:
         return b"", np.zeros(number, dtype=np.int64)
+    if len(values) > _MOST_AT_ONCE and number > 1:
+        # Groups do not depend on each other; in two halves they take half the memory.
+        lists = int(np.searchsorted(groups, number // 2))
+        numbers = int(counts[:lists].sum())
+        first, sizes = pack_lists(
+            groups[:lists], universes[:lists], counts[:lists], values[:numbers]
+        )
+        second, more_sizes = pack_lists(
+            groups[lists:] - number // 2, universes[lists:], counts[lists:], values[numbers:]
+        )
+        return first + second, np.concatenate([sizes, more_sizes])
     if int(universes.max()) > MOST_UNIVERSE:
         raise ValueError("the numbers are too large for this code")
     layout = _Layout(groups, universes, counts)

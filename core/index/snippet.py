@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from core.index.terms import query_keys, term_of
+from core.index.terms import query_terms, term_of
 from core.text.folding import is_mark, words
 
 _SPACE = re.compile(r"\s+")
@@ -40,7 +40,7 @@ def make_snippet(passage: str, query: str, width: int = 320) -> Snippet:
 
 
 def _matches(text: str, query: str) -> list[tuple[int, int]]:
-    terms = {term_of(key) for key in query_keys(query)}
+    terms = {wanted.term for wanted in query_terms(query)}
     found = {
         (word.start, word.end) for word in words(text, alone="all") if term_of(word.key) in terms
     }

@@ -6,7 +6,7 @@ The rules are the published ones with the author's two later changes (-bli, -log
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 
 # A word is a run of consonants and a run of vowels, in turn; y is a vowel after a consonant.
 _CONSONANTS = "(?:[^aeiou][^aeiouy]*)"
@@ -28,17 +28,12 @@ _LONG_SUFFIXES = dict(
 _MIDDLE_SUFFIXES = dict(
     pair.split(":") for pair in "icate:ic ative: alize:al iciti:ic ical:ic ful: ness:".split()
 )
-_LAST_SUFFIXES = dict.fromkeys(
-    "al ance ence er ic able ible ant ement ment ent ion ou ism ate iti ous ive ize".split(), ""
+_LAST_SUFFIXES = frozenset(
+    "al ance ence er ic able ible ant ement ment ent ion ou ism ate iti ous ive ize".split()
 )
-
-
-def _ending(suffixes: Iterable[str]) -> re.Pattern[str]:
-    """Finds the longest of these suffixes at a word's end, -ion only after s or t."""
-    return re.compile(f"(?:{'|'.join(suffixes)})$".replace("|ion|", "|(?<=[st])ion|"))
-
-
-_LONG, _MIDDLE, _LAST = map(_ending, (_LONG_SUFFIXES, _MIDDLE_SUFFIXES, _LAST_SUFFIXES))
+_LAST_LETTERS = frozenset(
+    suffix[-2:] for suffix in {*_LONG_SUFFIXES, *_MIDDLE_SUFFIXES, *_LAST_SUFFIXES}
+)
 
 
 def stem(word: str) -> str:
@@ -49,9 +44,9 @@ def stem(word: str) -> str:
     word = _without_participle(word)
     if word[-1] == "y" and _HAS_VOWEL.match(word[:-1]):
         word = word[:-1] + "i"
-    word = _replace(word, _LONG, _LONG_SUFFIXES, _ONE_TURN)
-    word = _replace(word, _MIDDLE, _MIDDLE_SUFFIXES, _ONE_TURN)
-    word = _replace(word, _LAST, _LAST_SUFFIXES, _TWO_TURNS)
+    word = _with_shorter(word, _LONG_SUFFIXES)
+    word = _with_shorter(word, _MIDDLE_SUFFIXES)
+    word = _without_last(word)
     if word[-1] == "e":
         rest = word[:-1]
         if _TWO_TURNS.match(rest) or (_ONE_TURN.match(rest) and not _SHORT_END.match(rest)):
@@ -83,11 +78,27 @@ def _without_participle(word: str) -> str:
     return word
 
 
-def _replace(
-    word: str, ending: re.Pattern[str], suffixes: Mapping[str, str], enough: re.Pattern[str]
-) -> str:
-    found = ending.search(word)
-    if found is None:
+def _longest(word: str, suffixes: Container[str]) -> str:
+    """The longest of some suffixes of two to seven letters that a word ends in, or nothing."""
+    if word[-2:] not in _LAST_LETTERS:
+        return ""
+    for letters in range(min(7, len(word)), 1, -1):
+        if word[-letters:] in suffixes:
+            return word[-letters:]
+    return ""
+
+
+def _with_shorter(word: str, suffixes: Mapping[str, str]) -> str:
+    suffix = _longest(word, suffixes)
+    if not suffix:
         return word
-    rest = word[: found.start()]
-    return rest + suffixes[found[0]] if enough.match(rest) else word
+    rest = word[: -len(suffix)]
+    return rest + suffixes[suffix] if _ONE_TURN.match(rest) else word
+
+
+def _without_last(word: str) -> str:
+    suffix = _longest(word, _LAST_SUFFIXES)
+    rest = word[: -len(suffix)] if suffix else ""
+    if suffix == "ion" and not rest.endswith(("s", "t")):
+        return word
+    return rest if _TWO_TURNS.match(rest) else word

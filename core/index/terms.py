@@ -1,9 +1,7 @@
-"""From texts and queries to terms: what counts as the same word.
+"""From texts and queries to terms: the words of `core.text.folding`, English ones without endings.
 
-Words are folded as `core.text.folding` has it, in any script; English words
-then lose their endings. Scripts without spaces give overlapping pairs of
-characters, and the last character of a run by itself, so that each character
-begins a term: a query of one character is found as a prefix.
+The last character of a run in a script without spaces is a term too, so that
+each character begins a term: a query of one character is found as a beginning.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from core.text.folding import is_single, words
 LONGEST_TERM = 64  # characters; what two words have beyond is not compared
 MOST_QUERY_TERMS = 64
 
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
+_PLAIN = re.compile(r"[a-z0-9]+")
 
 # The commonest English words. They weigh nothing in a ranking but have the most postings,
 # so queries of other words leave them out, and texts do not count them.
@@ -31,7 +29,7 @@ COMMON = frozenset(
 
 
 def term_of(key: str) -> str:
-    """The term of one folded word."""
+    """The term of a word in the form that `core.text.folding` gives it."""
     key = key[:LONGEST_TERM]
     return stem(key) if key.isascii() and key.isalpha() else key
 
@@ -43,28 +41,43 @@ class Tokenizer:
     """Cuts texts into terms; remembers the words it met, within a bound."""
 
     _MOST_WORDS = 200_000
+    _LONGEST_WORD = 32  # characters; longer ones hardly repeat
 
     def __init__(self) -> None:
-        self._terms = _Terms()
+        self._plain = _Plain()
+        self._other: dict[str, list[str]] = {}
 
     def terms(self, text: str) -> list[str]:
         """The terms of a text in order."""
-        if len(self._terms) > self._MOST_WORDS:
-            self._terms.clear()
-        lowered = text.lower()
-        if lowered.isascii():
-            found = _ASCII_WORD.findall(lowered)
-        else:
-            composed = unicodedata.normalize("NFC", text)
-            found = [word.key for word in words(composed, alone="last")]
-        return list(map(self._terms.__getitem__, found))
+        if len(self._plain) + len(self._other) > self._MOST_WORDS:
+            self._plain.clear()
+            self._other.clear()
+        if text.isascii():
+            return self._plain_terms(text)
+        found: list[str] = []
+        # No word goes across white space, so what lies between it is looked up whole.
+        for piece in unicodedata.normalize("NFC", text).split():
+            terms = self._other.get(piece)
+            if terms is None:
+                terms = (
+                    self._plain_terms(piece)
+                    if piece.isascii()
+                    else [term_of(word.key) for word in words(piece, alone="last")]
+                )
+                if len(piece) <= self._LONGEST_WORD:
+                    self._other[piece] = terms
+            found += terms
+        return found
+
+    def _plain_terms(self, text: str) -> list[str]:
+        return list(map(self._plain.__getitem__, _PLAIN.findall(text.lower())))
 
 
-class _Terms(dict[str, str]):
-    """The term of each word met so far."""
+class _Plain(dict[str, str]):
+    """The term of each ASCII word met so far."""
 
-    def __missing__(self, key: str) -> str:
-        term = self[key] = term_of(key)
+    def __missing__(self, word: str) -> str:
+        term = self[word] = term_of(word)
         return term
 
 
@@ -76,36 +89,24 @@ class Wanted:
     beginning: str | None = None
 
 
-def query_keys(query: str, every: bool = False) -> list[str]:
-    """The folded words of a query, each once; without `every` the commonest are left out.
-
-    They stay where the query has no other words.
-    """
-    found = list(dict.fromkeys(word.key for word in words(unicodedata.normalize("NFC", query))))
-    rare = [key for key in found if key not in COMMON]
-    return found if every or not rare else rare
-
-
 def query_terms(query: str, typing: bool = False, every: bool = False) -> tuple[Wanted, ...]:
     """What a query asks for, each term once, the commonest left out if others remain.
 
     `every` keeps the common ones. With `typing` the last word may be unfinished.
     """
-    unfinished = _last_word(query) if typing else None
-    found: dict[str, Wanted] = {}
-    for key in query_keys(query, every):
-        term = term_of(key)
-        if is_single(key) or (key == unfinished and len(key) > 1):
-            found[term] = Wanted(term, key)
+    text = unicodedata.normalize("NFC", query)
+    found = list(words(text))
+    rare = [word for word in found if word.key not in COMMON]
+    wanted: dict[str, Wanted] = {}
+    for word in found if every or not rare else rare:
+        term = term_of(word.key)
+        if is_single(word.key) or (typing and word.end == len(text) and _may_go_on(word.key)):
+            wanted[term] = Wanted(term, word.key)
         else:
-            found.setdefault(term, Wanted(term))
-    return tuple(found.values())[:MOST_QUERY_TERMS]
+            wanted.setdefault(term, Wanted(term))
+    return tuple(wanted.values())[:MOST_QUERY_TERMS]
 
 
-def _last_word(query: str) -> str | None:
-    """The word that a query ends in, folded; None when it ends in something else."""
-    composed = unicodedata.normalize("NFC", query)
-    last = None
-    for word in words(composed):
-        last = word
-    return last.key if last is not None and last.end == len(composed) else None
+def _may_go_on(key: str) -> bool:
+    """Whether a word that is being typed may have more letters: two or more, with spaces around."""
+    return len(key) > 1 and key.isalnum() and not is_single(key[0])

@@ -17,7 +17,7 @@ from core.index.words import WordIndex, level_of, pack_words
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-BATCH_CHUNKS = 8192  # texts inverted at a time; longer ones are merged
+BATCH_CHUNKS = 1 << 14  # texts inverted at a time; longer ones are merged
 BATCH_POSTINGS = 1 << 18
 _CLASS_OF_COUNT = np.array([0, 0, 1, 2, 2, 3], dtype=np.uint8)
 
@@ -46,12 +46,12 @@ def _invert(texts: Sequence[str], tokenizer: Tokenizer) -> bytes:
     numbers: defaultdict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__
     found = [
-        np.array(list(map(numbers.__getitem__, tokenizer.terms(text))), dtype=np.int64)
+        np.array(list(map(numbers.__getitem__, tokenizer.terms(text))), dtype=np.int32)
         for text in texts
     ]
     chunks = max(1, len(texts))
     lengths = np.array([len(terms) for terms in found], dtype=np.int64)
-    every = np.concatenate([*found, np.empty(0, dtype=np.int64)])
+    every = np.concatenate([*found, np.empty(0, dtype=np.int32)])
     by_bytes = sorted((term.encode(), number) for term, number in numbers.items())
     rank = np.empty(len(numbers), dtype=np.int64)
     rank[[number for _, number in by_bytes]] = np.arange(len(numbers))

@@ -35,7 +35,7 @@ def packed(groups: list[int], universes: list[int], lists: list[list[int]]) -> t
     return data, (sizes, ints(groups), ints(universes), counts), flat.tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(some_lists())
 def test_lists_come_back(lists: tuple) -> None:
     data, shape, flat = packed(*lists)
@@ -56,6 +56,18 @@ def test_groups_can_be_read_alone() -> None:
     middle = data[start : start + int(sizes[1])]
     found = unpack_lists(middle, sizes[1:2], ints([0]), ints([100]), ints([2]))
     assert found.tolist() == [50, 99]
+
+
+def test_many_numbers_are_packed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(2)
+    lists = [np.sort(chance.choice(900, 300, replace=False)).tolist() for _ in range(30)]
+    groups = sorted(chance.integers(0, 9, 30).tolist())
+    groups = np.unique(groups, return_inverse=True)[1].tolist()
+    whole = packed(groups, [900] * 30, lists)
+    monkeypatch.setattr("core.index.postings._MOST_AT_ONCE", 1_000)
+    data, shape, flat = packed(groups, [900] * 30, lists)
+    assert (data, shape[0].tolist()) == (whole[0], whole[1][0].tolist())
+    assert unpack_lists(data, *shape).tolist() == flat
 
 
 def test_a_full_list_takes_no_bytes_and_a_cluster_few() -> None:
@@ -97,7 +109,7 @@ def test_lists_that_are_cut_off_are_refused(lists: tuple, data: st.DataObject) -
         unpack_lists(body[:-1], sizes, *shape)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(some_lists(), st.data())
 def test_altered_lists_are_lists_or_a_codec_error(lists: tuple, data: st.DataObject) -> None:
     body, (sizes, groups, universes, counts), _ = packed(*lists)
