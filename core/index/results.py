@@ -14,14 +14,13 @@ from core.index.copies import Folding, Kind, Passage
 from core.index.passages import Passages, Work
 from core.index.snippet import Snippet, make_snippet
 from core.index.view import View
-from core.messages import About, Copy, Hit, Locator, PassageText
+from core.messages import MOST_COPIES, About, Copy, Hit, Locator, PassageText
 from core.store.catalogue import Catalogue
 from core.store.rows import FileRef
 
 Source = Literal["lexical", "semantic", "both"]
 Ranked = tuple[int, float]
 
-MOST_COPIES = 100  # listed with one hit
 LOOKED_THROUGH = 200  # candidates behind the last hit that are asked for their family
 LOOKED_AT = 8  # of these, of families already shown, read only to be listed as copies
 
