@@ -10,14 +10,13 @@ from typing import Any
 
 import msgspec
 
+from app.results import results_body, results_lines
 from core.errors import UserError
 from core.messages import (
     AnswerDone,
     AnswerSources,
     AnswerText,
-    Hit,
     IndexProgress,
-    PhraseCount,
     SearchProgress,
     SearchResults,
 )
@@ -33,31 +32,6 @@ def shown(text: str) -> str:
 
 def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
-
-
-def results_body(results: SearchResults) -> dict[str, Any]:
-    """The JSON of a search."""
-    body: dict[str, Any] = {
-        "results": [msgspec.to_builtins(hit) for hit in results.hits],
-        "recomputed": results.recomputed,
-        "from_cache": results.from_cache,
-        "timings_ms": {"total": 0.0, **results.timings_ms},
-    }
-    if results.phrases is not None:
-        body["phrases"] = msgspec.to_builtins(results.phrases)
-    if results.note is not None:
-        body["note"] = results.note
-    return body
-
-
-def place(hit: Hit) -> str:
-    """Path and place of a hit, as `related` takes it."""
-    locator = hit.locator
-    if locator.page is not None:
-        return f"{hit.path}#page={locator.page}"
-    if locator.line is not None:
-        return f"{hit.path}#line={locator.line}"
-    return hit.path
 
 
 class Output:
@@ -175,16 +149,8 @@ class Output:
         self._clear_progress()
         if results.note:
             print(shown(results.note), file=sys.stderr)
-        if results.phrases is not None:
-            self._line(_phrases(results.phrases))
-        elif not results.hits:
-            self._line("Nothing found.")
-        for hit in results.hits:
-            heading = f"  {hit.locator.heading}" if hit.locator.heading else ""
-            state = "" if hit.state == "ok" else f"  [{_STATES.get(hit.state, hit.state)}]"
-            self._line(f"{hit.rank:>2}. {place(hit)}{heading}{state}")
-            if hit.snippet:
-                self._line(f"    {_marked(hit)}")
+        for line in results_lines(results, sys.stdout.isatty()):
+            self._line(line)
 
     def result_line(self, results: SearchResults) -> None:
         """One JSON line of a batch."""
@@ -319,20 +285,6 @@ class Output:
             self._line(body["advice"])
 
 
-_STATES = {
-    "offline": "offline: connect its drive to read it",
-    "changed": "changed since it was indexed; run: satchel index",
-    "unreadable": "cannot be read now",
-}
-
-
-def _phrases(count: PhraseCount) -> str:
-    times = "once" if count.occurrences == 1 else f"{count.occurrences} times"
-    said = f"Found {times} in {count.documents} documents" if count.occurrences else "Nothing found"
-    unread = f"; {count.unread} that may hold it cannot be read now" if count.unread else ""
-    return said + unread + "."
-
-
 def _counts(counts: Mapping[str, int]) -> str:
     parts = [f"{counts.get('indexed', 0)} files indexed"]
     parts += [
@@ -359,18 +311,6 @@ def _duration(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def _marked(hit: Hit) -> str:
-    """The snippet with its matching words in bold on a terminal."""
-    if not sys.stdout.isatty():
-        return hit.snippet
-    out, at = [], 0
-    for start, end in hit.marks:
-        out += [hit.snippet[at:start], "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}"]
-        out += [hit.snippet[start:end], "\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}"]
-        at = end
-    return "".join([*out, hit.snippet[at:]])
 
 
 def _one_line(text: str) -> str:

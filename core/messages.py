@@ -79,6 +79,9 @@ class PassageText(msgspec.Struct, frozen=True):
     about: About | None = None
 
 
+MOST_COPIES = 100  # listed with one hit
+
+
 class Copy(msgspec.Struct, frozen=True):
     """Another file with what a hit shows: identical, nearly so, or with the passage in it."""
 
@@ -91,7 +94,7 @@ class Hit(msgspec.Struct, frozen=True):
 
     `state` is "ok", or says why there is no snippet: "offline", "changed", "missing",
     "unreadable". `source` says which side found it. `copies` are the files whose
-    hits were folded into this one.
+    hits were folded into this one, at most `MOST_COPIES`.
     """
 
     rank: int

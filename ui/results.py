@@ -10,11 +10,14 @@ from PySide6.QtCore import (
     QRectF,
     QSize,
     Qt,
+    Signal,
 )
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QFont,
     QFontMetricsF,
+    QMouseEvent,
     QPainter,
     QPen,
     QTextCharFormat,
@@ -24,14 +27,17 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from core.messages import Hit
+from ui.copies import copies_menu, copies_text
 from ui.icons import file_icon
 from ui.parts import Look
-from ui.text import one_line, place_text, split_path, state_text, tr, utf16
+from ui.text import date_text, one_line, place_text, split_path, state_text, tr, utf16
 
 HIT_ROLE = Qt.ItemDataRole.UserRole + 1
 SNIPPET_LINES = 3
 PAD = 14.0
 GAP = 8.0
+LEAST_TITLE = 60.0  # narrower, neither a title nor a date helps
+LEAST_DATED = 400.0
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -43,10 +49,24 @@ def source_text(hit: Hit) -> str:
     ]
 
 
+def _title(hit: Hit) -> str:
+    """What the document calls itself, where that says more than the file's name."""
+    title = one_line(hit.about.title or "").strip()
+    name = split_path(hit.path)[1]
+    return (
+        "" if title.casefold() in (name.casefold(), name.rpartition(".")[0].casefold()) else title
+    )
+
+
+def _date(hit: Hit) -> str:
+    return date_text(hit.about.modified_s or hit.about.created_s)
+
+
 def spoken(hit: Hit) -> str:
     """A result as a screen reader says it."""
     folder, name = split_path(hit.path)
-    said = [name, place_text(hit.locator), one_line(hit.snippet) or state_text(hit.state)]
+    said = [name, _title(hit), place_text(hit.locator), copies_text(hit)]
+    said += [one_line(hit.snippet) or state_text(hit.state), _date(hit)]
     said += [tr("found by %1").replace("%1", source_text(hit)), folder]
     return ". ".join(part for part in said if part)
 
@@ -102,7 +122,7 @@ class ResultDelegate(QStyledItemDelegate):
         colours = self._look.theme.colours
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        card = QRectF(option.rect).adjusted(1, 1, -6, -GAP)
+        card = _card(QRectF(option.rect))
         state = option.state
         selected = bool(state & QStyle.StateFlag.State_Selected)
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
@@ -112,7 +132,7 @@ class ResultDelegate(QStyledItemDelegate):
         painter.setPen(QPen(QColor(edge), 2.0 if focused else 1.2 if selected else 1.0))
         painter.setBrush(QColor(colours.hover if hovered and not selected else colours.surface))
         painter.drawRoundedRect(card, 12, 12)
-        self._paint_hit(painter, option.font, card.adjusted(PAD, PAD - 2, -PAD, -PAD + 2), hit)
+        self._paint_hit(painter, option.font, _inner(QRectF(option.rect)), hit)
         painter.restore()
 
     def _paint_hit(self, painter: QPainter, base: QFont, area: QRectF, hit: Hit) -> None:
@@ -128,10 +148,17 @@ class ResultDelegate(QStyledItemDelegate):
         left = area.left() + 26
         elided = strong_metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, right - left)
         _line(painter, strong, colours.text, left, area.top(), elided)
+        left += strong_metrics.horizontalAdvance(elided) + 12
+        if right - left > LEAST_TITLE:
+            title = QFontMetricsF(body).elidedText(
+                _title(hit), Qt.TextElideMode.ElideRight, right - left
+            )
+            _line(painter, body, colours.muted, left, area.top(), title)
         top = area.top() + strong_metrics.height() + 3
+        right = self._paint_copies(painter, small, area, top, hit)
         place = place_text(hit.locator)
         where = f"{place}  ·  {folder}" if place else folder
-        elided = small_metrics.elidedText(where, Qt.TextElideMode.ElideMiddle, area.width())
+        elided = small_metrics.elidedText(where, Qt.TextElideMode.ElideMiddle, right - area.left())
         _line(painter, small, colours.muted, area.left(), top, elided)
         top += small_metrics.height() + 6
         if hit.state == "ok":
@@ -158,6 +185,34 @@ class ResultDelegate(QStyledItemDelegate):
         painter.setFont(font)
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, text)
         return badge.left() - 10
+
+    def _paint_copies(
+        self, painter: QPainter, font: QFont, area: QRectF, top: float, hit: Hit
+    ) -> float:
+        """The date and how many copies there are; returns the left edge as above."""
+        colours = self._look.theme.colours
+        metrics = QFontMetricsF(font)
+        right = area.right()
+        for text, colour in (
+            (copies_text(hit), colours.accent_strong),
+            (_date(hit), colours.muted),
+        ):
+            if text:
+                right -= metrics.horizontalAdvance(text)
+                _line(painter, font, colour, right, top, text)
+                right -= 14
+        return right
+
+    def copies_area(self, rect: QRectF, base: QFont, hit: Hit) -> QRectF:
+        """Where in the row the copies are told; empty when there are none."""
+        text = copies_text(hit)
+        if not text:
+            return QRectF()
+        area = _inner(rect)
+        metrics = QFontMetricsF(_sized(base, 0.9))
+        width = metrics.horizontalAdvance(text)
+        top = area.top() + QFontMetricsF(_sized(base, 1.0, True)).height() + 3
+        return QRectF(area.right() - width, top, width, metrics.height())
 
     def _paint_snippet(
         self, painter: QPainter, font: QFont, area: QRectF, top: float, hit: Hit
@@ -208,6 +263,14 @@ class ResultDelegate(QStyledItemDelegate):
         return ranges
 
 
+def _card(rect: QRectF) -> QRectF:
+    return rect.adjusted(1, 1, -6, -GAP)
+
+
+def _inner(rect: QRectF) -> QRectF:
+    return _card(rect).adjusted(PAD, PAD - 2, -PAD, -PAD + 2)
+
+
 def _sized(font: QFont, share: float, strong: bool = False) -> QFont:
     made = QFont(font)
     made.setPointSizeF(font.pointSizeF() * share)
@@ -223,12 +286,16 @@ def _line(painter: QPainter, font: QFont, colour: str, x: float, y: float, text:
 
 
 class ResultsView(QListView):
-    """The list itself."""
+    """The list itself. `copy_chosen` gives the Target of a copy that was picked."""
+
+    copy_chosen = Signal(object)
 
     def __init__(self, look: Look, model: ResultsModel) -> None:
         super().__init__()
+        self._look = look
         self.setModel(model)
-        self.setItemDelegate(ResultDelegate(look, self))
+        self._delegate = ResultDelegate(look, self)
+        self.setItemDelegate(self._delegate)
         self.setUniformItemSizes(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -237,3 +304,43 @@ class ResultsView(QListView):
         self.setAccessibleName(tr("Results"))
         self.verticalScrollBar().setSingleStep(24)
         look.changed.connect(self.viewport().update)
+
+    def copies_area(self, index: QModelIndex) -> QRectF:
+        """Where the copies of a row are told, in the viewport; empty when it has none."""
+        hit = index.data(HIT_ROLE)
+        if not isinstance(hit, Hit):
+            return QRectF()
+        return self._delegate.copies_area(QRectF(self.visualRect(index)), self.font(), hit)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """A hand over what can be clicked."""
+        over = self._row_of_copies(event) is not None
+        self.viewport().setCursor(
+            Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor
+        )
+        super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """A click on "and 3 copies" lists them."""
+        super().mouseReleaseEvent(event)
+        row = self._row_of_copies(event)
+        if row is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._ask(row)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
+        """The menu key, or the other mouse button, lists them too."""
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        row = self.currentIndex() if by_key else self.indexAt(event.pos())
+        if not self.copies_area(row).isEmpty():
+            self._ask(row)
+
+    def _row_of_copies(self, event: QMouseEvent) -> QModelIndex | None:
+        row = self.indexAt(event.position().toPoint())
+        area = self.copies_area(row)
+        return row if area.adjusted(-4, -4, 4, 4).contains(event.position()) else None
+
+    def _ask(self, row: QModelIndex) -> None:
+        self.setCurrentIndex(row)
+        menu = copies_menu(self._look, self, row.data(HIT_ROLE), self.copy_chosen.emit)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.viewport().mapToGlobal(self.copies_area(row).bottomLeft().toPoint()))

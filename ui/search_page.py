@@ -48,6 +48,7 @@ class SearchPage(QWidget):
         self.view = ResultsView(look, self.model)
         self.view.selectionModel().currentChanged.connect(lambda *_: self._choose_soon())
         self.view.activated.connect(lambda _: self.open_asked.emit())
+        self.view.copy_chosen.connect(self._choose_copy)
         self.welcome = EmptyState(look, "satchel", "", "")
         self.add_button = button(tr("Add a folder"), self.folders_wanted.emit, "primary")
         self.welcome.ways.addWidget(self.add_button)
@@ -224,6 +225,11 @@ class SearchPage(QWidget):
     def _choose(self) -> None:
         hit = self.chosen()
         self.target_chosen.emit(Target.of(hit) if hit is not None else None)
+
+    def _choose_copy(self, target: Target) -> None:
+        """Show a copy of the selected result beside the list."""
+        self._choice.stop()
+        self.target_chosen.emit(target)
 
     def _entered(self) -> None:
         """Open the selected file; when the results are of an older query, ask first."""

@@ -151,5 +151,6 @@ QMenu {{ background: {c.surface}; border: 1px solid {c.border}; padding: 5px; }}
 QMenu::item {{ padding: 6px 22px; border-radius: 6px; }}
 QMenu::item:selected {{ background: {c.accent_soft}; }}
 QMenu::item:disabled {{ color: {c.muted}; }}
+QMenu::icon {{ padding-left: 14px; }}
 QMenu::separator {{ height: 1px; background: {c.border}; margin: 5px 8px; }}
 """

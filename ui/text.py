@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 
 from core.messages import Locator
 
@@ -105,6 +105,13 @@ def time_left(seconds: float | None) -> str:
     if minutes < 60:
         return counted(minutes, tr("about a minute left"), tr("about %1 minutes left"))
     return counted(round(minutes / 60), tr("about an hour left"), tr("about %1 hours left"))
+
+
+def date_text(seconds: int | None) -> str:
+    """A day in words, 14 Mar 2024, here and by the person's clock; empty when nobody knows."""
+    if seconds is None:
+        return ""
+    return QLocale().toString(QDateTime.fromSecsSinceEpoch(seconds).date(), "d MMM yyyy")
 
 
 def place_text(locator: Locator) -> str:

@@ -1,38 +1,39 @@
-"""Which hits show the same: word for word, side by side. Pure.
+"""Which hits show the same, and which candidates need no score of their own. Pure.
 
-A hit is folded into a better one only when nothing that it shows is lost:
-wherever the two passages run side by side they have the same words, but for
-spelling, and the part that would be shown of the lower hit stands in the
-better one or in the chunks beside it. One other word, number or name makes two
-passages different, so that invoices from one template stay apart. A family
-(documents that are versions of each other) only lowers how much has to overlap.
+A hit is folded into a better one when nothing that it shows is lost: what is
+shown of it stands word for word in the better passage or beside it, and
+nowhere do the two differ side by side, so that invoices from one template stay
+apart. Documents of one family are versions of each other: theirs have to
+overlap less.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Kind = Literal["near", "passage"]
+from core.index.overlap import PIECE, Overlap, overlap
 
-ANCHOR = 3  # words in a row that both have, to count as the same place
-PIECE = 6  # words that are a piece of their own, more than a slot filled or a word changed
+Kind = Literal["near", "passage"]
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
 NEAR_SHARE = 0.5  # of the shorter passage, in one family
 PASSAGE_SHARE = 0.9  # of the shorter passage, of other files
 PASSAGE_WORDS = 20  # that files which are otherwise different have to share
 END_SHARE = 0.67  # of a document, from which on a shared end is no mere letter head or disclaimer
+NEAR_END = 0.15  # of a document, from its beginning or end
 TWIN_SHARE = 0.02  # of a code's bits may differ between passages taken to score the same
 _RUN = 4
-_RUNS_SHARED = 0.25  # of the shorter passage's runs, for a closer look to be worth while
-_MOST_PAIRS = 8_000  # equal words in both; beyond, as in tables of noughts, nothing is compared
+_RUNS_SHARED = 0.25  # of the shorter passage's runs of words, for a closer look to be worth while
+_BESIDE_WORDS = 150
 
 # Scripts written without blanks between words: each character counts as one.
 _ALONE = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -40,21 +41,25 @@ _WORD = re.compile(f"[{_ALONE}]|[^\\W_{_ALONE}]+")
 _MAIL_HEAD = re.compile(r"\A(?:.{1,300}\n\n)?(?:(?:From|To|Cc|Date|Subject): .*(?:\n|\Z))+")
 
 
+def _nothing() -> tuple[str, str]:
+    return "", ""
+
+
 @dataclass(frozen=True)
 class Passage:
-    """A hit's text, what of it is shown, and where it stands in which document.
+    """A hit's text and what of it is shown.
 
-    `share` is how much of its document's text it is; `first` and `last` say
-    whether nothing of the document stands before or behind it.
+    It is the part from `start` to `end` (0 to 1) of its document. `beside` reads the
+    texts that stand directly before and behind it; None when that fails.
     """
 
     document: int
     family: int | None
     text: str
     snippet: str
-    share: float = 1.0
-    first: bool = True
-    last: bool = True
+    start: float = 0.0
+    end: float = 1.0
+    beside: Callable[[], tuple[str, str] | None] = _nothing
 
     @cached_property
     def words(self) -> list[str]:
@@ -72,6 +77,12 @@ class Passage:
         return None
 
     @cached_property
+    def runs(self) -> set[int]:
+        """What stands for each run of a few words."""
+        lowered = [word.lower() for word in self.words]
+        return {hash(run) for run in zip(*(lowered[at:] for at in range(_RUN)), strict=False)}
+
+    @cached_property
     def _all(self) -> list[str]:
         return _WORD.findall(self.text)
 
@@ -81,92 +92,11 @@ class Passage:
         found = _MAIL_HEAD.match(self.text)
         return len(_WORD.findall(found.group())) if found else 0
 
-    @cached_property
-    def runs(self) -> set[int]:
-        """What stands for each run of a few words."""
-        lowered = [word.lower() for word in self.words]
-        return {hash(run) for run in zip(*(lowered[at:] for at in range(_RUN)), strict=False)}
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """What of two passages is the same: `shared` words, from `start` to `end` of the lower one.
-
-    `before` and `behind` count the words that only the lower one has at its ends.
-    """
-
-    shared: int
-    start: int
-    end: int
-    before: int
-    behind: int
-
-
-def overlap(better: Sequence[str], lower: Sequence[str]) -> Overlap | None:
-    """Where two passages are the same; None when they differ anywhere side by side."""
-    one, two = [word.lower() for word in better], [word.lower() for word in lower]
-    counts = Counter(one)
-    if sum(counts[word] for word in two) > _MOST_PAIRS:
-        return None
-    blocks = SequenceMatcher(None, one, two, autojunk=False).get_matching_blocks()
-    anchors = [block for block in blocks if block.size >= ANCHOR]
-    if not anchors:
-        return None
-    small = [block for block in blocks if 0 < block.size < ANCHOR]
-    in_one = {block.a + at for block in small for at in range(block.size)}
-    in_two = {block.b + at for block in small for at in range(block.size)}
-    ends = [(0, 0), *((block.a + block.size, block.b + block.size) for block in anchors)]
-    starts = [*((block.a, block.b) for block in anchors), (len(one), len(two))]
-    for at, ((a, b), (next_a, next_b)) in enumerate(zip(ends, starts, strict=True)):
-        mine = [better[n] for n in range(a, next_a) if n not in in_one]
-        theirs = [lower[n] for n in range(b, next_b) if n not in in_two]
-        if not _agree(mine, theirs, inside=0 < at < len(anchors)):
-            return None
-    first, last = anchors[0], anchors[-1]
-    end = last.b + last.size
-    shared = sum(block.size for block in anchors)
-    return Overlap(shared, first.b, end, first.b, len(two) - end)
-
-
-def _agree(better: Sequence[str], lower: Sequence[str], inside: bool) -> bool:
-    """Whether what stands between two places that are the same may be taken for the same."""
-    if better and lower:
-        return _spelled_alike(better, lower)
-    if lower:  # at an end a whole piece may be another chunk's; the caller looks at it
-        return not inside
-    return not inside or len(better) >= PIECE or all(map(_matters, better))
-
-
-def _spelled_alike(one: Sequence[str], two: Sequence[str]) -> bool:
-    if "".join(one).lower() == "".join(two).lower():  # a word broken at the end of a line
-        return True
-    return len(one) == len(two) and all(
-        a == b
-        or (
-            min(len(a), len(b)) > 3
-            and a[0] == b[0]
-            and not _matters(a)
-            and SequenceMatcher(None, a, b, autojunk=False).ratio() > 0.8
-        )
-        for a, b in zip(one, two, strict=True)
-    )
-
-
-def _matters(word: str) -> bool:
-    """Whether a word may be a number, a date or a name: not one that begins in lower case."""
-    return not word[0].islower() or any(map(str.isdigit, word))
-
 
 @dataclass
 class Folding:
-    """The hits kept so far, best first, and what is folded into each.
+    """The hits kept so far, best first."""
 
-    `beside` gives the texts before and behind the passage of a kept hit, by its
-    number ("" where nothing stands, None when they cannot be read); it is asked
-    only when an overlap runs over the passage's end.
-    """
-
-    beside: Callable[[int], tuple[str, str] | None]
     kept: list[Passage] = field(default_factory=list)
     _by_run: dict[int, list[int]] = field(default_factory=dict)
 
@@ -178,51 +108,57 @@ class Folding:
 
     def find(self, found: Passage) -> tuple[int, Kind] | None:
         """The number of the best kept hit that shows the same, and in what way."""
-        for number in self._likely(found):
-            kind = self._kind(number, found)
-            if kind is not None:
-                return number, kind
+        shared = Counter(number for run in found.runs for number in self._by_run.get(run, ()))
+        for number in sorted(shared):
+            kept = self.kept[number]
+            least = _RUNS_SHARED * min(len(found.runs), len(kept.runs))
+            if kept.document != found.document and shared[number] >= least:
+                kind = copy_kind(kept, found)
+                if kind is not None:
+                    return number, kind
         return None
 
-    def _likely(self, found: Passage) -> list[int]:
-        """Kept hits of other documents that share many runs of words with this one."""
-        shared = Counter(number for run in found.runs for number in self._by_run.get(run, ()))
-        return sorted(
-            number
-            for number, count in shared.items()
-            if self.kept[number].document != found.document
-            and count >= _RUNS_SHARED * min(len(found.runs), len(self.kept[number].runs))
-        )
 
-    def _kind(self, number: int, found: Passage) -> Kind | None:
-        kept = self.kept[number]
-        related = kept.family is not None and kept.family == found.family
-        words = kept.words
-        same = overlap(words, found.words)
-        if same is None:
-            return None
-        if same.before or same.behind:
-            texts = self.beside(number)
-            if texts is None:
-                return None
-            ahead = _WORD.findall(texts[0]) if same.before else []
-            after = _WORD.findall(texts[1]) if same.behind else []
-            if ahead or after:
-                same = overlap([*ahead, *words, *after], found.words)
-        if same is None or 0 < same.before < PIECE or 0 < same.behind < PIECE:
-            return None
-        if found.shown is None or found.shown[0] < same.start or found.shown[1] > same.end:
-            return None
-        share = same.shared / max(1, min(len(words), len(found.words)))
-        if related:
-            return "near" if share >= NEAR_SHARE else None
-        if (
-            share < PASSAGE_SHARE
-            or same.shared < PASSAGE_WORDS
-            or _only_an_end(kept, found, same.shared)
-        ):
-            return None
-        return "passage"
+def copy_kind(better: Passage, lower: Passage) -> Kind | None:
+    """In what way a lower hit shows the same as a better one; None when it does not."""
+    versions = better.family is not None and better.family == lower.family
+    same = overlap(better.words, lower.words, (0, len(lower.words)), versions)
+    if same is not None and (same.before or same.behind):
+        same = _widened(better, lower, same, versions)
+    if same is None or same.faced or 0 < same.before < PIECE or 0 < same.behind < PIECE:
+        return None
+    if lower.shown is None or not same.holds(lower.shown):
+        return None
+    share = same.shared / min(len(better.words), len(lower.words))
+    if versions:
+        return "near" if share >= NEAR_SHARE else None
+    if share < PASSAGE_SHARE or same.shared < PASSAGE_WORDS:
+        return None
+    return None if _only_an_end(better, lower, same.shared) else "passage"
+
+
+def _widened(better: Passage, lower: Passage, same: Overlap, versions: bool) -> Overlap | None:
+    """The overlap seen with what stands beside the passages, where one runs over the other's end.
+
+    A version may go on where the other has a paragraph more; so both are widened.
+    """
+    around = better.beside()
+    if around is None:
+        return None
+    ahead, after = _ends(around, same)
+    mine = [*ahead, *better.words, *after]
+    around = lower.beside() if versions else ("", "")
+    if around is None:
+        return None
+    ahead, after = _ends(around, same)
+    core = (len(ahead), len(ahead) + len(lower.words))
+    return overlap(mine, [*ahead, *lower.words, *after], core, versions)
+
+
+def _ends(around: tuple[str, str], same: Overlap) -> tuple[list[str], list[str]]:
+    before = _WORD.findall(around[0])[-_BESIDE_WORDS:] if same.before else []
+    behind = _WORD.findall(around[1])[:_BESIDE_WORDS] if same.behind else []
+    return before, behind
 
 
 def _only_an_end(one: Passage, two: Passage, shared: int) -> bool:
@@ -230,8 +166,12 @@ def _only_an_end(one: Passage, two: Passage, shared: int) -> bool:
 
     So are letter heads, disclaimers and licence notes.
     """
-    ends = (one.first and two.first) or (one.last and two.last)
-    return ends and all(each.share * shared < END_SHARE * len(each.words) for each in (one, two))
+    both = (one, two)
+    at_start = all(each.start < NEAR_END for each in both)
+    at_end = all(each.end > 1 - NEAR_END for each in both)
+    return (at_start or at_end) and all(
+        (each.end - each.start) * shared < END_SHARE * len(each.words) for each in both
+    )
 
 
 def twins(families: Sequence[int | None], codes: NDArray[np.uint8]) -> list[int]:
@@ -251,3 +191,33 @@ def twins(families: Sequence[int | None], codes: NDArray[np.uint8]) -> list[int]
         if not len(near):
             others.append(at)
     return found
+
+
+def apart(positions: Ints, leaders: Sequence[int], size: int) -> tuple[Ints, dict[int, Ints]]:
+    """The first `size` leaders among positions, and the followers of each of them."""
+    groups: dict[int, list[int]] = {}
+    for at, leader in enumerate(leaders):
+        groups.setdefault(leader, []).append(at)
+    chosen = sorted(groups)[:size]
+    followers = {
+        int(positions[leader]): positions[groups[leader][1:]]
+        for leader in chosen
+        if len(groups[leader]) > 1
+    }
+    return positions[chosen], followers
+
+
+def with_twins(
+    positions: Ints, scores: Floats, followers: Mapping[int, Ints]
+) -> tuple[Ints, Floats]:
+    """The same with the followers of those that could be scored, who get the same score."""
+    known = [
+        (followers[position], score)
+        for position, score in zip(positions.tolist(), scores, strict=True)
+        if position in followers and not np.isnan(score)
+    ]
+    more = [np.full(len(group), score, dtype=np.float32) for group, score in known]
+    return (
+        np.concatenate([positions, *(group for group, _ in known)]),
+        np.concatenate([scores, *more]),
+    )

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Literal
 
@@ -13,14 +14,13 @@ from core.index.copies import Folding, Kind, Passage
 from core.index.passages import Passages, Work
 from core.index.snippet import Snippet, make_snippet
 from core.index.view import View
-from core.messages import About, Copy, Hit, Locator, PassageText
+from core.messages import MOST_COPIES, About, Copy, Hit, Locator, PassageText
 from core.store.catalogue import Catalogue
 from core.store.rows import FileRef
 
 Source = Literal["lexical", "semantic", "both"]
 Ranked = tuple[int, float]
 
-MOST_COPIES = 100  # listed with one hit
 LOOKED_THROUGH = 200  # candidates behind the last hit that are asked for their family
 LOOKED_AT = 8  # of these, of families already shown, read only to be listed as copies
 
@@ -91,7 +91,7 @@ class ResultMaker:
         `deadline` (of time.perf_counter) has passed.
         """
         kept: list[_Draft] = []
-        folding = Folding(lambda number: self._beside(kept[number].position, work))
+        folding = Folding()
         queue = iter(order)
         while len(kept) < wish.k and (not kept or time.perf_counter() < deadline):
             work.check()
@@ -114,9 +114,13 @@ class ResultMaker:
 
     def _drafts(self, part: Sequence[Ranked], wish: Wish, work: Work) -> list[_Draft]:
         """What could be read of some candidates; those whose files are gone are left out."""
-        self._passages.load([position for position, _ in part], work)
         places = {position: self._view.place(position) for position, _ in part}
         known = self._catalogue.about([place.document for place in places.values()])
+        wanted = list(places)
+        if wish.fold:  # what stands beside versions is likely to be compared: one reading for all
+            versions = [at for at, place in places.items() if known[place.document][1] is not None]
+            wanted += [near for at in versions for near in self._near(at)]
+        self._passages.load(list(dict.fromkeys(wanted)), work)
         drafts: list[_Draft] = []
         for position, score in part:
             state = work.states.get(position, "ok")
@@ -134,9 +138,9 @@ class ResultMaker:
                 family,
                 text,
                 snippet.text,
-                share=(end - start) / max(1, spans[-1][1]),
-                first=place.index == 0,
-                last=place.index == len(spans) - 1,
+                start / spans[-1][1],
+                end / spans[-1][1],
+                partial(self._beside, position, work),
             )
             if read is not None and read.about is not None:
                 about = read.about
@@ -161,13 +165,20 @@ class ResultMaker:
         )
         return list(islice(likely, LOOKED_AT))
 
-    def _beside(self, position: int, work: Work) -> tuple[str, str] | None:
-        """The texts of the chunks before and behind one; None when they cannot be read."""
+    def _near(self, position: int) -> list[int]:
+        """The chunks directly before and behind one in its document."""
         place = self._view.place(position)
         count = len(self._view.spans(place).spans)
-        near = [
-            at for at in (position - 1, position + 1) if 0 <= place.index + at - position < count
-        ]
+        near = []
+        if place.index > 0:
+            near.append(position - 1)
+        if place.index < count - 1:
+            near.append(position + 1)
+        return near
+
+    def _beside(self, position: int, work: Work) -> tuple[str, str] | None:
+        """The texts of the chunks before and behind one; None when they cannot be read."""
+        near = self._near(position)
         self._passages.load(near, work)
         if any(at not in work.passages for at in near):
             return None

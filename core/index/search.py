@@ -8,18 +8,28 @@ in memory within a bound.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.index.codes import Rotation
+from core.index.copies import apart, twins, with_twins
 from core.index.embedder import BATCH, Embedder
 from core.index.embedding_cache import EmbeddingCache
 from core.index.frontier import Corpus, Frontier
 from core.index.passages import Passages, Work
 from core.index.phrases import Found, find_phrases, parse
+from core.index.ranking import (
+    LEXICAL_DEPTH,
+    by_count,
+    fuse,
+    scored_first,
+    then,
+    top,
+    unscored,
+)
 from core.index.reader import Reader
 from core.index.results import ResultMaker, Source, Wish
 from core.index.text_cache import TextCache
@@ -32,9 +42,8 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 POOL = 400  # candidates taken from the codes before exact scoring starts
-LEXICAL_DEPTH = 50  # lexical hits that take part in the fusion
 LEXICAL_SEEDS = 8  # lexical hits that get an exact score in hybrid mode
-FUSION_K = 60  # reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009
+WIDER = 4  # candidates looked at for each one scored, so that copies do not take its place
 EXACT_READ = 256  # chunks read at a time for an exact scan
 
 
@@ -177,9 +186,9 @@ class Searcher:
                 return "semantic"
             return "both" if position in semantic else "lexical"
 
-        order = _fuse(lexical, semantic)
-        rest = work.unscored if phrases is None else lambda: _by_count(phrases)
-        made = self._maker.make(query.wish(), _then(order, rest), source, work, deadline)
+        order = fuse(lexical, semantic)
+        rest = work.unscored if phrases is None else lambda: by_count(phrases)
+        made = self._maker.make(query.wish(), then(order, rest), source, work, deadline)
         work.clock("total", work.started)
         return Results(
             made.hits,
@@ -239,7 +248,7 @@ class Searcher:
         mark = time.perf_counter()
         estimates = self._view.estimates(self._rotation, vector)
         estimates[~allowed] = -np.inf
-        start = _top(estimates, min(POOL, int(allowed.sum())))
+        start = top(estimates, min(POOL, int(allowed.sum())))
         if seeds is not None and len(seeds):
             start = np.unique(np.concatenate([start, seeds[allowed[seeds]]]))
         corpus = Corpus(
@@ -253,19 +262,31 @@ class Searcher:
             work.check()
             mark = time.perf_counter()
             size = min(BATCH, max_recomputes - done)
-            batch = frontier.next_batch(size)
+            batch = frontier.next_batch(WIDER * size)
             if done == 0 and first is not None and len(first):
-                batch = np.array(list(dict.fromkeys([*first, *batch])), dtype=np.int64)[:size]
+                batch = np.array(list(dict.fromkeys([*first, *batch])), dtype=np.int64)
+            batch, followers = self._without_twins(batch, size)
             work.clock("rank", mark)
             if len(batch) == 0:
                 break
             scores = self._scores(batch, vector, work)
             mark = time.perf_counter()
-            frontier.add_exact(batch, scores)
+            frontier.add_exact(*with_twins(batch, scores, followers))
             work.clock("rank", mark)
             done += len(batch)
-        work.unscored = lambda: _unscored(frontier)
-        return _scored_first(frontier, k)
+        work.unscored = lambda: unscored(frontier)
+        return scored_first(frontier, k)
+
+    def _without_twins(self, positions: Ints, size: int) -> tuple[Ints, dict[int, Ints]]:
+        """The first `size` positions that are worth a score of their own, and their twins."""
+        if len(positions) == 0:
+            return positions, {}
+        families = self._catalogue.families(
+            [self._view.place(position).document for position in positions.tolist()]
+        )
+        if not any(families):
+            return positions[:size], {}
+        return apart(positions, twins(families, self._view.codes(positions)), size)
 
     def _scores(self, positions: Ints, vector: Floats, work: Work) -> Floats:
         """Exact cosines (n,) of chunks with the query; NaN for those that cannot be read."""
@@ -313,64 +334,3 @@ class Searcher:
         known = np.flatnonzero(allowed & ~np.isnan(scores))
         work.recomputed += len(known)
         return {int(position): float(scores[position]) for position in known}
-
-
-def _scored_first(frontier: Frontier, k: int) -> dict[int, float]:
-    """Exact cosines by position; if they are fewer than k, the best estimates come after them."""
-    known = ~np.isnan(frontier.exact)
-    found = {
-        int(p): float(s) for p, s in zip(frontier.ids[known], frontier.exact[known], strict=True)
-    }
-    missing = k - len(found)
-    if missing > 0:
-        least = min(found.values(), default=1.0)
-        guesses = frontier.current()
-        rest = np.flatnonzero(~known)
-        for at in rest[np.argsort(-guesses[rest], kind="stable")[:missing]]:
-            found[int(frontier.ids[at])] = min(least, float(guesses[at]))
-    return found
-
-
-def _unscored(frontier: Frontier) -> list[tuple[int, float]]:
-    """The candidates without an exact score and their estimates, best first."""
-    rest = np.flatnonzero(np.isnan(frontier.exact))
-    guesses = frontier.current()[rest]
-    order = np.argsort(-guesses, kind="stable")
-    return list(zip(frontier.ids[rest[order]].tolist(), guesses[order].tolist(), strict=True))
-
-
-def _by_count(phrases: Found) -> list[tuple[int, float]]:
-    """Passages with a phrase, most occurrences first."""
-    found = sorted(phrases.by_position.items(), key=lambda item: (-item[1], item[0]))
-    return [(position, 0.0) for position, _ in found]
-
-
-def _then(
-    order: Sequence[tuple[int, float]], rest: Callable[[], Sequence[tuple[int, float]]]
-) -> Iterator[tuple[int, float]]:
-    """The ranking, and behind it, asked for only when it was not enough, what it left out."""
-    yield from order
-    least = order[-1][1] if order else 1.0
-    have = {position for position, _ in order}
-    for position, score in rest():
-        if position not in have:
-            yield position, min(least, score)
-
-
-def _top(scores: Floats, count: int) -> Ints:
-    if count <= 0:
-        return np.empty(0, dtype=np.int64)
-    if count >= len(scores):
-        return np.flatnonzero(scores > -np.inf)
-    return np.argpartition(-scores, count - 1)[:count]
-
-
-def _fuse(lexical: Ints | None, semantic: dict[int, float]) -> list[tuple[int, float]]:
-    """Positions with their scores, best first: cosine, rank, or the fusion of both ranks."""
-    by_cosine = sorted(semantic.items(), key=lambda item: (-item[1], item[0]))
-    if lexical is None:
-        return by_cosine
-    scores = {int(p): 1 / (FUSION_K + rank) for rank, p in enumerate(lexical, start=1)}
-    for rank, (position, _) in enumerate(by_cosine[:LEXICAL_DEPTH], start=1):
-        scores[position] = scores.get(position, 0.0) + 1 / (FUSION_K + rank)
-    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

@@ -212,6 +212,16 @@ class Catalogue:
         )
         return {number: (_unpacked_about(about), family) for number, about, family in rows}
 
+    def families(self, documents: Sequence[int]) -> list[int | None]:
+        """The family of each of these documents, None for one without relatives."""
+        rows = self.db.execute(
+            "SELECT id, family FROM document WHERE family IS NOT NULL "
+            f"AND id IN ({_marks(documents)})",
+            documents,
+        )
+        found = dict(rows)
+        return [found.get(document) for document in documents]
+
     def documents_matching(self, below: str | None, suffix: str | None) -> set[int]:
         """Documents of files below a folder and with a name ending, either may be None."""
         rows = self.db.execute(

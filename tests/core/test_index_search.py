@@ -5,7 +5,8 @@ from helpers import Lab
 
 from core.errors import Cancelled
 from core.index.embedding_cache import EmbeddingCache
-from core.index.search import Query, Searcher, _fuse
+from core.index.ranking import fuse
+from core.index.search import Query, Searcher
 from core.index.text_cache import TextCache
 
 
@@ -148,7 +149,7 @@ def test_related_passages_leave_out_the_asked_one(filled: Lab) -> None:
 def test_fusion_rewards_both_sides() -> None:
     import numpy as np
 
-    order = _fuse(np.array([5, 6, 7]), {6: 0.5, 9: 0.9})
+    order = fuse(np.array([5, 6, 7]), {6: 0.5, 9: 0.9})
     assert order[0][0] == 6
     assert {position for position, _ in order} == {5, 6, 7, 9}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from samples import (
@@ -120,6 +121,14 @@ class Gallery:
         QTest.qWait(160)
         self.window.grab().save(str(OUT / f"{name}-{mode}.png"))
 
+    def shoot_popup(self, name: str, mode: str) -> None:
+        """Keep a picture of the menu that is open, and close it."""
+        QTest.qWait(160)
+        menu = QApplication.activePopupWidget()
+        assert menu is not None
+        menu.grab().save(str(OUT / f"{name}-{mode}.png"))
+        menu.close()
+
     def query(self, text: str = "when does the lease end") -> None:
         """Search for something."""
         self.window.open_page("search")
@@ -153,6 +162,13 @@ def search_states(g: Gallery, mode: str) -> None:
     g.window.search.know_folders(True)
     g.query()
     g.shoot("search-results", mode)
+    area = g.window.search.view.copies_area(g.window.search.model.index(0))
+    QTest.mouseClick(
+        g.window.search.view.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=area.center().toPoint(),
+    )
+    g.shoot_popup("search-copies", mode)
     g.window.preview.page_button.click()
     g.shoot("search-page-picture", mode)
     g.window.preview.text_button.click()

@@ -8,7 +8,7 @@ import random
 from PySide6.QtCore import QBuffer, QIODevice, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter
 
-from core.messages import Citation, Hit, Locator
+from core.messages import UNTITLED, About, Citation, Copy, Hit, Locator
 from core.settings import DECLARED
 
 LEASE = (
@@ -39,6 +39,8 @@ def hit(
     state: str = "ok",
     start: int = 0,
     words: tuple[str, ...] = ("lease", "end"),
+    about: About = UNTITLED,
+    copies: tuple[Copy, ...] = (),
 ) -> Hit:
     """One result."""
     return Hit(
@@ -52,13 +54,28 @@ def hit(
         marks=marks(snippet, *words) if state == "ok" and source != "semantic" else (),
         state=state,
         source=source,  # type: ignore[arg-type]
+        about=about,
+        copies=copies,
     )
 
 
 def hits() -> tuple[Hit, ...]:
     """A handful of results of several kinds."""
     return (
-        hit(1),
+        hit(
+            1,
+            about=About(
+                "Lease of the forge workshop at 4 Mill Lane",
+                "The Harrow Trust",
+                1_684_000_000,
+                1_685_600_000,
+            ),
+            copies=(
+                Copy("/home/ana/Documents/club/workshop-lease.pdf", "identical"),
+                Copy("/home/ana/Documents/drafts/workshop-lease-draft-2.docx", "near"),
+                Copy("/home/ana/Documents/letters/R&D/to-the-trust.eml", "passage"),
+            ),
+        ),
         hit(
             2,
             "/home/ana/Documents/letters/letter-from-the-council.txt",
@@ -85,6 +102,14 @@ def hits() -> tuple[Hit, ...]:
             Locator(heading="Any other business"),
             "both",
             start=120,
+            about=About(
+                "Minutes of the spring meeting of the Mill Lane Makers, with the decisions "
+                "on the workshop, the roof and the lathe",
+                None,
+                None,
+                1_712_000_000,
+            ),
+            copies=(Copy("/home/ana/Documents/club/2024/minutes/minutes.pdf", "near"),),
         ),
         hit(
             5,

@@ -1,0 +1,141 @@
+"""Where two passages say the same, word for word and side by side. Pure.
+
+Of two passages the better one is shown and the lower one may be hidden. So it
+counts what the lower one has that the better one has not: another word, number
+or name makes them different. What only the better one has hides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import Match, SequenceMatcher
+from itertools import pairwise
+
+Words = Sequence[str]
+Range = tuple[int, int]
+
+ANCHOR = 3  # words in a row that both have, to count as the same place
+PIECE = 6  # words that are a piece of their own: more than a word changed or a slot filled
+PROSE = 12  # words of a paragraph put in, more than a line of a form filled
+_MOST_PAIRS = 20_000  # equal words in both; beyond, as in tables of noughts, nothing is compared
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The ranges of the lower passage's words that the better one has too, in order.
+
+    `shared` counts the words in them. `before` and `behind` count the words of the
+    lower one at its ends that are in none; `faced` says whether the better one has
+    other words in their place.
+    """
+
+    ranges: tuple[Range, ...]
+    shared: int
+    before: int
+    behind: int
+    faced: bool
+
+    def holds(self, part: Range) -> bool:
+        """Whether a part of the lower passage lies within one of the ranges."""
+        return any(start <= part[0] and part[1] <= end for start, end in self.ranges)
+
+
+def overlap(better: Words, lower: Words, core: Range, versions: bool) -> Overlap | None:
+    """What two passages share; None when they differ between places that are the same.
+
+    The lower passage is the `core` of its words, the rest stands around it and
+    only helps to see what belongs where. Of `versions` of one document the lower
+    may have whole paragraphs that the better one has not.
+    """
+    anchors, small = _blocks(better, lower)
+    if not anchors:
+        return None
+    in_better = {block.a + at for block in small for at in range(block.size)}
+    in_lower = {block.b + at for block in small for at in range(block.size)}
+
+    def left(start: Range, end: Range) -> tuple[list[str], list[str]]:
+        return (
+            [better[at] for at in range(start[0], end[0]) if at not in in_better],
+            [lower[at] for at in range(start[1], end[1]) if at not in in_lower],
+        )
+
+    ranges = []
+    begun = anchors[0].b
+    for one, two in pairwise(anchors):
+        ends, starts = (one.a + one.size, one.b + one.size), (two.a, two.b)
+        if starts[1] < core[0] or ends[1] > core[1]:
+            continue
+        mine, theirs = left(ends, starts)
+        if theirs and not mine:
+            if not (versions and _is_prose(theirs)):
+                return None
+            ranges.append((begun, ends[1]))
+            begun = starts[1]
+        elif not _agree(mine, theirs):
+            return None
+    last = anchors[-1]
+    ranges.append((begun, last.b + last.size))
+    inside = [
+        (max(start, core[0]) - core[0], min(end, core[1]) - core[0])
+        for start, end in ranges
+        if start < core[1] and end > core[0]
+    ]
+    if not inside:
+        return None
+    before = left((0, 0), (anchors[0].a, anchors[0].b))
+    behind = left((last.a + last.size, last.b + last.size), (len(better), len(lower)))
+    length = core[1] - core[0]
+    return Overlap(
+        tuple(inside),
+        sum(max(0, min(b.b + b.size, core[1]) - max(b.b, core[0])) for b in anchors),
+        inside[0][0],
+        length - inside[-1][1],
+        bool(inside[0][0] and all(before)) or bool(length - inside[-1][1] and all(behind)),
+    )
+
+
+def _blocks(better: Words, lower: Words) -> tuple[list[Match], list[Match]]:
+    """The places where both have the same words: those long enough to be sure of, and others."""
+    one, two = [word.lower() for word in better], [word.lower() for word in lower]
+    counts = Counter(one)
+    if sum(counts[word] for word in two) > _MOST_PAIRS:
+        return [], []
+    blocks = SequenceMatcher(None, one, two, autojunk=False).get_matching_blocks()
+    return (
+        [block for block in blocks if block.size >= ANCHOR],
+        [block for block in blocks if 0 < block.size < ANCHOR],
+    )
+
+
+def _agree(better: Words, lower: Words) -> bool:
+    """Whether what stands between two places that are the same may be taken for the same."""
+    if better and lower:
+        return _spelled_alike(better, lower)
+    # A page number and its heading, or a sentence put in; but not a word like "not".
+    return len(better) >= PIECE or all(map(_matters, better))
+
+
+def _spelled_alike(one: Words, two: Words) -> bool:
+    if "".join(one).lower() == "".join(two).lower():  # a word broken at the end of a line
+        return True
+    return len(one) == len(two) and all(map(_is_typo, one, two))
+
+
+def _is_typo(one: str, two: str) -> bool:
+    if one.lower() == two.lower():
+        return True
+    if min(len(one), len(two)) < 4 or one[0] != two[0] or _matters(one) or _matters(two):
+        return False
+    return SequenceMatcher(None, one, two, autojunk=False).ratio() > 0.8
+
+
+def _matters(word: str) -> bool:
+    """Whether a word may be a number, a date or a name: not one that begins in lower case."""
+    return not word[0].islower() or any(map(str.isdigit, word))
+
+
+def _is_prose(words: Words) -> bool:
+    """Whether words are a text put in rather than a form filled: long, and few of them names."""
+    return len(words) >= PROSE and sum(map(_matters, words)) <= 0.4 * len(words)

@@ -1,0 +1,78 @@
+"""The order of candidates: by exact score, by estimate, or by words and meaning together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.index.frontier import Frontier
+from core.index.phrases import Found
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+LEXICAL_DEPTH = 50  # hits of either side that take part in the fusion
+FUSION_K = 60  # reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009
+
+
+def scored_first(frontier: Frontier, k: int) -> dict[int, float]:
+    """Exact cosines by position; if they are fewer than k, the best estimates come after them."""
+    known = ~np.isnan(frontier.exact)
+    found = {
+        int(p): float(s) for p, s in zip(frontier.ids[known], frontier.exact[known], strict=True)
+    }
+    missing = k - len(found)
+    if missing > 0:
+        least = min(found.values(), default=1.0)
+        guesses = frontier.current()
+        rest = np.flatnonzero(~known)
+        for at in rest[np.argsort(-guesses[rest], kind="stable")[:missing]]:
+            found[int(frontier.ids[at])] = min(least, float(guesses[at]))
+    return found
+
+
+def unscored(frontier: Frontier) -> list[tuple[int, float]]:
+    """The candidates without an exact score and their estimates, best first."""
+    rest = np.flatnonzero(np.isnan(frontier.exact))
+    guesses = frontier.current()[rest]
+    order = np.argsort(-guesses, kind="stable")
+    return list(zip(frontier.ids[rest[order]].tolist(), guesses[order].tolist(), strict=True))
+
+
+def by_count(phrases: Found) -> list[tuple[int, float]]:
+    """Passages with a phrase, most occurrences first."""
+    found = sorted(phrases.by_position.items(), key=lambda item: (-item[1], item[0]))
+    return [(position, 0.0) for position, _ in found]
+
+
+def then(
+    order: Sequence[tuple[int, float]], rest: Callable[[], Sequence[tuple[int, float]]]
+) -> Iterator[tuple[int, float]]:
+    """The ranking, and behind it, asked for only when it was not enough, what it left out."""
+    yield from order
+    least = order[-1][1] if order else 1.0
+    have = {position for position, _ in order}
+    for position, score in rest():
+        if position not in have:
+            yield position, min(least, score)
+
+
+def top(scores: Floats, count: int) -> Ints:
+    if count <= 0:
+        return np.empty(0, dtype=np.int64)
+    if count >= len(scores):
+        return np.flatnonzero(scores > -np.inf)
+    return np.argpartition(-scores, count - 1)[:count]
+
+
+def fuse(lexical: Ints | None, semantic: dict[int, float]) -> list[tuple[int, float]]:
+    """Positions with their scores, best first: cosine, rank, or the fusion of both ranks."""
+    by_cosine = sorted(semantic.items(), key=lambda item: (-item[1], item[0]))
+    if lexical is None:
+        return by_cosine
+    scores = {int(p): 1 / (FUSION_K + rank) for rank, p in enumerate(lexical, start=1)}
+    for rank, (position, _) in enumerate(by_cosine[:LEXICAL_DEPTH], start=1):
+        scores[position] = scores.get(position, 0.0) + 1 / (FUSION_K + rank)
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
