@@ -157,7 +157,9 @@ class Reading:
         _require_same(message)
         text = document.text
         batch: list[ChunkText] = []
-        for start, end in chunker.spans(text, document.breaks()):
+        for start, end in chunker.spans(
+            text, (mark.start for mark in document.headings), document.breaks()
+        ):
             batch.append(ChunkText(start, end, text[start:end]))
             if len(batch) == _CHUNKS_A_MESSAGE:
                 self._require_wanted()

@@ -152,6 +152,7 @@ class FileTable:
         """The number of a reason or rule in words; call it inside a transaction."""
         if text is None:
             return None
+        text = text.encode("utf-8", "backslashreplace").decode()  # it may name a path
         self.db.execute("INSERT OR IGNORE INTO reason(text) VALUES(?)", (text,))
         return int(self.db.execute("SELECT id FROM reason WHERE text=?", (text,)).get)
 

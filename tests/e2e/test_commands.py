@@ -18,7 +18,9 @@ from helpers import ROOT, SAMPLE, Indexed, one_line, satchel, satchel_json, watc
 
 LOCATOR = {"page", "line", "heading", "member"}
 RESULT = {"rank", "score", "path", "locator", "start", "end", "snippet"}
-RESULT_MORE = {"marks", "state", "source"}
+RESULT_MORE = {
+    "marks", "state", "source", "title", "author", "created", "modified", "copies",
+}  # fmt: skip
 COUNTS = {"indexed", "skipped", "failed", "needs_ocr", "offline"}
 BYTES = {"catalogue", "codes", "graph", "spans", "embeddings", "lexical", "text_cache", "total"}
 
