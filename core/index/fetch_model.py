@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,8 @@ def fetch_embedding(
             out.mkdir()
             _collect(entry, folder, source, progress)
             _convert(entry, source, out, progress, convert)
+            if target.exists():  # without a description, so no model
+                shutil.rmtree(target)
             out.rename(target)
             sync_folder(folder)
     except OSError as error:
