@@ -137,6 +137,7 @@ def _convert(
         entry.dimensions,
         entry.query_prefix,
         entry.passage_prefix,
+        entry.about_cosine,
     )
     (source / RECIPE).write_bytes(msgspec.json.encode(recipe))
     with (source / "convert.log").open("w+b") as log:
