@@ -72,7 +72,7 @@ class Answers:
         )
         search_ms = 1000 * (time.perf_counter() - started)
         budget = int(service.settings.number("assistant.passage_tokens"))
-        passages = choose_passages(results, question, budget)
+        passages = choose_passages(results, question, budget, service.engine.about_cosine)
         session.reply(AnswerSources(message.id, sources(passages), conversation))
         turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
         answer = answer_question(

@@ -72,7 +72,8 @@ def two_models(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:
     """
     starter = models / "embedding" / "all-minilm-l6-v2"
     store = tmp_path_factory.mktemp("models")
-    shutil.copytree(models, store, copy_function=os.link, dirs_exist_ok=True)
+    for part in ("llm", f"embedding/{starter.name}"):
+        shutil.copytree(models / part, store / part, copy_function=os.link)
     with serving(starter) as server:
         fetch_embedding(renamed_entry(server), store)
     return store

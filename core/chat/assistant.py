@@ -14,7 +14,6 @@ from core.messages import ChatTurn, Citation, Hit
 
 NOT_FOUND = "Not found in your files."
 PASSAGES_SEARCHED = 8
-LEAST_COSINE = 0.30  # under it, and without shared words, a passage is not about the question
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +58,18 @@ class Answer:
 
 
 def choose_passages(
-    results: Results, question: str, budget_tokens: int
+    results: Results, question: str, budget_tokens: int, about_cosine: float
 ) -> list[tuple[Hit, Chosen]]:
-    """The hits that bear on a question, each with what of its text goes into the prompt."""
+    """The hits that bear on a question, each with what of its text goes into the prompt.
+
+    Under `about_cosine`, and without shared words, a passage is not about the question.
+    """
     shown = [
         (hit, Candidate(text, cosine, hit.source != "semantic"))
         for hit, text, cosine in zip(results.hits, results.passages, results.cosines, strict=True)
         if text is not None
     ]
-    config = PassageConfig(budget_tokens=budget_tokens, min_cosine=LEAST_COSINE)
+    config = PassageConfig(budget_tokens=budget_tokens, min_cosine=about_cosine)
     chosen = choose([candidate for _, candidate in shown], question, config)
     return [(shown[item.index][0], item) for item in chosen]
 

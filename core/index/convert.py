@@ -59,6 +59,7 @@ def convert(source: Path, out: Path, recipe: Recipe) -> None:
     bare, full = tokens.ids(["a", f"{recipe.passage_prefix}a"])
     room = MAX_TOKENS - (len(full) - len(bare))
     made = describe(out, recipe.name, recipe.licence, form, texts, reference, room)
+    made = msgspec.structs.replace(made, about_cosine=recipe.about_cosine)
     print(in_words(made.fidelity), file=sys.stderr)
     if not is_enough(made.fidelity):
         raise UserError(

@@ -27,6 +27,7 @@ DESCRIPTION = "model.json"
 REFERENCE = "reference.npz"
 BATCH = 16
 MAX_TOKENS = 256
+ABOUT_COSINE = 0.30
 
 
 class Fidelity(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class Description(msgspec.Struct, frozen=True):
     """What was written about a model when it was prepared.
 
     `chunk_tokens` is how long a chunk may be, so that with its prefix it fits `max_tokens`.
+    A passage that is nearer than `about_cosine` to a question is about it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Description(msgspec.Struct, frozen=True):
     fingerprint: str
     fidelity: Fidelity
     chunk_tokens: int = MAX_TOKENS
+    about_cosine: float = ABOUT_COSINE
     form: Form = Form()
 
 

@@ -17,7 +17,7 @@ from core.files.folders import WatchedFolder
 from core.files.rules import Rules
 from core.home import Home
 from core.index.codes import Rotation
-from core.index.embedder import Embedder, EmbeddingModel, find_model
+from core.index.embedder import ABOUT_COSINE, Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer, Outcome
 from core.index.models import embedding_folder, entry_named, load_embedding_catalogue
@@ -76,7 +76,7 @@ class Engine:
                 model, size, kept = self.model, self._code_bytes, self._home.rotations
                 entry = entry_named(load_embedding_catalogue(), self._model_name)
                 name = entry.rotation if entry else None
-                rotation = find_rotation(name, model, kept, size) if model else None
+                rotation, fits = find_rotation(name, model, kept, size) if model else (None, True)
                 return catalogue, IndexStore(
                     self._home.segments,
                     catalogue,
@@ -84,7 +84,8 @@ class Engine:
                     model.description.fingerprint if model else None,
                     self.texts,
                     self.room,
-                    self._fit if model and rotation is None else None,
+                    None if fits else self._fit,
+                    model is None or rotation is not None,
                 )
         except BaseException:
             catalogue.close()
@@ -113,6 +114,11 @@ class Engine:
         return fit_and_keep(
             embeddings, self._home.rotations, self.require_model(), self._code_bytes
         )
+
+    @property
+    def about_cosine(self) -> float:
+        """How near a passage has to be to a question to be about it."""
+        return self.model.description.about_cosine if self.model else ABOUT_COSINE
 
     @property
     def _dimensions(self) -> int:

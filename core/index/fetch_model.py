@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -70,6 +71,8 @@ def fetch_embedding(
             out.mkdir()
             _collect(entry, folder, source, progress)
             _convert(entry, source, out, progress, convert)
+            if target.exists():  # without a description, so no model
+                shutil.rmtree(target)
             out.rename(target)
             sync_folder(folder)
     except OSError as error:
@@ -134,6 +137,7 @@ def _convert(
         entry.dimensions,
         entry.query_prefix,
         entry.passage_prefix,
+        entry.about_cosine,
     )
     (source / RECIPE).write_bytes(msgspec.json.encode(recipe))
     with (source / "convert.log").open("w+b") as log:

@@ -40,6 +40,7 @@ Floats = NDArray[np.float32]
 PUBLISH_CHUNKS = 4096
 FIRST_PUBLISH_S = 5.0
 PUBLISH_S = 30.0
+FIT_ANEW_BYTES = 4_000_000  # of waiting files, some thousand chunks
 GROUP_CHUNKS = 64  # documents are embedded together until they reach this many chunks
 READ_AHEAD = 4
 DIGEST_BYTES = 12  # two files that differ share one with a chance below 10**-18 in a million
@@ -156,6 +157,8 @@ class Indexer:
                 waiting = self._catalogue.files.waiting()
                 if not waiting:
                     break
+                if self._fit_anew(waiting):
+                    waiting = self._catalogue.files.waiting()
                 worked = True
                 self._index(waiting, outcome, started)
                 if not self._not_as_surveyed or outcome.stopped:
@@ -189,6 +192,10 @@ class Indexer:
         return found
 
     # --- indexing -----------------------------------------------------------------------
+
+    def _fit_anew(self, waiting: list[tuple[int, FileRef]]) -> bool:
+        much = sum(ref.size_bytes for _, ref in waiting) > FIT_ANEW_BYTES
+        return much and self._store.fit_anew()
 
     def _index(self, waiting: list[tuple[int, FileRef]], outcome: Outcome, started: float) -> None:
         progress = Progress(ref for _, ref in waiting)

@@ -13,7 +13,7 @@ import msgspec
 
 from core.download import Address, PackageSource
 from core.errors import UserError
-from core.index.embedder import EmbeddingModel, find_model
+from core.index.embedder import ABOUT_COSINE, EmbeddingModel, find_model
 
 CATALOGUE_PATH = Path(__file__).resolve().parents[2] / "resources" / "embedding-models.toml"
 RECIPE = "recipe.json"
@@ -31,6 +31,7 @@ class Recipe(msgspec.Struct, frozen=True):
     dimensions: int
     query_prefix: str = ""
     passage_prefix: str = ""
+    about_cosine: float = ABOUT_COSINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class EmbeddingEntry:
     files: tuple[ModelFile, ...] = ()
     query_prefix: str = ""
     passage_prefix: str = ""
+    about_cosine: float = ABOUT_COSINE
     rotation: str | None = None
 
     @property

@@ -2,9 +2,10 @@
 
 What ships was fitted to thousands of texts. A model without one gets its
 rotation from the first passages of each home, and keeps it, for the codes of
-all segments depend on it. A few passages would say little about the model and
-much about themselves, so then it is fitted to the texts the model was checked
-with.
+all segments depend on it; one that was fitted to little is given up, with the
+small index that depends on it, when much more comes. A few passages would say
+little about the model and much about themselves, so then it is fitted to the
+texts the model was checked with.
 """
 
 from __future__ import annotations
@@ -29,13 +30,21 @@ NOISE = 0.1  # of the spread of a few embeddings, put around them
 
 def find_rotation(
     shipped_as: str | None, model: EmbeddingModel, folder: Path, code_bytes: int
-) -> Rotation | None:
+) -> tuple[Rotation | None, bool]:
     """The rotation that ships for a model, or the one a home keeps; None when it is to be fitted.
 
-    Raises UserError when it is damaged.
+    And whether it stays: one that was fitted to little is fitted anew when the home
+    grows. Raises UserError when it is damaged.
     """
-    shipped = shipped_rotation(shipped_as, code_bytes) if shipped_as else None
-    return shipped or kept_rotation(folder, model, code_bytes)
+    if shipped_as and (shipped := shipped_rotation(shipped_as, code_bytes)):
+        return shipped, True
+    for path, stays in (
+        (_kept(folder, model, code_bytes), True),
+        (_first(folder, model, code_bytes), False),
+    ):
+        if found := _load(path, f"Remove {path}; your files are then read again."):
+            return found, stays
+    return None, False
 
 
 def placeholder(dimensions: int, code_bytes: int) -> Rotation:
@@ -50,21 +59,16 @@ def shipped_rotation(name: str, code_bytes: int) -> Rotation | None:
     return _load(SHIPPED / f"{name}-{code_bytes}.npz", "Install Satchel again.")
 
 
-def kept_rotation(folder: Path, model: EmbeddingModel, code_bytes: int) -> Rotation | None:
-    """The rotation that was fitted in a home. Raises UserError when it is damaged."""
-    path = _kept(folder, model, code_bytes)
-    return _load(path, f"Remove {path}; your files are then read again.")
-
-
 def fit_and_keep(
     embeddings: Floats, folder: Path, model: EmbeddingModel, code_bytes: int
 ) -> Rotation:
     """Fit a rotation to embeddings (n, d), or to the model's reference texts if they are few."""
+    keep = _kept if len(embeddings) >= ENOUGH_CHUNKS else _first
+    path = keep(folder, model, code_bytes)
     if len(embeddings) < LEAST_CHUNKS:
         with np.load(model.folder / REFERENCE, allow_pickle=False) as data:
             embeddings = data["embeddings"].astype(np.float32)
     rotation = fit_to_sample(embeddings, code_bytes)
-    path = _kept(folder, model, code_bytes)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         temporary = path.with_name(f".{path.name}.tmp")
@@ -102,6 +106,10 @@ def fit_to_sample(embeddings: Floats, code_bytes: int, seed: int = 0) -> Rotatio
 
 def _kept(folder: Path, model: EmbeddingModel, code_bytes: int) -> Path:
     return folder / f"{model.description.fingerprint}-{code_bytes}.npz"
+
+
+def _first(folder: Path, model: EmbeddingModel, code_bytes: int) -> Path:
+    return folder / f"{model.description.fingerprint}-{code_bytes}-first.npz"
 
 
 def _load(path: Path, advice: str) -> Rotation | None:

@@ -83,19 +83,21 @@ class IndexStore:
         texts: TextCache,
         room: Callable[[], int],
         fit: Callable[[Floats], Rotation] | None = None,
+        has_rotation: bool = True,
     ) -> None:
         """Open every published segment.
 
         A damaged or missing one, and one of another embedding model, is dropped
         and its files wait to be read again; `repaired` says which. `room` gives
         the bytes that the disk budget still allows. With `model` None any model's
-        segments are taken, and nothing can be published. With `fit` there is no
-        rotation for the model yet: the first embeddings published give it.
+        segments are taken, and nothing can be published. Without a rotation the first
+        embeddings published give one by way of `fit`; with `fit` it may be fitted anew.
         """
         self._folder = folder
         self._catalogue = catalogue
         self.rotation = rotation
         self._fit = fit
+        self._has_rotation = has_rotation
         rows = catalogue.segments()
         self._model = model if model is not None else (rows[0].model if rows else "")
         self._texts = texts
@@ -112,7 +114,7 @@ class IndexStore:
             try:
                 if row.model != self._model:
                     raise SegmentError("it was made with another embedding model")
-                if self._fit is not None:
+                if not self._has_rotation:
                     raise SegmentError("the rotation of its codes is gone")
                 segment = Segment(self._folder / row.name)
                 if segment.chunks != row.chunks or segment.header.model != row.model:
@@ -148,8 +150,10 @@ class IndexStore:
             self._catalogue.publish(None, self._model, documents)
             return
         embeddings = np.concatenate([item.embeddings for item in full])
-        if self._fit is not None:
-            self.rotation, self._fit = self._fit(embeddings), None
+        if self._fit is not None and not self._has_rotation:
+            self.rotation, self._has_rotation = self._fit(embeddings), True
+            if len(embeddings) >= ENOUGH_CHUNKS:
+                self._fit = None
         packed = [(len(item.spans), pack_document(item.spans, item.page_chars)) for item in full]
         path = self._new_path()
         edges = build_edges(embeddings)
@@ -170,7 +174,18 @@ class IndexStore:
     @property
     def wanted_sample(self) -> int:
         """How many chunks the next publication should have, if it can wait for them."""
-        return 0 if self._fit is None else ENOUGH_CHUNKS
+        return 0 if self._has_rotation else ENOUGH_CHUNKS
+
+    def fit_anew(self) -> bool:
+        """Give up a small index whose rotation was fitted to little, as much more comes now.
+
+        Its files wait to be read again. False, and nothing done, when that is not so.
+        """
+        if self._fit is None or not self._has_rotation or self.view.chunks >= ENOUGH_CHUNKS:
+            return False
+        self.drop(list(self._segments))
+        self._has_rotation = False
+        return True
 
     def fits(self, chunks: int, text_bytes: int, documents: int) -> bool:
         """Whether publishing this much stays inside the disk budget, by a generous estimate."""

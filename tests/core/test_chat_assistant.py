@@ -58,7 +58,7 @@ def ask(
     model: Scripted, found: Results, cancelled: Callable[[], bool] = lambda: False
 ) -> tuple[Answer, str]:
     pieces: list[str] = []
-    passages = choose_passages(found, QUESTION, 600)
+    passages = choose_passages(found, QUESTION, 600, 0.3)
     answer = answer_question(QUESTION, passages, model, [], pieces.append, cancelled)
     return answer, "".join(pieces)
 
@@ -112,7 +112,7 @@ def test_a_stopped_answer_keeps_what_was_said() -> None:
 def test_sources_are_numbered_as_the_model_sees_them() -> None:
     model = Scripted("The rent is 1,150 pounds [1].")
     found = results(RENT, CATS)
-    passages = choose_passages(found, QUESTION, 600)
+    passages = choose_passages(found, QUESTION, 600, 0.3)
     shown = sources(passages)
     answer_question(QUESTION, passages, model, [], lambda _: None, lambda: False)
     assert [s.n for s in shown] == list(range(1, len(shown) + 1))

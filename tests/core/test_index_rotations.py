@@ -10,6 +10,7 @@ from helpers import Lab, WordEmbedder, small_rotation
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from core.index import indexer, store
 from core.index.codes import Rotation, fit_rotation, scan
 from core.index.embedder import EmbeddingModel, find_model
 from core.index.rotations import (
@@ -77,15 +78,18 @@ def test_axes_along_the_mean_are_ruled_out() -> None:
 
 def test_a_fitted_rotation_is_kept(model: EmbeddingModel, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "rotations"
-    assert find_rotation(None, model, folder, 8) is None
-    assert find_rotation("unheard-of", model, folder, 8) is None
-    made = fit_and_keep(narrow(300, 1, 384), folder, model, 8)
-    found = find_rotation(None, model, folder, 8)
-    assert found is not None
-    np.testing.assert_array_equal(made.axes, found.axes)
-    assert find_rotation(None, model, folder, 16) is None
-    [path] = folder.iterdir()
-    path.write_bytes(b"nothing of the kind")
+    assert find_rotation(None, model, folder, 8) == (None, False)
+    assert find_rotation("unheard-of", model, folder, 8) == (None, False)
+    assert find_rotation("all-minilm-l6-v2", model, folder, 32)[1] is True
+    for count, stays in ((300, False), (ENOUGH_CHUNKS, True)):
+        made = fit_and_keep(narrow(count, 1, 384), folder, model, 8)
+        found, found_stays = find_rotation(None, model, folder, 8)
+        assert found is not None
+        assert found_stays is stays
+        np.testing.assert_array_equal(made.axes, found.axes)
+    assert find_rotation(None, model, folder, 16) == (None, False)
+    for path in folder.iterdir():
+        path.write_bytes(b"nothing of the kind")
     with pytest.raises(UserError, match="cannot be read"):
         find_rotation(None, model, folder, 8)
 
@@ -98,35 +102,64 @@ def test_a_few_passages_leave_no_trace_in_it(model: EmbeddingModel, tmp_path: Pa
     np.testing.assert_array_equal(one.axes, other.axes)
 
 
+class Fits:
+    """Stands for fitting; remembers how many embeddings it was given."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+
+    def __call__(self, embeddings: Floats) -> Rotation:
+        self.counts.append(len(embeddings))
+        return small_rotation()
+
+
+def reopened(lab: Lab, fit: Fits, has_rotation: bool) -> IndexStore:
+    rotation = small_rotation() if has_rotation else placeholder(96, 8)
+    return IndexStore(
+        lab.segments, lab.catalogue, rotation, "fake", lab.texts, lambda: lab.room, fit,
+        has_rotation,
+    )  # fmt: skip
+
+
 def test_a_store_fits_at_its_first_publication_only(lab: Lab) -> None:
-    fitted: list[int] = []
-    made = small_rotation()
-
-    def fit(embeddings: Floats) -> Rotation:
-        fitted.append(len(embeddings))
-        return made
-
-    lab.store = IndexStore(
-        lab.segments, lab.catalogue, placeholder(96, 8), "fake", lab.texts, lambda: lab.room, fit
-    )
+    fit = Fits()
+    lab.store = reopened(lab, fit, has_rotation=False)
     assert lab.store.wanted_sample == ENOUGH_CHUNKS
     lab.write("a.txt", "the ferry leaves at noon\nthe harbour closes at nine")
     lab.index()
-    assert fitted == [2]
-    assert lab.store.rotation is made
+    assert fit.counts == [2]
     assert lab.store.wanted_sample == 0
     lab.write("b.txt", "a lighthouse keeper")
     lab.index()
-    assert fitted == [2]
+    assert fit.counts == [2]
     assert lab.names("lighthouse keeper")[0] == "b.txt"
     # A home that has lost the rotation reads its files again.
-    lab.store = IndexStore(
-        lab.segments, lab.catalogue, placeholder(96, 8), "fake", lab.texts, lambda: lab.room, fit
-    )
+    lab.store = reopened(lab, fit, has_rotation=False)
     assert "rotation of its codes is gone" in lab.store.repaired[0]
     lab.index()
-    assert fitted == [2, 3]
+    assert fit.counts == [2, 3]
     assert lab.names("lighthouse keeper")[0] == "b.txt"
+
+
+def test_it_is_fitted_anew_when_much_more_comes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = Fits()
+    lab.store = reopened(lab, fit, has_rotation=False)
+    lab.write("a.txt", "the ferry leaves at noon")
+    lab.index()
+    lab.store = reopened(lab, fit, has_rotation=True)
+    monkeypatch.setattr(indexer, "FIT_ANEW_BYTES", 2_000)
+    lab.write("b.txt", "a lighthouse keeper")
+    lab.index()
+    assert fit.counts == [1], "a little more changes nothing"
+    lab.write("c.txt", "".join(f"note {number} on harbours\n" for number in range(200)))
+    lab.index()
+    assert fit.counts == [1, 202], "all are read again, together"
+    for query, name in (("ferry noon", "a.txt"), ("lighthouse keeper", "b.txt")):
+        assert lab.names(query)[0] == name
+    monkeypatch.setattr(store, "ENOUGH_CHUNKS", 100)
+    lab.write("d.txt", "".join(f"more {number} on ferries\n" for number in range(200)))
+    lab.index()
+    assert fit.counts == [1, 202], "an index that has grown is not given up"
 
 
 def test_a_placeholder_has_the_size_asked_for() -> None:

