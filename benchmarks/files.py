@@ -41,10 +41,10 @@ from core.store.rows import FileRef
 
 # How many files of each package at most, so that no kind of document outweighs the rest.
 PACKAGES = {
-    "fp-docs-3.2.2": 3900, "postgresql-doc-15": 1169, "linux-doc-6.1": 1300, "git-doc": 600,
-    "python3.11-doc": 500, "texlive-latex-base-doc": 250, "debian-handbook": 200,
+    "fp-docs-3.2.2": 5100, "postgresql-doc-15": 900, "linux-doc-6.1": 700, "git-doc": 500,
+    "python3.11-doc": 250, "texlive-latex-base-doc": 250, "debian-handbook": 120,
     "debian-reference-en": 40, "debian-reference-de": 40, "developers-reference": 40,
-    "maint-guide": 40,
+    "maint-guide": 40, "r-doc-pdf": 20,
 }  # fmt: skip
 GATES: dict[str, tuple[str, float]] = {
     "first_useful_search_s": ("<=", 60),
