@@ -30,7 +30,6 @@ from core.text import convert
 from core.text.convert import Workshop
 from core.text.document import Document, Limits
 from core.text.formats import read_passages
-from core.text.pdf import render_page
 from core.text.programs import Programs
 from core.text.source import os_failure
 
@@ -138,6 +137,8 @@ class Reading:
             _require_same(message)
             self._channel.send(Passages(message.id, passages))
         else:
+            from core.text.pdf import render_page
+
             png, pages = render_page(message.path, message.page, message.width_px)
             text = base64.b64encode(png).decode("ascii")
             self._channel.send(PageImage(message.id, text, message.page, pages))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import platform
+import os
 import struct
 from dataclasses import dataclass
 
@@ -191,7 +191,7 @@ def give_up_calls(programs: bool, local_sockets: bool) -> bool:
 
     It needs no rights, for the process gives up gaining any (no_new_privs).
     """
-    processor = PROCESSORS.get(platform.machine())
+    processor = PROCESSORS.get(os.uname().machine)
     if processor is None or struct.calcsize("P") != 8:
         return False
     code = filter_program(processor, programs, local_sockets)

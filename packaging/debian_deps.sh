@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the system packages that the headless window tests need. Used by .ci/run only;
+# Installs the system packages that some tests need. Used by .ci/run only;
 # without root or apt it says what is left out and succeeds.
 set -uo pipefail
 
@@ -7,6 +7,7 @@ packages=(
     xvfb fonts-dejavu-core                       # a screen nobody sees, and letters to draw on it
     libegl1 libgl1 libxkbcommon0 libfontconfig1  # what Qt links to
     libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0
+    tesseract-ocr                                # reads scanned pages; tests of it skip without
 )
 
 if ! command -v apt-get > /dev/null; then

@@ -20,7 +20,6 @@ from core.messages import PassageText
 from core.text import formats
 from core.text.document import Document, Heading, Limits, too_long
 from core.text.old_office import Office, way_of
-from core.text.pdf import read_pdf_pages
 from core.text.programs import Programs
 from core.text.recognise import Recogniser, page_count
 from core.text.source import Source
@@ -137,6 +136,8 @@ def _pages_again(
 
     None when it is not recognition that makes the pages differ from what was indexed.
     """
+    from core.text.pdf import read_pdf_pages
+
     ends = list(accumulate(page_chars))
     if any(end > ends[-1] for _, end in spans):
         return None

@@ -11,7 +11,6 @@ import ctypes
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -83,6 +82,8 @@ def run(
     program. Raises ProgramFailed when it cannot be started or takes longer than
     `timeout_s`.
     """
+    import subprocess  # most readers never need it
+
     name = Path(command[0]).name
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
     environment |= dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), str(folder))
