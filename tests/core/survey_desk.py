@@ -76,7 +76,7 @@ class Desk:
             self.hashed += 1
             document = self.catalogue.document_with(digest)
             if document is None:
-                new = NewDocument(digest, (), 0, "text", UNTITLED, False, b"", [number])
+                new = NewDocument(digest, (), 0, UNTITLED, False, b"", [number])
                 self.catalogue.publish(None, "none", [new])
             else:
                 self.catalogue.link(number, document)
