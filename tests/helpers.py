@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from core.download import Address
 from core.errors import FileError
+from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
 from core.index.codes import Rotation, fit_rotation
 from core.index.embedding_cache import EmbeddingCache
-from core.index.indexer import Indexer, Outcome
+from core.index.indexer import Hints, Indexer, Outcome
 from core.index.models import EmbeddingEntry, ModelFile
 from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
@@ -176,7 +177,7 @@ class Lab:
         path.write_text(text, "utf-8")
         return path
 
-    def index(self) -> Outcome:
+    def index(self, changes: Changes = EVERYTHING, hints: Hints | None = None) -> Outcome:
         self.catalogue.files.sync_folders([str(self.files)])
         indexer = Indexer(
             self.catalogue,
@@ -186,8 +187,9 @@ class Lab:
             lambda path: Rules(path, (), own_home=[], max_file_bytes=10**6),
             self.progress.append,
             self.breathe,
+            hints=hints,
         )
-        return indexer.run()
+        return indexer.run(changes)
 
     def searcher(self) -> Searcher:
         return Searcher(

@@ -42,7 +42,7 @@ class _Root:
 
     path: str
     rules: Rules
-    real: str = ""
+    real: str
     place: object = None
     watch: ObservedWatch | None = None
     error: OSError | None = None
@@ -78,7 +78,7 @@ class Watcher(FileSystemEventHandler):
         self.close()
         self._key = key
         self._make_rules = rules
-        self._roots = [_Root(path, rules(path)) for path in roots]
+        self._roots = [_Root(path, rules(path), os.path.realpath(path)) for path in roots]
         self._look_at = time.monotonic() + PLACES_S
         try:
             self._observer = make_observer(self)
@@ -119,7 +119,8 @@ class Watcher(FileSystemEventHandler):
                     return True
                 if now >= deadline:
                     return False
-                self._changed.wait(min(deadline - now, due_s))
+                look_s = max(0.0, self._look_at - now)
+                self._changed.wait(min(deadline - now, due_s, look_s))
 
     def take_due(self) -> Changes | None:
         """Changes that are due; None without any."""
@@ -183,6 +184,10 @@ class Watcher(FileSystemEventHandler):
             pass  # the survey tells of it
         except OSError as error:
             root.error = error
+        with self._changed:
+            root.error = self._failing.pop(root.path, root.error)
+        if root.error is not None:
+            self._stop_listening(root)  # what was added is given back: others need watches too
 
     def _stop_listening(self, root: _Root) -> None:
         if root.watch is not None and self._observer is not None:
@@ -200,7 +205,6 @@ class Watcher(FileSystemEventHandler):
             self._look_at = time.monotonic() + PLACES_S
         for root in self._roots:
             if root.path in failing:
-                # What was added already is given back: others need watches too.
                 self._stop_listening(root)
                 root.error = failing[root.path]
                 self._touch(root.path)

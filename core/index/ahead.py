@@ -27,6 +27,7 @@ class Ahead(Generic[Read]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue: deque[Entry] = deque(waiting)
+        self._front: deque[Entry] = deque()
         self._clock = clock
         self._hashing: deque[tuple[int, FileRef, Future[bytes]]] = deque()
         self._reading: deque[tuple[int, FileRef, Future[Read]]] = deque()
@@ -37,6 +38,9 @@ class Ahead(Generic[Read]):
         self, hash_file: Callable[[str], Future[bytes]]
     ) -> tuple[int, FileRef, Future[bytes]] | None:
         """The next file with its content hash to come; None when all were given out."""
+        if self._front:
+            number, ref = self._front.popleft()
+            return number, ref, hash_file(ref.path)
         while self._queue and len(self._hashing) < HASH_AHEAD:
             number, ref = self._queue.popleft()
             self._hashing.append((number, ref, hash_file(ref.path)))
@@ -69,21 +73,20 @@ class Ahead(Generic[Read]):
     def replace(self, gone: Collection[int], entries: Iterable[Entry]) -> None:
         """Take files out wherever they are, and put these in: small ones in front."""
         self._queue = deque(entry for entry in self._queue if entry[0] not in gone)
+        self._front = deque(entry for entry in self._front if entry[0] not in gone)
         self._cancel(lambda number: number in gone)
         self._hashing = deque(entry for entry in self._hashing if entry[0] not in gone)
         self._reading = deque(entry for entry in self._reading if entry[0] not in gone)
         self._urgent.difference_update(gone)
         now = self._clock()
-        front: list[Entry] = []
         for number, ref in entries:
             often = now - self._in_front.get(number, -FRONT_AGAIN_S) < FRONT_AGAIN_S
             if often or ref.size_bytes > FRONT_BYTES:
                 self._queue.append((number, ref))
             else:
-                front.append((number, ref))
+                self._front.append((number, ref))
                 self._in_front[number] = now
                 self._urgent.add(number)
-        self._queue.extendleft(reversed(front))
 
     def give_up(self) -> None:
         """Cancel what has not begun."""
