@@ -41,6 +41,11 @@ _WORD = re.compile(f"[{_ALONE}]|[^\\W_{_ALONE}]+")
 _MAIL_HEAD = re.compile(r"\A(?:.{1,300}\n\n)?(?:(?:From|To|Cc|Date|Subject): .*(?:\n|\Z))+")
 
 
+def words_of(text: str) -> list[str]:
+    """The words and numbers of a text in order, as they are written."""
+    return _WORD.findall(text)
+
+
 def _nothing() -> tuple[str, str]:
     return "", ""
 
@@ -69,7 +74,7 @@ class Passage:
     @cached_property
     def shown(self) -> tuple[int, int] | None:
         """Which of the words the snippet shows; None when it shows none of them."""
-        shown = _WORD.findall(self.snippet)
+        shown = words_of(self.snippet)
         for at in range(len(self._all) - len(shown) + 1):
             if self._all[at : at + len(shown)] == shown:
                 start, end = max(0, at - self._head), at + len(shown) - self._head
@@ -84,13 +89,13 @@ class Passage:
 
     @cached_property
     def _all(self) -> list[str]:
-        return _WORD.findall(self.text)
+        return words_of(self.text)
 
     @cached_property
     def _head(self) -> int:
         """How many words the head of a mail takes."""
         found = _MAIL_HEAD.match(self.text)
-        return len(_WORD.findall(found.group())) if found else 0
+        return len(words_of(found.group())) if found else 0
 
 
 @dataclass
@@ -156,8 +161,8 @@ def _widened(better: Passage, lower: Passage, same: Overlap, versions: bool) -> 
 
 
 def _ends(around: tuple[str, str], same: Overlap) -> tuple[list[str], list[str]]:
-    before = _WORD.findall(around[0])[-_BESIDE_WORDS:] if same.before else []
-    behind = _WORD.findall(around[1])[:_BESIDE_WORDS] if same.behind else []
+    before = words_of(around[0])[-_BESIDE_WORDS:] if same.before else []
+    behind = words_of(around[1])[:_BESIDE_WORDS] if same.behind else []
     return before, behind
 
 
