@@ -183,7 +183,11 @@ def books(prose: Prose, number: int) -> list[Made]:
     """A book, a chapter of it, and an excerpt."""
     paragraphs = prose.paragraphs(14)
     at = prose.random.randint(1, 8)
-    parts = {"book": paragraphs, "chapter": paragraphs[at : at + 5], "excerpt": [paragraphs[at + 2]]}
+    parts = {
+        "book": paragraphs,
+        "chapter": paragraphs[at : at + 5],
+        "excerpt": [paragraphs[at + 2]],
+    }
     return [
         Made(f"{name}{number}.txt", "\n\n".join(part) + "\n", f"book{number}")
         for name, part in parts.items()

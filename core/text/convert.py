@@ -113,6 +113,8 @@ def read_passages(
     version: Hashable,
 ) -> tuple[PassageText, ...]:
     """Passages of a PDF, as `formats.read_passages`; only the pages in question are recognised."""
+    if not spans:
+        return ()
     try:
         return formats.read_passages(path, spans, page_chars, limits=limits)
     except FileError as error:
