@@ -26,9 +26,6 @@ from app.stdio import Channel, child_channel
 from core.messages import Cancel, Hello, Message, ProtocolError
 from core.text.programs import Programs, find_programs
 
-# Programs that convert a file get this many times what a reader gets, and a page a part of it.
-PROGRAM_TIMES = 8.0
-_PAGE_PART = 0.5
 _CPU_TIMES = 10.0
 _LARGEST_SCRATCH_BYTES = 500_000_000
 _EXIT_GRACE_S = 2.0
@@ -56,15 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     cancelled: set[int] = set()
     threading.Thread(target=_listen, args=(channel, inbox, cancelled), daemon=True).start()
     timeout_s: float = options.timeout_s
-    reading = Reading(
-        channel,
-        cancelled,
-        options.memory_mb,
-        programs,
-        scratch,
-        timeout_s * _PAGE_PART,
-        timeout_s * PROGRAM_TIMES,
-    )
+    reading = Reading(channel, cancelled, options.memory_mb, programs, scratch, timeout_s)
     # A pipe to a parent that is gone: nothing is left to do or say.
     with contextlib.suppress(BrokenPipeError):
         while not isinstance(message := inbox.get(), int):

@@ -148,7 +148,8 @@ class ExtractorPool:
         waited_s = 0.0
         try:
             child = self._starter.submit(slot.child).result()
-            self.protections = tuple(sorted({*child.greet().protections, "memory"}))
+            watched = () if self._memory_mb is None else ("memory",)
+            self.protections = tuple(sorted({*child.greet().protections, *watched}))
             child.send(request)
             while not whole:
                 started = time.monotonic()

@@ -11,6 +11,7 @@ import sys
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_STDERR = 2
 _BELOW_NORMAL = 0x4000  # BELOW_NORMAL_PRIORITY_CLASS
 
 if sys.platform == "win32":
@@ -50,7 +51,9 @@ else:
 
         Where messages go to a file, to find a mistake, they may be written there.
         """
-        to_file = stat.S_ISREG(os.fstat(sys.stderr.fileno()).st_mode)
+        to_file = False
+        with contextlib.suppress(OSError):
+            to_file = stat.S_ISREG(os.fstat(_STDERR).st_mode)
         _set(resource.RLIMIT_FSIZE, largest_bytes if to_file else 0, largest_bytes)
 
     def limit_cpu(seconds: float) -> None:

@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 
 _CHUNKS_A_MESSAGE = 64
 _KEPT_CHARS = 16_000_000
+# How long programs may take, of the time limit: for a file that is indexed, for passages that
+# a person waits for (less than the limit, so that what was recognised so far is kept), for a page.
+PROGRAM_TIMES = 8.0
+_READING_SHARE = 0.8
+_PAGE_SHARE = 0.5
 
 _Key = tuple[str, int, int]
 _Request = Extract | ReadSpans | RenderPage
@@ -90,16 +95,16 @@ class Reading:
         memory_mb: int,
         programs: Programs,
         scratch: Path | None,
-        page_s: float,
-        file_s: float,
+        timeout_s: float,
     ) -> None:
-        """`page_s` and `file_s` are how long programs may take for a page, and for a file."""
+        """A reader may be silent for `timeout_s`; programs that convert a file get more."""
         self._channel = channel
         self._cancelled = cancelled
         self._memory_mb = memory_mb
         self._recent = RecentTexts()
         self._chunker: tuple[tuple[str, int], Chunker] | None = None
-        self._shop = Workshop(programs, scratch, page_s, file_s, self._still_there)
+        self._timeout_s = timeout_s
+        self._shop = Workshop(programs, scratch, timeout_s * _PAGE_SHARE, self._still_there)
         self._current = 0
 
     def answer(self, message: Message) -> None:
@@ -129,6 +134,8 @@ class Reading:
             self._fail(message, FileError(message.path, reason))
 
     def _do(self, message: _Request) -> None:
+        share = PROGRAM_TIMES if isinstance(message, Extract) else _READING_SHARE
+        self._shop.file_s = self._timeout_s * share
         if isinstance(message, Extract):
             self._extract(message)
         elif isinstance(message, ReadSpans):

@@ -87,6 +87,8 @@ class PlainReader:
         self.extracted: list[str] = []
         self.broken: set[str] = set()
         self.slow = False
+        self.pages = False  # of 40 characters each
+        self.spans_read = 0
 
     def _text(self, file: FileRef) -> str:
         path = Path(file.path)
@@ -107,7 +109,16 @@ class PlainReader:
             ChunkText(m.start(), m.end(), m.group()) for m in re.finditer(r"[^\n]+", text)
         )
         yield Chunks(1, chunks)
-        yield Extracted(1, len(text), len(text.encode()), (), "text", About(), self.slow)
+        pages = tuple(len(text[at : at + 40]) for at in range(0, len(text), 40))
+        yield Extracted(
+            1,
+            len(text),
+            len(text.encode()),
+            pages if self.pages else (),
+            "text",
+            About(),
+            self.slow,
+        )
 
     def read(self, wanted: Sequence[Wanted]) -> list[tuple[PassageText, ...] | FileError]:
         found: list[tuple[PassageText, ...] | FileError] = []
@@ -117,6 +128,7 @@ class PlainReader:
             except FileError as error:
                 found.append(error)
                 continue
+            self.spans_read += len(item.spans)
             found.append(tuple(PassageText(a, b, text[a:b], Locator()) for a, b in item.spans))
         return found
 

@@ -20,6 +20,7 @@ from core.index.codes import Rotation
 from core.index.embedder import ABOUT_COSINE, Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer, Outcome
+from core.index.kept_pages import KeptPages
 from core.index.models import embedding_folder, entry_named, load_embedding_catalogue
 from core.index.reader import Reader
 from core.index.rotations import Floats, find_rotation, fit_and_keep, placeholder
@@ -174,7 +175,7 @@ class Engine:
             catalogue,
             self.rotation,
             self.embedder,
-            reader,
+            KeptPages(reader, self.texts),
             self.cache,
             self.texts,
         )

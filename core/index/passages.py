@@ -92,7 +92,9 @@ class Passages:
                     continue
                 spans = self._view.spans(places[members[0]])
                 chosen = tuple(spans.spans[places[p].index] for p in members)
-                wanted.append(Wanted(online[attempt], chosen, spans.page_chars))
+                wanted.append(
+                    Wanted(online[attempt], chosen, spans.page_chars, document, spans.spans)
+                )
                 owners.append(document)
             for document, request, found in zip(
                 owners, wanted, self._reader.read(wanted), strict=True

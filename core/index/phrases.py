@@ -128,7 +128,7 @@ def _read(
         positions = view.chunks_of(document)
         spans = view.spans(view.place(int(positions[0])))
         whole = (spans.spans[0][0], spans.spans[-1][1])
-        wanted.append(Wanted(ref, (whole,), spans.page_chars))
+        wanted.append(Wanted(ref, (whole,), spans.page_chars, document, spans.spans))
         owners.append((positions, np.array([start for start, _ in spans.spans])))
     for (positions, starts), read in zip(owners, reader.read(wanted), strict=True):
         if isinstance(read, FileError):

@@ -13,11 +13,16 @@ from core.store.rows import FileRef
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Spans (characters of the extracted text) to be read back from one file."""
+    """Spans (characters of the extracted text) to be read back from one file.
+
+    `document` and the spans of all its chunks are for whoever keeps its text.
+    """
 
     file: FileRef
     spans: tuple[tuple[int, int], ...]
     page_chars: tuple[int, ...]
+    document: int | None = None
+    chunk_spans: tuple[tuple[int, int], ...] = ()
 
 
 class Reader(Protocol):

@@ -33,7 +33,7 @@ _ADVICE = "run text recognition (OCR) on it to have it searched"
 class Workshop:
     """The programs of this machine, where they may write, and how long they may take.
 
-    `file_s` is for one file in all, `page_s` for one page of it. `on_wait` is
+    `file_s` is for one file in all, set for each, `page_s` for one page. `on_wait` is
     called now and then while a program works; what it raises ends the program.
     Recognised pages are kept for a while, for a page is read again and again.
     """
@@ -43,7 +43,6 @@ class Workshop:
         programs: Programs,
         folder: Path | None,
         page_s: float,
-        file_s: float,
         on_wait: Callable[[], None],
     ) -> None:
         self.office: Office | None = None
@@ -53,7 +52,7 @@ class Workshop:
         if folder is not None and programs.tesseract is not None:
             self.recogniser = Recogniser(programs.tesseract, folder)
         self.page_s = page_s
-        self.file_s = file_s
+        self.file_s = page_s
         self.on_wait = on_wait
         self._pages: OrderedDict[tuple[Hashable, int], str] = OrderedDict()
 
@@ -114,6 +113,8 @@ def read_passages(
     version: Hashable,
 ) -> tuple[PassageText, ...]:
     """Passages of a PDF, as `formats.read_passages`; only the pages in question are recognised."""
+    if not spans:
+        return ()
     try:
         return formats.read_passages(path, spans, page_chars, limits=limits)
     except FileError as error:
@@ -173,7 +174,7 @@ def _recognised(
     for number, text in shop.recognise(path, version, numbers):
         texts[number] = text
         if time.monotonic() - started > shop.file_s:
-            spent = f"{shop.file_s / 60:.0f} minutes"
+            spent = f"{shop.file_s:.0f} s"
             raise FileError(path, f"{_TOO_MUCH} ({spent}); {_ADVICE}", "needs_ocr")
     return texts
 

@@ -139,6 +139,23 @@ def test_without_programs_a_scan_waits_for_recognition(tmp_path: Path) -> None:
 
 
 @needs_tesseract
+def test_without_that_protection_no_program_is_run(tmp_path: Path) -> None:
+    path = scanned(tmp_path / "scan.pdf")
+    code = (
+        "import sys, app.extractor as child\nfrom app.sandbox import Protections\n"
+        "child.protect = lambda *_: Protections(writing=True, memory=True)\n"
+        "sys.exit(child.main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "--scratch", str(tmp_path / "scratch")]
+    with started(command=command) as child:
+        hello = child.receive()
+        assert isinstance(hello, Hello) and "network" not in hello.protections
+        _, reply = child.ask(extract(path))
+        assert isinstance(reply, FileFailed) and reply.problem == "needs_ocr"
+        assert "run text recognition" in reply.reason
+
+
+@needs_tesseract
 def test_recognition_can_be_cancelled_and_ends_with_its_reader(
     reader: Child, tmp_path: Path
 ) -> None:
@@ -147,6 +164,8 @@ def test_recognition_can_be_cancelled_and_ends_with_its_reader(
         reader.send(extract(path, number))
         assert isinstance(reader.receive(), Chunks)  # the first sign of life
         helper = a_child_of(reader)
+        if sys.platform == "linux":
+            assert "Seccomp:\t2\n" in Path(f"/proc/{helper}/status").read_text()
         if end == "cancel":
             reader.send(Cancel(number))
             while not ends(reply := reader.receive()):
@@ -283,6 +302,7 @@ def test_an_old_document_is_converted(reader: Child, tmp_path: Path, suffix: str
 
 
 @needs_office
+@pytest.mark.slow
 def test_what_only_looks_like_an_old_document(reader: Child, tmp_path: Path) -> None:
     path = tmp_path / "broken.doc"
     path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + os.urandom(4000))

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,9 +77,9 @@ class Child:
 
 
 @contextmanager
-def started(*arguments: str) -> Iterator[Child]:
+def started(*arguments: str, command: Sequence[str] = ()) -> Iterator[Child]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.extractor", *arguments],
+        command or [sys.executable, "-m", "app.extractor", *arguments],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -156,6 +156,21 @@ def test_files_that_are_not_as_they_were(child: Child, tmp_path: Path) -> None:
     path.mkdir()
     _, reply = child.ask(extract(path))
     assert isinstance(reply, FileFailed) and reply.problem == "skipped"
+
+
+def test_a_file_is_read_back_within_the_limits_it_was_read_within(
+    child: Child, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("twenty characters..." * 10)
+    status = path.stat()
+    spans = ReadSpans(
+        2, str(path), status.st_size, status.st_mtime_ns, ((0, 5),), max_text_chars=199
+    )
+    for request in (extract(path, max_text_chars=199), spans):
+        _, reply = child.ask(request)
+        assert isinstance(reply, FileFailed) and reply.problem == "skipped"
+    assert isinstance(child.ask(extract(path, max_text_chars=200))[1], Extracted)
 
 
 def test_a_page_is_drawn(child: Child) -> None:
