@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,24 +15,6 @@ from core.index.survey import Surveyor
 from core.messages import UNTITLED
 from core.store.catalogue import Catalogue
 from core.store.rows import NewDocument
-
-NAMES = ("a.txt", "b.md", "c.log", ".hid", "~$d.docx", "e.pem", "f.tmp", "big.txt", "g")
-FOLDERS = ("x", "y", "node_modules", ".git", "build", "deep", ".sec")
-
-
-def grow(folder: Path, chance: random.Random, depth: int = 0) -> None:
-    for name in chance.sample(NAMES, chance.randint(0, 6)):
-        (folder / name).write_text("x" * (2_000 if name == "big.txt" else chance.randint(0, 9)))
-    if chance.random() < 0.3:
-        (folder / ".gitignore").write_text(chance.choice(["*.log\n", "x/\n", "*\n!*.md\n", "/y\n"]))
-    if chance.random() < 0.2:
-        (folder / "package.json").write_text("{}")
-    if chance.random() < 0.2:
-        (folder / "link").symlink_to(folder)
-    if depth < 3:
-        for name in chance.sample(FOLDERS, chance.randint(0, 4)):
-            (folder / name).mkdir()
-            grow(folder / name, chance, depth + 1)
 
 
 class Desk:
