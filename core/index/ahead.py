@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 from core.store.rows import FileRef
 
 HASH_AHEAD = 16
-FRONT_BYTES = 1_000_000  # a larger file that changed does not overtake the others
-FRONT_AGAIN_S = 30.0  # nor does one that changes all the time
+FRONT_BYTES = 1_000_000  # a larger file that changed does not overtake the others at once
+# So many bytes a second may overtake: a file that changes all the time takes about a tenth of it.
+FRONT_BYTES_A_S = 5_000
 
 Read = TypeVar("Read")
 Entry = tuple[int, FileRef]
@@ -31,13 +32,15 @@ class Ahead(Generic[Read]):
         self._clock = clock
         self._hashing: deque[tuple[int, FileRef, Future[bytes]]] = deque()
         self._reading: deque[tuple[int, FileRef, Future[Read]]] = deque()
-        self._in_front: dict[int, float] = {}
+        self._later: list[tuple[float, Entry]] = []
+        self._not_before: dict[int, float] = {}
         self._urgent: set[int] = set()
 
     def next_hashed(
         self, hash_file: Callable[[str], Future[bytes]]
     ) -> tuple[int, FileRef, Future[bytes]] | None:
         """The next file with its content hash to come; None when all were given out."""
+        self._promote()
         if self._front:
             number, ref = self._front.popleft()
             return number, ref, hash_file(ref.path)
@@ -71,7 +74,7 @@ class Ahead(Generic[Read]):
         return bool(self._urgent)
 
     def replace(self, gone: Collection[int], entries: Iterable[Entry]) -> None:
-        """Take files out wherever they are, and put these in: small ones in front."""
+        """Take files out wherever they are, and put these in, to overtake as soon as they may."""
         self._queue = deque(entry for entry in self._queue if entry[0] not in gone)
         self._front = deque(entry for entry in self._front if entry[0] not in gone)
         self._cancel(lambda number: number in gone)
@@ -79,14 +82,29 @@ class Ahead(Generic[Read]):
         self._reading = deque(entry for entry in self._reading if entry[0] not in gone)
         self._urgent.difference_update(gone)
         now = self._clock()
+        self._later = [(due, entry) for due, entry in self._later if entry[0] not in gone]
         for number, ref in entries:
-            often = now - self._in_front.get(number, -FRONT_AGAIN_S) < FRONT_AGAIN_S
-            if often or ref.size_bytes > FRONT_BYTES:
-                self._queue.append((number, ref))
-            else:
+            due = self._not_before.get(number, now)
+            if ref.size_bytes > FRONT_BYTES:
+                due = max(due, now + ref.size_bytes / FRONT_BYTES_A_S)
+            self._later.append((due, (number, ref)))
+        self._promote()
+
+    def _promote(self) -> None:
+        """Put in front what may overtake by now; all of it when nothing else is left."""
+        if not self._later:
+            return
+        now = self._clock()
+        alone = not (self._queue or self._hashing)
+        for due, (number, ref) in self._later:
+            if alone or due <= now:
                 self._front.append((number, ref))
-                self._in_front[number] = now
                 self._urgent.add(number)
+                self._not_before[number] = now + ref.size_bytes / FRONT_BYTES_A_S
+        if alone:
+            self._later.clear()
+        else:
+            self._later = [(due, entry) for due, entry in self._later if due > now]
 
     def give_up(self) -> None:
         """Cancel what has not begun."""

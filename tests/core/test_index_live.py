@@ -13,7 +13,7 @@ from helpers import Lab
 
 from core.errors import Cancelled
 from core.files.changes import EVERYTHING, Changes
-from core.index.ahead import FRONT_AGAIN_S, FRONT_BYTES, Ahead
+from core.index.ahead import FRONT_BYTES, FRONT_BYTES_A_S, Ahead
 from core.messages import Chunks, Extracted
 from core.store.rows import FileRef
 
@@ -228,18 +228,33 @@ def test_files_leave_the_queue_and_come_again_in_front() -> None:
     assert rest[0] == 40
     assert rest[-1] == 25, "large ones wait"
     assert 2 not in rest
-    assert ahead.done(40) and not ahead.in_a_hurry
+    assert len(rest) == 29
+    assert ahead.done(40)
     assert not ahead.done(3)
 
 
-def test_a_file_that_changes_all_the_time_overtakes_now_and_then() -> None:
+def test_a_file_that_changes_all_the_time_leaves_time_to_others() -> None:
     now = 0.0
-    ahead: Ahead[None] = Ahead([(1, ref("1"))], clock=lambda: now)
-    ahead.replace({1}, [(1, ref("1"))])
-    assert ahead.in_a_hurry
-    ahead.replace({1}, [(1, ref("1"))])
-    assert not ahead.in_a_hurry
-    now = FRONT_AGAIN_S
-    ahead.replace({1}, [(1, ref("1"))])
-    assert ahead.in_a_hurry
-    assert drain(ahead) == [1]
+    large = ref("1", 10 * FRONT_BYTES_A_S)
+    ahead: Ahead[None] = Ahead([(n, ref(str(n))) for n in range(2, 90)], clock=lambda: now)
+
+    def next_one() -> int:
+        entry = ahead.next_hashed(lambda _: Future())
+        assert entry is not None
+        return entry[0]
+
+    ahead.replace({1}, [(1, large)])
+    assert next_one() == 1
+    ahead.replace({1}, [(1, large)])
+    now = 9.0
+    assert next_one() == 2
+    now = 10.0
+    assert next_one() == 1
+    ahead.replace({1}, [(1, ref("1", 10))])
+    ahead.replace({1}, [])
+    now = 100.0
+    assert next_one() == 3
+    for _ in range(3):  # a small one may come again at once
+        ahead.replace({1}, [(1, ref("1", 10))])
+        assert next_one() == 1
+        now += 0.1
