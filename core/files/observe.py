@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from watchdog.events import (
@@ -28,6 +29,7 @@ from watchdog.events import (
     FileSystemEvent,
 )
 from watchdog.observers import Observer
+from watchdog.utils import UnsupportedLibcError
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -69,11 +71,13 @@ def make_observer(told: Told) -> BaseObserver:
 
 def _linux_observer(told: Told) -> BaseObserver | None:
     """An observer on inotify; None on other systems."""
+    if sys.platform != "linux":
+        return None
     try:
         from watchdog.observers.api import BaseObserver
         from watchdog.observers.inotify import InotifyEmitter, InotifyObserver
         from watchdog.observers.inotify_c import InotifyFD
-    except (ImportError, OSError):
+    except UnsupportedLibcError:
         return None
 
     class TellingInotify(InotifyFD):

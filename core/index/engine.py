@@ -228,6 +228,7 @@ class Engine:
         ids = self.catalogue.files.below(path)
         segments = self._segments_of(ids)
         self.catalogue.files.remove(ids)
+        self.catalogue.files.forget_left_out(path)
         self.store.refresh()
         self.cache.clear()
         self.store.rewrite_without(segments)

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -25,15 +25,16 @@ from core.errors import Cancelled, FileError, UserError
 from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
 from core.index.ahead import Ahead
+from core.index.batch import Batch, Reading, prepared
 from core.index.embedder import BATCH, Embedder
 from core.index.progress import Progress
 from core.index.reader import Reader
 from core.index.site import Surveyed
-from core.index.store import IndexStore, Prepared
+from core.index.store import IndexStore
 from core.index.survey import Surveyor
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
 from core.store.catalogue import Catalogue
-from core.store.rows import FileRef, FileState, NewDocument
+from core.store.rows import FileRef, FileState
 
 Floats = NDArray[np.float32]
 
@@ -47,17 +48,6 @@ DIGEST_BYTES = 12  # two files that differ share one with a chance below 10**-18
 MOST_SEGMENTS = 8
 _READ_NO_WAIT = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 ROUNDS = 2  # what changed while it was read is tried once more in the same run
-
-
-@dataclass(slots=True)
-class Reading:
-    """A document on its way: read, perhaps embedded, not yet published."""
-
-    file: FileRef
-    digest: bytes
-    file_ids: list[int]
-    chunks: list[ChunkText]
-    extracted: Extracted
 
 
 @dataclass(slots=True)
@@ -199,7 +189,7 @@ class Indexer:
 
     def _index(self, waiting: list[tuple[int, FileRef]], outcome: Outcome, started: float) -> None:
         progress = Progress(ref for _, ref in waiting)
-        batch = _Batch()
+        batch = Batch()
         ahead: Ahead[Reading] = Ahead(waiting)
         published_at = started
         first = self._store.view.chunks == 0
@@ -227,7 +217,7 @@ class Indexer:
             raise Cancelled
 
     def _readings(
-        self, ahead: Ahead[Reading], progress: Progress, batch: _Batch, outcome: Outcome
+        self, ahead: Ahead[Reading], progress: Progress, batch: Batch, outcome: Outcome
     ) -> Iterator[Reading]:
         """The documents of the waiting files, read ahead of their use by a few threads."""
         with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="ahead") as threads:
@@ -268,7 +258,7 @@ class Indexer:
                 ahead.give_up()
 
     def _look_at_changes(
-        self, ahead: Ahead[Reading], progress: Progress, batch: _Batch, outcome: Outcome
+        self, ahead: Ahead[Reading], progress: Progress, batch: Batch, outcome: Outcome
     ) -> None:
         """Files that changed since the survey are taken out, and put in again as they are now."""
         changes = self._hints.take_due() if self._hints is not None else None
@@ -283,7 +273,7 @@ class Indexer:
             progress.add(ref for _, ref in entries)
 
     def _settle_hash(
-        self, number: int, ref: FileRef, future: Future[bytes], batch: _Batch, progress: Progress
+        self, number: int, ref: FileRef, future: Future[bytes], batch: Batch, progress: Progress
     ) -> bytes | None:
         """The digest of a file that has to be read; None when that is not needed."""
         try:
@@ -331,7 +321,7 @@ class Indexer:
                 self._catalogue.files.set_state(number, state, error.reason, crashed=crashed)
             return None
 
-    def _embed(self, batch: _Batch, progress: Progress, outcome: Outcome) -> bool:
+    def _embed(self, batch: Batch, progress: Progress, outcome: Outcome) -> bool:
         """Embed the documents that were read; False when the disk budget has no room for them."""
         if not self._store.fits(*batch.size()):
             batch.take_group()
@@ -363,11 +353,11 @@ class Indexer:
                 batch.finish(reading, embeddings[end - len(reading.chunks) : end])
         return True
 
-    def _publish(self, batch: _Batch, outcome: Outcome) -> None:
+    def _publish(self, batch: Batch, outcome: Outcome) -> None:
         ready = batch.take_ready()
         if not ready:
             return
-        self._store.publish([_prepared(reading, embeddings) for reading, embeddings in ready])
+        self._store.publish([prepared(reading, embeddings) for reading, embeddings in ready])
         outcome.published_files += sum(len(reading.file_ids) for reading, _ in ready)
         if self._store.segment_count > MOST_SEGMENTS:
             self._store.merge_once()
@@ -388,72 +378,3 @@ def _can_list(path: str) -> bool:
             return True
     except OSError:
         return False
-
-
-def _prepared(reading: Reading, embeddings: Floats) -> Prepared:
-    document = NewDocument(
-        hash=reading.digest,
-        chunk_texts=[chunk.text for chunk in reading.chunks],
-        text_bytes=reading.extracted.text_bytes,
-        about=reading.extracted.about,
-        slow=reading.extracted.slow,
-        sketch=bytes.fromhex(reading.extracted.sketch),
-        file_ids=reading.file_ids,
-    )
-    spans = tuple((chunk.start, chunk.end) for chunk in reading.chunks)
-    return Prepared(document, embeddings, spans, reading.extracted.page_chars)
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Documents between reading and publishing. In a hurry they are published at once."""
-
-    in_a_hurry: bool = False
-    group: list[Reading] = field(default_factory=list)
-    group_chunks: int = 0
-    ready: list[tuple[Reading, Floats]] = field(default_factory=list)
-    ready_chunks: int = 0
-    _by_digest: dict[bytes, Reading] = field(default_factory=dict)
-
-    def add(self, reading: Reading) -> None:
-        self.group.append(reading)
-        self.group_chunks += max(1, len(reading.chunks))
-        self._by_digest[reading.digest] = reading
-
-    def take_group(self) -> list[Reading]:
-        group, self.group, self.group_chunks = self.group, [], 0
-        return group
-
-    def finish(self, reading: Reading, embeddings: Floats) -> None:
-        """A document is embedded and can be published."""
-        self.ready.append((reading, embeddings))
-        self.ready_chunks += len(reading.chunks)
-
-    def take_ready(self) -> list[tuple[Reading, Floats]]:
-        ready, self.ready, self.ready_chunks = self.ready, [], 0
-        self._by_digest = {reading.digest: reading for reading in self.group}
-        self.in_a_hurry = False
-        return ready
-
-    def forget(self, file_ids: Collection[int]) -> None:
-        """Files are not any more as they were read; what no other file holds is let go."""
-        for reading in (*self.group, *(reading for reading, _ in self.ready)):
-            reading.file_ids = [number for number in reading.file_ids if number not in file_ids]
-        self.group = [reading for reading in self.group if reading.file_ids]
-        self.ready = [entry for entry in self.ready if entry[0].file_ids]
-        self.group_chunks = sum(max(1, len(reading.chunks)) for reading in self.group)
-        self.ready_chunks = sum(len(reading.chunks) for reading, _ in self.ready)
-        readings = (*self.group, *(reading for reading, _ in self.ready))
-        self._by_digest = {reading.digest: reading for reading in readings}
-
-    def size(self) -> tuple[int, int, int]:
-        """Chunks, bytes of text and number of the documents on their way."""
-        readings = [*self.group, *(reading for reading, _ in self.ready)]
-        return (
-            sum(len(reading.chunks) for reading in readings),
-            sum(reading.extracted.text_bytes for reading in readings),
-            len(readings),
-        )
-
-    def with_digest(self, digest: bytes) -> Reading | None:
-        return self._by_digest.get(digest)

@@ -176,19 +176,32 @@ class FileTable:
     def below(self, path: str) -> list[int]:
         """Ids of the known file at this path, or of all below it."""
         found: list[int] = []
-        for folder in self.folders():
-            if is_under(folder.path, path):
-                inner = ""
-            elif is_under(path, folder.path):
-                inner = os.path.relpath(path, folder.path)
-                found += self._at(folder.id, inner)
-            else:
-                continue
-            where, values = in_dirs(folder.id, inner)
+        for folder, inner in self._parts_below(path):
+            found += self._at(folder, inner)
+            where, values = in_dirs(folder, inner)
             found += [row[0] for row in self.db.execute(
                 f"SELECT file.id FROM dir JOIN file ON file.dir=dir.id WHERE {where}", values
             )]  # fmt: skip
         return sorted(found)
+
+    def forget_left_out(self, path: str) -> None:
+        """Forget what was counted as left out below a path, with the names of its folders."""
+        with errors(self._path), self.db:
+            for folder, inner in self._parts_below(path):
+                where, values = in_dirs(folder, inner)
+                self.db.execute(
+                    f"DELETE FROM left_out WHERE dir IN (SELECT id FROM dir WHERE {where})", values
+                )
+
+    def _parts_below(self, path: str) -> list[tuple[int, str]]:
+        """The watched folders that hold a path, or lie below it, each with the part that does."""
+        found: list[tuple[int, str]] = []
+        for folder in self.folders():
+            if is_under(folder.path, path):
+                found.append((folder.id, ""))
+            elif is_under(path, folder.path):
+                found.append((folder.id, os.path.relpath(path, folder.path)))
+        return found
 
     def _at(self, folder: int, path: str) -> list[int]:
         where, name = os.path.split(path)

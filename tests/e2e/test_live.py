@@ -87,11 +87,11 @@ def service(watched: Watched) -> Iterator[int]:
 
 
 @contextmanager
-def service_at_once(watched: Watched) -> Iterator[None]:
-    """The service with its first run just begun."""
+def service_at_once(watched: Watched, *before: str) -> Iterator[None]:
+    """The service with its first run just begun, started by way of another command."""
     command = [sys.executable, "-m", "app.cli", "--home", str(watched.home), "index", "--watch"]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*before, *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
             until((watched.home / "data" / "socket").exists, 60)
@@ -168,6 +168,24 @@ def test_a_change_is_searchable_while_much_is_indexed(watched: Watched) -> None:
         print(f"searchable after {spent_s:.1f} s, {time.monotonic() - before:.0f} s into the run")
         watched.write("fresh.txt", "madagascar is an island")
         assert until(lambda: watched.names("madagascar") == ["fresh.txt"], 40) < 20
+
+
+@pytest.mark.slow
+def test_a_system_that_watches_no_more_folders_is_told(watched: Watched) -> None:
+    """The kernel's real limit, lowered in a user namespace."""
+    lower = "echo {} > /proc/sys/user/max_inotify_watches"
+    unshare = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    try:
+        subprocess.run([*unshare, lower.format(99)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs unshare and user namespaces, to lower the limit")
+    for number in range(20):
+        watched.write(f"{number}/a.txt", "the ferry leaves at noon")
+    with service_at_once(watched, *unshare, f'{lower.format(9)} && exec "$@"', "sh"):
+        until(lambda: watched.status()["state"] == "attention", 60)
+        assert "scanning every 10 minutes" in str(watched.status()["reason"])
+        assert len(watched.names("ferry")) == 1
+        assert "max_user_watches" in str(watched.status()["reason"])
 
 
 def test_an_idle_service_is_quiet_though_its_home_is_watched(tmp_path: Path, models: Path) -> None:  # noqa: ARG001
