@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.index.overlap import PIECE, Overlap, overlap
+from core.index.overlap import Overlap, is_prose, overlap
 
 Kind = Literal["near", "passage"]
 Ints = NDArray[np.int64]
@@ -38,12 +38,28 @@ _BESIDE_WORDS = 150
 # Scripts written without blanks between words: each character counts as one.
 _ALONE = "\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(f"[{_ALONE}]|[^\\W_{_ALONE}]+")
+_GAP = "[ \t\u2013-]*"
+_PAGE_NUMBER = re.compile(
+    rf"{_GAP}(?:page)?{_GAP}\d{{1,4}}(?:{_GAP}(?:of|/){_GAP}\d{{1,4}})?{_GAP}", re.IGNORECASE
+)
 _MAIL_HEAD = re.compile(r"\A(?:.{1,300}\n\n)?(?:(?:From|To|Cc|Date|Subject): .*(?:\n|\Z))+")
 
 
 def words_of(text: str) -> list[str]:
     """The words and numbers of a text in order, as they are written."""
     return _WORD.findall(text)
+
+
+def without_page_numbers(text: str, breaks: Sequence[int]) -> str:
+    """The text of some pages without the numbers on them; `breaks` is where pages begin in it."""
+    for at in sorted(breaks, reverse=True):
+        before, behind = text[: max(0, at)].rstrip(), text[max(0, at) :].lstrip()
+        head, _, last = before.rpartition("\n")
+        first, _, tail = behind.partition("\n")
+        before = head if _PAGE_NUMBER.fullmatch(last) else before
+        behind = tail if _PAGE_NUMBER.fullmatch(first) else behind
+        text = f"{before}\n{behind}"
+    return text
 
 
 def _nothing() -> tuple[str, str]:
@@ -130,16 +146,23 @@ def copy_kind(better: Passage, lower: Passage) -> Kind | None:
     same = overlap(better.words, lower.words, (0, len(lower.words)), versions)
     if same is not None and (same.before or same.behind):
         same = _widened(better, lower, same, versions)
-    if same is None or same.faced or 0 < same.before < PIECE or 0 < same.behind < PIECE:
+    if same is None or same.faced:
         return None
     if lower.shown is None or not same.holds(lower.shown):
         return None
     share = same.shared / min(len(better.words), len(lower.words))
     if versions:
-        return "near" if share >= NEAR_SHARE else None
+        prose = _ends_are_prose(lower.words, same)
+        return "near" if prose and share >= NEAR_SHARE else None
     if share < PASSAGE_SHARE or same.shared < PASSAGE_WORDS:
         return None
     return None if _only_an_end(better, lower, same.shared) else "passage"
+
+
+def _ends_are_prose(words: Sequence[str], same: Overlap) -> bool:
+    """Whether what a version has more at its ends are whole paragraphs, if anything."""
+    ends = (words[: same.before], words[len(words) - same.behind :])
+    return all(is_prose(end) for end in ends if end)
 
 
 def _widened(better: Passage, lower: Passage, same: Overlap, versions: bool) -> Overlap | None:

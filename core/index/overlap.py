@@ -1,24 +1,24 @@
 """Where two passages say the same, word for word and side by side. Pure.
 
-Of two passages the better one is shown and the lower one may be hidden. So it
-counts what the lower one has that the better one has not: another word, number
-or name makes them different. What only the better one has hides nothing.
+One other word, number or name between two places that are the same makes the
+passages different, and so does one that only one of them has: what is left out
+may be a "not", and a form filled in is not the empty form. Two versions of one
+document may differ by whole paragraphs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
-from itertools import pairwise
+from itertools import chain, pairwise
 
 Words = Sequence[str]
 Range = tuple[int, int]
 
 ANCHOR = 3  # words in a row that both have, to count as the same place
-PIECE = 6  # words that are a piece of their own: more than a word changed or a slot filled
-PROSE = 12  # words of a paragraph put in, more than a line of a form filled
+PROSE = 12  # words of a paragraph put in, more than a line of a form filled in
 _MOST_PAIRS = 20_000  # equal words in both; beyond, as in tables of noughts, nothing is compared
 
 
@@ -26,9 +26,9 @@ _MOST_PAIRS = 20_000  # equal words in both; beyond, as in tables of noughts, no
 class Overlap:
     """The ranges of the lower passage's words that the better one has too, in order.
 
-    `shared` counts the words in them. `before` and `behind` count the words of the
-    lower one at its ends that are in none; `faced` says whether the better one has
-    other words in their place.
+    `shared` counts the words in them. `before` and `behind` are how many words of the
+    lower one stand at its ends in none; `faced` says whether the better one has other
+    words in their place.
     """
 
     ranges: tuple[Range, ...]
@@ -46,19 +46,19 @@ def overlap(better: Words, lower: Words, core: Range, versions: bool) -> Overlap
     """What two passages share; None when they differ between places that are the same.
 
     The lower passage is the `core` of its words, the rest stands around it and
-    only helps to see what belongs where. Of `versions` of one document the lower
-    may have whole paragraphs that the better one has not.
+    only helps to see what belongs where. Of `versions` of one document either may
+    have whole paragraphs that the other has not.
     """
     anchors, small = _blocks(better, lower)
     if not anchors:
         return None
-    in_better = {block.a + at for block in small for at in range(block.size)}
-    in_lower = {block.b + at for block in small for at in range(block.size)}
+    same_in_better = {block.a + at for block in small for at in range(block.size)}
+    same_in_lower = {block.b + at for block in small for at in range(block.size)}
 
-    def left(start: Range, end: Range) -> tuple[list[str], list[str]]:
+    def left(start: Range, end: Range) -> tuple[list[list[str]], list[list[str]]]:
         return (
-            [better[at] for at in range(start[0], end[0]) if at not in in_better],
-            [lower[at] for at in range(start[1], end[1]) if at not in in_lower],
+            _runs(better, range(start[0], end[0]), same_in_better),
+            _runs(lower, range(start[1], end[1]), same_in_lower),
         )
 
     ranges = []
@@ -68,13 +68,14 @@ def overlap(better: Words, lower: Words, core: Range, versions: bool) -> Overlap
         if starts[1] < core[0] or ends[1] > core[1]:
             continue
         mine, theirs = left(ends, starts)
-        if theirs and not mine:
-            if not (versions and _is_prose(theirs)):
+        if mine and theirs:
+            if not _spelled_alike(list(chain(*mine)), list(chain(*theirs))):
                 return None
+        elif not all(versions and is_prose(run) for run in mine or theirs):
+            return None
+        elif theirs:
             ranges.append((begun, ends[1]))
             begun = starts[1]
-        elif not _agree(mine, theirs):
-            return None
     last = anchors[-1]
     ranges.append((begun, last.b + last.size))
     inside = [
@@ -109,12 +110,16 @@ def _blocks(better: Words, lower: Words) -> tuple[list[Match], list[Match]]:
     )
 
 
-def _agree(better: Words, lower: Words) -> bool:
-    """Whether what stands between two places that are the same may be taken for the same."""
-    if better and lower:
-        return _spelled_alike(better, lower)
-    # A page number and its heading, or a sentence put in; but not a word like "not".
-    return len(better) >= PIECE or all(map(_matters, better))
+def _runs(words: Words, places: range, same: Set[int]) -> list[list[str]]:
+    """The words at some places, in pieces where words between them are the same in both."""
+    runs: list[list[str]] = []
+    for at in places:
+        if at in same:
+            continue
+        if not runs or at - 1 in same:
+            runs.append([])
+        runs[-1].append(words[at])
+    return runs
 
 
 def _spelled_alike(one: Words, two: Words) -> bool:
@@ -136,6 +141,6 @@ def _matters(word: str) -> bool:
     return not word[0].islower() or any(map(str.isdigit, word))
 
 
-def _is_prose(words: Words) -> bool:
+def is_prose(words: Words) -> bool:
     """Whether words are a text put in rather than a form filled: long, and few of them names."""
     return len(words) >= PROSE and sum(map(_matters, words)) <= 0.4 * len(words)

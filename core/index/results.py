@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Literal
 
-from core.index.copies import Folding, Kind, Passage
+from core.index.copies import Folding, Kind, Passage, without_page_numbers
 from core.index.passages import Passages, Work
 from core.index.snippet import Snippet, make_snippet
 from core.index.view import View
@@ -130,14 +130,14 @@ class ResultMaker:
             spans = self._view.spans(place).spans
             start, end = spans[place.index]
             read = work.passages.get(position)
-            text = read.text if read else ""
-            snippet = make_snippet(text, wish.text)
+            snippet = make_snippet(read.text if read else "", wish.text)
             about, family = known[place.document]
+            text = self._compared(position, work)
             passage = Passage(
                 place.document,
                 family,
                 text,
-                snippet.text,
+                snippet.text if read and text == read.text else make_snippet(text, wish.text).text,
                 start / spans[-1][1],
                 end / spans[-1][1],
                 partial(self._beside, position, work),
@@ -165,6 +165,16 @@ class ResultMaker:
         )
         return list(islice(likely, LOOKED_AT))
 
+    def _compared(self, position: int, work: Work) -> str:
+        """The text of a passage for comparing; empty when it could not be read."""
+        read = work.passages.get(position)
+        if read is None:
+            return ""
+        begins = accumulate(self._view.spans(self._view.place(position)).page_chars)
+        # A chunk has no blanks at its ends, so its page may end a little behind it.
+        breaks = [at - read.start for at in begins if -3 < at - read.start < len(read.text) + 3]
+        return without_page_numbers(read.text, breaks) if breaks else read.text
+
     def _near(self, position: int) -> list[int]:
         """The chunks directly before and behind one in its document."""
         place = self._view.place(position)
@@ -183,7 +193,7 @@ class ResultMaker:
         if any(at not in work.passages for at in near):
             return None
         before, behind = (
-            work.passages[at].text if at in near else "" for at in (position - 1, position + 1)
+            self._compared(at, work) if at in near else "" for at in (position - 1, position + 1)
         )
         return before, behind
 
