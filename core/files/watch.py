@@ -233,6 +233,9 @@ class Watcher(FileSystemEventHandler):
             now = time.monotonic()
             if old is not None and new is not None:
                 self._pending.move(old, new, now)
+                if old.casefold() == new.casefold():
+                    # Where case does not count the old name seems to be there still.
+                    self._pending.touch(os.path.dirname(new), now)  # noqa: PTH120
             elif old is not None or new is not None:
                 self._pending.touch(old or new or "", now)
             self._changed.notify_all()

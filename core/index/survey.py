@@ -67,15 +67,16 @@ class Surveyor:
         return found
 
     def survey_paths(self, changes: Changes) -> Surveyed:
-        """Look where changes were told, and below."""
+        """Look where changes were told, and below; and at folders never looked at before."""
         found = Surveyed()
         sites: list[tuple[Site, list[str]]] = []
         touched = changes.touched()
         for row in self._folders():
             paths = [path for path in touched if is_under(path, row.path)]
-            if not paths:
+            never = row.device is None and not row.offline
+            if not paths and not never:
                 continue
-            site = None if row.path in paths or row.offline else self._site(row)
+            site = None if never or row.path in paths or row.offline else self._site(row)
             if site is None:
                 self._whole(row, found)
             else:

@@ -206,6 +206,68 @@ def test_other_folders_or_rules_mean_that_all_is_looked_at(post: Post, tmp_path:
     assert post.nothing()
 
 
+MOUNTING = """
+import subprocess, sys, time
+from pathlib import Path
+from core.files import watch
+from core.files.rules import Rules
+watch.PLACES_S = 0.2
+files = Path(sys.argv[1])
+(files / "usb").mkdir(parents=True)
+watcher = watch.Watcher()
+watcher.follow([str(files)], Rules, 1)
+watcher.take_due()
+
+def told(what):
+    deadline = time.monotonic() + 20
+    while watcher.wait(max(0.0, deadline - time.monotonic())):
+        changes = watcher.take_due()
+        if changes is not None:
+            paths = {path[len(str(files)):] for path in changes.paths}
+            print(what, "all" if changes.everything or "" in paths else sorted(paths))
+            if changes.everything or paths:
+                return
+    print(what, "nothing")
+
+subprocess.run(["mount", "-t", "tmpfs", "none", str(files / "usb")], check=True)
+told("mounted")
+(files / "usb" / "a.txt").write_text("x")
+told("written")
+subprocess.run(["umount", str(files / "usb")], check=True)
+told("gone")
+while watcher.wait(1.5):
+    watcher.take_due()
+subprocess.run(["mount", "-t", "tmpfs", "none", str(files / "usb")], check=True)
+told("back")
+(files / "usb" / "b.txt").write_text("x")
+told("written")
+watcher.close()
+"""
+
+
+def test_drives_that_come_and_go_are_noticed(tmp_path: Path) -> None:
+    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
+    try:
+        subprocess.run([*unshare, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs unshare and user namespaces, to mount something")
+    done = subprocess.run(
+        [*unshare, sys.executable, "-W", "error", "-c", MOUNTING, str(tmp_path / "files")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "mounted all",
+        "written ['/usb/a.txt']",
+        "gone all",
+        "back all",
+        "written ['/usb/b.txt']",
+    ]
+
+
 LIMITED = """
 import sys, time
 from pathlib import Path

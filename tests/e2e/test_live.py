@@ -137,6 +137,7 @@ def test_changes_are_searchable_soon(watched: Watched) -> None:
         until(lambda: watched.found("walrus") == [])
 
 
+@pytest.mark.slow
 def test_a_drive_comes_and_goes(watched: Watched, tmp_path: Path) -> None:
     watched.write("a.txt", "the ferry leaves at noon")
     watched.write("b.txt", "the walrus sleeps")
@@ -188,6 +189,7 @@ def test_a_system_that_watches_no_more_folders_is_told(watched: Watched) -> None
         assert "max_user_watches" in str(watched.status()["reason"])
 
 
+@pytest.mark.slow
 def test_an_idle_service_is_quiet_though_its_home_is_watched(tmp_path: Path, models: Path) -> None:  # noqa: ARG001
     """The home lies in the watched folder: what the service writes is no reason to write again."""
     watched = Watched(tmp_path)
