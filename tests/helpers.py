@@ -24,8 +24,9 @@ from core.download import Address
 from core.errors import FileError
 from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
-from core.index.codes import Rotation, fit_rotation
+from core.index.codes import Rotation
 from core.index.embedding_cache import EmbeddingCache
+from core.index.fit_codes import fit_rotation
 from core.index.indexer import Hints, Indexer, Outcome
 from core.index.models import EmbeddingEntry, ModelFile
 from core.index.reader import Wanted
@@ -207,7 +208,6 @@ class Lab:
         return Searcher(
             self.store.view,
             self.catalogue,
-            self.rotation,
             lambda: self.embedder,  # type: ignore[arg-type,return-value]
             self.reader,
             EmbeddingCache(1000),

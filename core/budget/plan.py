@@ -14,7 +14,7 @@ from core.home import SMALLEST_DISK_BUDGET_BYTES
 
 MB = 1_000_000
 
-CODE_BYTES = 32
+CODE_BYTES = 16
 INDEX_BYTES_A_CHUNK = CODE_BYTES + 8  # codes, graph and spans, measured on SciFact
 LEXICAL_SHARE = 0.2  # of the text, measured on SciFact
 CHUNK_TEXT_BYTES = 800

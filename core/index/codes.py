@@ -1,16 +1,18 @@
-"""Binary codes: a few bytes a chunk that say which chunks deserve an exact look.
+"""Codes: a few bytes a chunk that say which chunks deserve an exact look.
 
-Embeddings are centred, rotated so that the signs of the coordinates carry as
-much as they can (principal components, then iterative quantization), and cut
-to their signs. A query is kept in full and scored against the codes through
-one 256-entry table for each code byte.
+Embeddings are centred and rotated; each byte of a code then names the nearest
+of 256 points for eight of the coordinates. A query is kept in full and scored
+through one 256-entry table for each code byte, and the sum is divided by the
+length of what the code stands for: embeddings have length one, and without
+that the estimates of chunks near the middle of a topic are too low.
 
-Sources: Gong and Lazebnik, "Iterative Quantization", CVPR 2011; asymmetric
-scoring as in Jégou et al., "Product Quantization", TPAMI 2011.
+Sources: Jégou, Douze and Schmid, "Product Quantization", TPAMI 2011; Ge et
+al., "Optimized Product Quantization", TPAMI 2014 (`core.index.fit_codes`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,94 +23,150 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 CodeArray = NDArray[np.uint8]
 
+WIDTH = 8  # coordinates that a byte stands for
+POINTS = 256
+ENCODE_ROWS = 4096  # encoded together: 4 MB of scores at a time
+SCAN_ROWS = 16384  # scanned together, so that the sums stay in the processor's cache
+AXIS_LEVELS = 15  # whole numbers that an axis' entries are rounded to on disk,
+BOOK_LEVELS = 63  # and those of a book: finer ones find nothing more
+FORMAT = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
     """How embeddings of one model become codes.
 
-    `mean` has shape (d,), `axes` (d, bits) with orthonormal columns, and
-    `scales` (bits,) is the mean absolute coordinate on each axis, so that
-    `mean + axes @ (sign * scales)` approximates an embedding.
+    `mean` has shape (d,), `axes` (d, 8 * code_bytes) with orthonormal columns,
+    and `books` (code_bytes, 256, 8) holds the points that each byte names. `name`
+    tells apart the rotations that segments were written with.
     """
 
     mean: Floats
     axes: Floats
-    scales: Floats
+    books: Floats
+    name: str = ""
 
     @property
     def code_bytes(self) -> int:
         """Bytes a chunk."""
-        return int(self.axes.shape[1]) // 8
+        return len(self.books)
 
     def encode(self, embeddings: Floats) -> CodeArray:
         """Codes of shape (n, code_bytes) for embeddings of shape (n, d)."""
-        return np.packbits((embeddings - self.mean) @ self.axes > 0, axis=1)
+        codes = np.empty((len(embeddings), self.code_bytes), dtype=np.uint8)
+        for at in range(0, len(embeddings), ENCODE_ROWS):
+            rows = embeddings[at : at + ENCODE_ROWS] - self.mean
+            placed = np.asarray(rows @ self.axes, dtype=np.float32)
+            for byte in range(self.code_bytes):
+                part = placed[:, byte * WIDTH : (byte + 1) * WIDTH]
+                codes[at : at + ENCODE_ROWS, byte] = nearest(part, self.books[byte])
+        return codes
 
     def decode(self, codes: CodeArray) -> Floats:
-        """The coordinates (n, bits) that the codes stand for, in the rotated space."""
-        signs = np.unpackbits(codes, axis=1).astype(np.float32)
-        signs *= 2
-        signs -= 1
-        return signs * self.scales
+        """What the codes stand for (n, d), as steps from the mean."""
+        placed = np.concatenate(
+            [book[codes[:, byte]] for byte, book in enumerate(self.books)], axis=1
+        )
+        steps: Floats = placed @ self.axes.T
+        return steps
+
+    def lengths(self, codes: CodeArray) -> Floats:
+        """The lengths (n,) of what the codes stand for, the mean included."""
+        along = (self.mean @ self.axes).reshape(-1, WIDTH)
+        tables = (self.books**2).sum(axis=2) + 2 * np.einsum("bd,bkd->bk", along, self.books)
+        squares = _sums(tables.astype(np.float32), codes) + np.float32(self.mean @ self.mean)
+        lengths: Floats = np.sqrt(np.maximum(squares, np.float32(1e-6)))
+        return lengths
 
     def tables(self, query: Floats) -> tuple[Floats, float]:
-        """Lookup tables (code_bytes, 256) and a constant for a query of shape (d,).
-
-        The estimated cosine of a chunk is the constant plus, for each of its
-        code bytes, the entry of that byte's table.
-        """
-        weights = (query @ self.axes) * self.scales
-        patterns = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
-        signs = patterns.astype(np.float32) * 2 - 1
-        return (weights.reshape(-1, 8) @ signs.T).astype(np.float32), float(query @ self.mean)
+        """Lookup tables (code_bytes, 256) and a constant for a query of shape (d,); see `scan`."""
+        placed = (query @ self.axes).reshape(-1, WIDTH)
+        tables = np.einsum("bd,bkd->bk", placed, self.books)
+        return tables.astype(np.float32), float(query @ self.mean)
 
     def save(self, path: Path) -> None:
-        """Write the rotation as a small npz file: axes in 8 bits, the rest in 32."""
-        step = np.abs(self.axes).max(axis=0) / 127
+        """Write the rotation as a small npz file, its axes and books rounded."""
+        axes, axis_step = _rounded(self.axes, AXIS_LEVELS, (0,))
+        books, book_step = _rounded(self.books, BOOK_LEVELS, (1, 2))
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
-            mean=self.mean,
-            scales=self.scales,
-            step=step.astype(np.float32),
-            axes=np.rint(self.axes / step).astype(np.int8),
+            format=np.uint8(FORMAT),
+            mean=self.mean.astype(np.float16),
+            axes=axes,
+            axis_step=axis_step,
+            books=books,
+            book_step=book_step,
         )
         path.write_bytes(buffer.getvalue())
 
 
 def load_rotation(path: Path) -> Rotation:
-    """The rotation that `Rotation.save` wrote. Raises OSError or ValueError."""
-    with np.load(path, allow_pickle=False) as data:
-        axes = data["axes"].astype(np.float32) * data["step"]
-        return Rotation(data["mean"], axes.astype(np.float32), data["scales"])
+    """The rotation that `Rotation.save` wrote, named by its bytes.
+
+    Raises OSError, KeyError or ValueError.
+    """
+    content = path.read_bytes()
+    with np.load(io.BytesIO(content), allow_pickle=False) as data:
+        if "format" not in data or int(data["format"]) != FORMAT:
+            raise ValueError("it is of another version")
+        axes = data["axes"].astype(np.float32) * data["axis_step"].astype(np.float32)
+        books = data["books"].astype(np.float32) * data["book_step"].astype(np.float32)
+        mean = data["mean"].astype(np.float32)
+    if axes.ndim != 2 or books.shape != (axes.shape[1] // WIDTH, POINTS, WIDTH):
+        raise ValueError("its parts do not fit together")
+    name = hashlib.blake2b(content, digest_size=8).hexdigest()
+    return Rotation(mean, orthonormal(axes), books, name)
 
 
-def scan(tables: Floats, constant: float, codes: CodeArray) -> Floats:
-    """Estimated cosines (n,) of all codes (n, code_bytes)."""
-    scores = np.full(len(codes), constant, dtype=np.float32)
-    for column, table in enumerate(tables):
-        scores += table[codes[:, column]]
+def orthonormal(axes: Floats) -> Floats:
+    """The orthonormal columns nearest to columns that are almost so."""
+    turned, mixed = np.linalg.qr(axes)
+    return (turned * np.where(np.diag(mixed) < 0, -1, 1)).astype(np.float32)
+
+
+def _rounded(
+    values: Floats, levels: int, over: tuple[int, ...]
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Whole numbers and the step between them, one step for each part not in `over`."""
+    step = np.abs(values).max(axis=over, keepdims=True) / (levels // 2)
+    step = np.maximum(step, np.float32(1e-12)).astype(np.float32)
+    return np.rint(values / step).astype(np.int8), step
+
+
+def sign_books(scales: Floats) -> Floats:
+    """Books (b, 256, 8) for codes of plain signs; `scales` (8 b,) are the sizes they stand for."""
+    patterns = np.unpackbits(np.arange(POINTS, dtype=np.uint8)[:, None], axis=1)
+    signs = patterns.astype(np.float32) * 2 - 1
+    books: Floats = signs[None] * scales.reshape(-1, 1, WIDTH).astype(np.float32)
+    return books
+
+
+def nearest(points: Floats, book: Floats) -> NDArray[np.int64]:
+    """For each point (n, w) the entry of a book (k, w) that is nearest to it."""
+    scores = points @ book.T
+    scores -= (book**2).sum(axis=1) / 2
+    found: NDArray[np.int64] = np.argmax(scores, axis=1)
+    return found
+
+
+def scan(tables: Floats, constant: float, codes: CodeArray, lengths: Floats) -> Floats:
+    """Estimated cosines (n,) of all codes (n, code_bytes) that have these `lengths` (n,)."""
+    scores = _sums(tables, codes)
+    scores += np.float32(constant)
+    scores /= lengths
     return scores
 
 
-def fit_rotation(embeddings: Floats, code_bytes: int, rounds: int = 30, seed: int = 0) -> Rotation:
-    """Fit a rotation on a sample of embeddings (n, d); n should be some thousands.
-
-    Raises ValueError when there are fewer embeddings than bits.
-    """
-    bits = code_bytes * 8
-    if len(embeddings) < bits:
-        raise ValueError(f"{len(embeddings)} embeddings cannot fit {bits} bits")
-    mean = embeddings.mean(axis=0)
-    centred = embeddings - mean
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    basis = vectors[:, ::-1][:, :bits]
-    projected = centred @ basis
-    turn, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((bits, bits)))
-    for _ in range(rounds):
-        signs = np.where(projected @ turn > 0, 1.0, -1.0)
-        left, _, right = np.linalg.svd(signs.T @ projected)
-        turn = (left @ right).T
-    axes = (basis @ turn).astype(np.float32)
-    scales = np.abs(centred @ axes).mean(axis=0)
-    return Rotation(mean.astype(np.float32), axes, scales.astype(np.float32))
+def _sums(tables: Floats, codes: CodeArray) -> Floats:
+    """For each code the sum of the entries that its bytes name."""
+    sums = np.zeros(len(codes), dtype=np.float32)
+    found = np.empty(SCAN_ROWS, dtype=np.float32)
+    for at in range(0, len(codes), SCAN_ROWS):
+        part = codes[at : at + SCAN_ROWS]
+        total = sums[at : at + SCAN_ROWS]
+        for byte, table in enumerate(tables):
+            # "clip" spares a check for each byte; none is out of range.
+            np.take(table, part[:, byte], out=found[: len(part)], mode="clip")
+            total += found[: len(part)]
+    return sums

@@ -30,7 +30,7 @@ PASSAGE_SHARE = 0.9  # of the shorter passage, of other files
 PASSAGE_WORDS = 20  # that files which are otherwise different have to share
 END_SHARE = 0.67  # of a document, from which on a shared end is no mere letter head or disclaimer
 NEAR_END = 0.15  # of a document, from its beginning or end
-TWIN_SHARE = 0.02  # of a code's bits may differ between passages taken to score the same
+TWIN_COSINE = 0.97  # between the decoded codes of passages taken to score the same
 _RUN = 4
 _RUNS_SHARED = 0.25  # of the shorter passage's runs of words, for a closer look to be worth while
 _BESIDE_WORDS = 150
@@ -202,19 +202,18 @@ def _only_an_end(one: Passage, two: Passage, shared: int) -> bool:
     )
 
 
-def twins(families: Sequence[int | None], codes: NDArray[np.uint8]) -> list[int]:
+def twins(families: Sequence[int | None], decoded: Floats) -> list[int]:
     """For each candidate the first one that is as good as the same: its own place or an earlier.
 
-    Twins are of one family and their codes (n, bytes) differ in at most
-    `TWIN_SHARE` of the bits.
+    Twins are of one family and what their codes stand for (n, d) has a cosine of
+    `TWIN_COSINE` or more.
     """
-    most = int(TWIN_SHARE * 8 * codes.shape[1])
+    unit = decoded / np.maximum(np.linalg.norm(decoded, axis=1, keepdims=True), 1e-9)
     leaders: dict[int, list[int]] = {}
     found: list[int] = []
     for at, family in enumerate(families):
         others = leaders.setdefault(family, []) if family is not None else []
-        away = np.bitwise_count(codes[others] ^ codes[at]).sum(axis=1) if others else np.empty(0)
-        near = np.flatnonzero(away <= most)
+        near = np.flatnonzero(unit[others] @ unit[at] >= TWIN_COSINE)
         found.append(others[near[0]] if len(near) else at)
         if not len(near):
             others.append(at)

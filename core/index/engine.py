@@ -23,7 +23,16 @@ from core.index.indexer import Hints, Indexer, Outcome
 from core.index.kept_pages import KeptPages
 from core.index.models import embedding_folder, entry_named, load_embedding_catalogue
 from core.index.reader import Reader
-from core.index.rotations import Floats, find_rotation, fit_and_keep, placeholder
+from core.index.rotations import (
+    FIRST_CODE_BYTES,
+    Floats,
+    find_rotation,
+    fit_and_keep,
+    fit_own,
+    kept_bytes,
+    own_rotations,
+    placeholder,
+)
 from core.index.search import Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
@@ -77,16 +86,22 @@ class Engine:
                 model, size, kept = self.model, self._code_bytes, self._home.rotations
                 entry = entry_named(load_embedding_catalogue(), self._model_name)
                 name = entry.rotation if entry else None
-                rotation, fits = find_rotation(name, model, kept, size) if model else (None, True)
+                rotation, fits = (
+                    find_rotation(name, model, kept, FIRST_CODE_BYTES) if model else (None, True)
+                )
+                owns = own_rotations(kept, model) if model else {}
+                own = owns.get(size)
                 return catalogue, IndexStore(
                     self._home.segments,
                     catalogue,
-                    rotation or placeholder(self._dimensions, size),
+                    own or rotation or placeholder(self._dimensions, size),
                     model.description.fingerprint if model else None,
                     self.texts,
                     self.room,
-                    None if fits else self._fit,
-                    model is None or rotation is not None,
+                    None if fits or own else self._fit_first,
+                    model is None or own is not None or rotation is not None,
+                    older=[*owns.values(), *([rotation] if rotation else [])],
+                    own=self._fit_own if model and own is None else None,
                 )
         except BaseException:
             catalogue.close()
@@ -111,10 +126,12 @@ class Engine:
         """How embeddings become codes in this home."""
         return self.store.rotation
 
-    def _fit(self, embeddings: Floats) -> Rotation:
-        return fit_and_keep(
-            embeddings, self._home.rotations, self.require_model(), self._code_bytes
-        )
+    def _fit_first(self, embeddings: Floats) -> Rotation:
+        model = self.require_model()
+        return fit_and_keep(embeddings, self._home.rotations, model, FIRST_CODE_BYTES)
+
+    def _fit_own(self, embeddings: Floats) -> Rotation:
+        return fit_own(embeddings, self._home.rotations, self.require_model(), self._code_bytes)
 
     @property
     def about_cosine(self) -> float:
@@ -173,7 +190,6 @@ class Engine:
         return Searcher(
             self.store.view,
             catalogue,
-            self.rotation,
             self.embedder,
             KeptPages(reader, self.texts),
             self.cache,
@@ -268,17 +284,17 @@ class Engine:
     def store_bytes(self) -> dict[str, int]:
         """Bytes of the home by part of the index; they add up to `total`."""
         use = measure_disk(self._home)
-        sizes = self.store.sizes()
+        sizes, rotations = self.store.sizes(), kept_bytes(self._home.rotations)
         parts = {
             "catalogue": use.catalogue,
-            "codes": sizes.codes,
+            "codes": sizes.codes + rotations,
             "graph": sizes.graph,
             "spans": sizes.spans,
             "embeddings": 0,
             "lexical": sizes.words,
             "text_cache": use.text_cache,
             "history": use.history,
-            "other": use.other + max(0, use.segments - sizes.parts),
+            "other": use.other - rotations + max(0, use.segments - sizes.parts),
         }
         return {**parts, "total": sum(parts.values())}
 

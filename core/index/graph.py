@@ -22,7 +22,7 @@ Edges = NDArray[np.int64]  # (e, 2), lower end first, sorted, unique
 
 LINKS = 12  # hnswlib's M: neighbours a chunk while building
 CONSTRUCTION_EF = 100
-KEPT_LINKS = 3  # neighbours that each chunk may choose; about 2.3 undirected edges result
+KEPT_LINKS = 2  # neighbours that each chunk may choose; a third finds nothing more
 SMALL = 512  # below this, all pairs are compared instead
 
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from core.index.codes import Rotation
 from core.index.copies import apart, twins, with_twins
 from core.index.embedder import BATCH, Embedder
 from core.index.embedding_cache import EmbeddingCache
-from core.index.frontier import Corpus, Frontier
+from core.index.frontier import Corpus, Frontier, with_words
 from core.index.passages import Passages, Work
 from core.index.phrases import Found, find_phrases, parse
 from core.index.ranking import (
@@ -34,6 +33,7 @@ from core.index.reader import Reader
 from core.index.results import ResultMaker, Source, Wish
 from core.index.text_cache import TextCache
 from core.index.view import View
+from core.index.word_search import WordHits
 from core.messages import Hit, Mode
 from core.store.catalogue import Catalogue
 
@@ -43,6 +43,8 @@ Flags = NDArray[np.bool_]
 
 POOL = 400  # candidates taken from the codes before exact scoring starts
 LEXICAL_SEEDS = 8  # lexical hits that get an exact score in hybrid mode
+EVIDENCE_DEPTH = 1000  # lexical hits whose estimates are raised
+STEP = 8  # embedded at a time after the first batch, so that a search can end soon
 WIDER = 4  # candidates looked at for each one scored, so that copies do not take its place
 EXACT_READ = 256  # chunks read at a time for an exact scan
 
@@ -93,7 +95,6 @@ class Searcher:
         self,
         view: View,
         catalogue: Catalogue,
-        rotation: Rotation,
         embedder: Callable[[], Embedder],
         reader: Reader,
         cache: EmbeddingCache,
@@ -102,7 +103,6 @@ class Searcher:
         """`catalogue` is a reading connection of the searching thread."""
         self._view = view
         self._catalogue = catalogue
-        self._rotation = rotation
         self._embedder = embedder
         self._cache = cache
         self._reader = reader
@@ -134,7 +134,9 @@ class Searcher:
             allowed = self._at(phrases)
             query = replace(query, text=parsed.text)
             deadline_s += time.perf_counter() - started
-        lexical = self._lexical(query, allowed, work) if query.mode != "semantic" else None
+        hits = self._lexical(query, allowed, work)
+        depth = max(LEXICAL_DEPTH, query.k)
+        lexical = hits.positions[:depth] if query.mode != "semantic" else None
         semantic: dict[int, float] = {}
         if query.mode != "lexical" and query.text.strip() and self._view.chunks:
             mark = time.perf_counter()
@@ -146,7 +148,7 @@ class Searcher:
             else:
                 deadline = started + deadline_s
                 semantic = self._best_first(
-                    vector, allowed, seeds, query.k, max_recomputes, deadline, work
+                    vector, allowed, seeds, query.k, max_recomputes, deadline, work, hits
                 )
         return self._results(query, lexical, semantic, work, started + deadline_s, phrases)
 
@@ -227,13 +229,13 @@ class Searcher:
         flags[list(found.by_position)] = True
         return flags
 
-    def _lexical(self, query: Query, allowed: Flags, work: Work) -> Ints:
+    def _lexical(self, query: Query, allowed: Flags, work: Work) -> WordHits:
         mark = time.perf_counter()
         filter_ = None if allowed is self._view.live else allowed
-        depth = max(LEXICAL_DEPTH, query.k)
+        depth = max(EVIDENCE_DEPTH, query.k)
         hits = self._view.words.rank(query.text, depth, filter_, query.typing)
         work.clock("lexical", mark)
-        return hits.positions
+        return hits
 
     def _best_first(
         self,
@@ -244,16 +246,17 @@ class Searcher:
         max_recomputes: int,
         deadline: float,
         work: Work,
+        words: WordHits | None = None,
     ) -> dict[int, float]:
         mark = time.perf_counter()
-        estimates = self._view.estimates(self._rotation, vector)
+        estimates = self._view.estimates(vector)
+        if words is not None:
+            estimates = with_words(estimates, words.positions, words.scores)
         estimates[~allowed] = -np.inf
         start = top(estimates, min(POOL, int(allowed.sum())))
         if seeds is not None and len(seeds):
             start = np.unique(np.concatenate([start, seeds[allowed[seeds]]]))
-        corpus = Corpus(
-            lambda ids: self._rotation.decode(self._view.codes(ids)), self._view.neighbours
-        )
+        corpus = Corpus(self._view.decoded, self._view.neighbours)
         frontier = Frontier(corpus, estimates, start, allowed)
         work.clock("codes", mark)
         first = None if seeds is None else seeds[allowed[seeds]]
@@ -261,7 +264,9 @@ class Searcher:
         while done < max_recomputes and (done == 0 or time.perf_counter() < deadline):
             work.check()
             mark = time.perf_counter()
-            size = min(BATCH, max_recomputes - done)
+            if done and frontier.settled(k):
+                break
+            size = min(STEP if done else BATCH, max_recomputes - done)
             batch = frontier.next_batch(WIDER * size)
             if done == 0 and first is not None and len(first):
                 batch = np.array(list(dict.fromkeys([*first, *batch])), dtype=np.int64)
@@ -286,7 +291,7 @@ class Searcher:
         )
         if not any(families):
             return positions[:size], {}
-        return apart(positions, twins(families, self._view.codes(positions)), size)
+        return apart(positions, twins(families, self._view.decoded(positions)), size)
 
     def _scores(self, positions: Ints, vector: Floats, work: Work) -> Floats:
         """Exact cosines (n,) of chunks with the query; NaN for those that cannot be read."""

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from core.atomic import sync_folder
 from core.index.bits import CodecError, pack_varints, unpack_varints
-from core.index.codes import CodeArray
+from core.index.codes import CodeArray, Floats, Rotation
 from core.index.graph import Edges, Graph, open_graph, pack_edges, unpack_edges
 from core.index.spans import DocumentSpans, unpack_document
 from core.index.words import WordIndex
 
 MAGIC = b"SATCHEL-SEGMENT\n"
-FORMAT = 2
+FORMAT = 3
 
 Ints = NDArray[np.int64]
 
@@ -47,13 +47,18 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a segment holds. `model` is the fingerprint of the embedding model."""
+    """What a segment holds.
+
+    `model` is the fingerprint of the embedding model, `rotation` the name of the
+    codes' rotation.
+    """
 
     format: int
     model: str
     chunks: int
     documents: int
     code_bytes: int
+    rotation: str
     parts: dict[str, Part]
 
 
@@ -76,6 +81,7 @@ class Sizes:
 def write_segment(
     path: Path,
     model: str,
+    rotation: str,
     codes: CodeArray,
     edges: Edges,
     documents: Sequence[tuple[int, bytes]],
@@ -104,7 +110,7 @@ def write_segment(
         parts[name] = Part(offset, len(body), zlib.crc32(body))
         offset += len(body)
     header = msgspec.json.encode(
-        Header(FORMAT, model, len(codes), len(documents), codes.shape[1], parts)
+        Header(FORMAT, model, len(codes), len(documents), codes.shape[1], rotation, parts)
     )
     blob = [MAGIC, len(header).to_bytes(4, "little"), header, *bodies.values()]
     temporary = path.with_suffix(".tmp")
@@ -144,6 +150,7 @@ class Segment:
             self.header.chunks, self.header.code_bytes
         )
         self.chunk_counts, self._span_ends = self._read_table()
+        self._lengths: Floats | None = None
 
     def _read_header(self) -> tuple[Header, int]:
         start = len(MAGIC) + 4
@@ -185,6 +192,12 @@ class Segment:
     def chunks(self) -> int:
         """Number of chunks, deleted ones included."""
         return self.header.chunks
+
+    def lengths(self, rotation: Rotation) -> Floats:
+        """The lengths (n,) of what the codes stand for, by the rotation they were made with."""
+        if self._lengths is None:
+            self._lengths = rotation.lengths(self.codes)
+        return self._lengths
 
     @cached_property
     def edges(self) -> Edges:

@@ -34,6 +34,8 @@ Ints = NDArray[np.int64]
 
 MERGE_RATIO = 3  # a segment joins a merge when the smaller ones together reach a third of it
 DEAD_SHARE = 0.2  # a segment with more deleted chunks than this is written anew
+OWN_CHUNKS = 6_000  # at hand for a rotation of the home's own; fewer say too little
+OWN_SAMPLE = 20_000  # of them are used at most
 KEPT_EMBEDDINGS = 80_000  # of segments written lately, so that their merge is exact (60 MB)
 
 
@@ -84,6 +86,8 @@ class IndexStore:
         room: Callable[[], int],
         fit: Callable[[Floats], Rotation] | None = None,
         has_rotation: bool = True,
+        older: Sequence[Rotation] = (),
+        own: Callable[[Floats], Rotation] | None = None,
     ) -> None:
         """Open every published segment.
 
@@ -92,14 +96,19 @@ class IndexStore:
         the bytes that the disk budget still allows. With `model` None any model's
         segments are taken, and nothing can be published. Without a rotation the first
         embeddings published give one by way of `fit`; with `fit` it may be fitted anew.
+        `older` are rotations that segments may have been written with before; with `own`
+        the home gets a rotation of its own once there are embeddings enough.
         """
         self._folder = folder
         self._catalogue = catalogue
         self.rotation = rotation
         self._fit = fit
         self._has_rotation = has_rotation
+        self._own = own
+        self._rotations = {one.name: one for one in (*older, rotation)}
         rows = catalogue.segments()
         self._model = model if model is not None else (rows[0].model if rows else "")
+        self._model_known = model is not None
         self._texts = texts
         self._room = room
         self._segments: OrderedDict[int, Segment] = OrderedDict()
@@ -119,8 +128,10 @@ class IndexStore:
                 segment = Segment(self._folder / row.name)
                 if segment.chunks != row.chunks or segment.header.model != row.model:
                     raise SegmentError(f"{row.name} is not the one that was published")
-                if segment.header.code_bytes != self.rotation.code_bytes:
-                    raise SegmentError("its codes are of another length")
+                if not self._model_known:
+                    self._rotations.setdefault(segment.header.rotation, self.rotation)
+                elif segment.header.rotation not in self._rotations:
+                    raise SegmentError("the rotation of its codes is gone")
                 self._segments[row.id] = segment
             except SegmentError as error:
                 files = self._catalogue.forget_segment(row.id)
@@ -131,7 +142,7 @@ class IndexStore:
                 path.unlink(missing_ok=True)
 
     def _make_view(self) -> View:
-        return View(list(self._segments.items()), self._catalogue.documents())
+        return View(list(self._segments.items()), self._catalogue.documents(), self._rotations)
 
     def refresh(self) -> None:
         """Make a new view after documents were deleted in the catalogue."""
@@ -151,7 +162,8 @@ class IndexStore:
             return
         embeddings = np.concatenate([item.embeddings for item in full])
         if self._fit is not None and not self._has_rotation:
-            self.rotation, self._has_rotation = self._fit(embeddings), True
+            self._turn_to(self._fit(embeddings))
+            self._has_rotation = True
             if len(embeddings) >= ENOUGH_CHUNKS:
                 self._fit = None
         packed = [(len(item.spans), pack_document(item.spans, item.page_chars)) for item in full]
@@ -159,7 +171,7 @@ class IndexStore:
         edges = build_edges(embeddings)
         texts = (text for item in full for text in item.document.chunk_texts)
         words = build(texts, self._tokenizer)
-        self._write(path, self.rotation.encode(embeddings), edges, packed, words)
+        self._write(path, self.rotation, self.rotation.encode(embeddings), edges, packed, words)
         number, ids = self._catalogue.publish(path.name, self._model, documents)
         assert number is not None
         for document, item in zip(ids, full, strict=False):
@@ -170,6 +182,21 @@ class IndexStore:
         while sum(map(len, self._embeddings.values())) > KEPT_EMBEDDINGS:
             self._embeddings.popitem(last=False)
         self.view = self._make_view()
+
+    def _turn_to(self, rotation: Rotation) -> None:
+        # A view that a search still uses keeps the old mapping.
+        self._rotations = {**self._rotations, rotation.name: rotation}
+        self.rotation = rotation
+
+    def _adopt_own(self) -> None:
+        """Give the home a rotation of its own if that is due and enough embeddings are at hand."""
+        at_hand = sum(map(len, self._embeddings.values()))
+        if self._own is None or at_hand < OWN_CHUNKS:
+            return
+        every = np.concatenate(list(self._embeddings.values()))
+        chosen = np.random.default_rng(0).permutation(len(every))[:OWN_SAMPLE]
+        self._turn_to(self._own(every[np.sort(chosen)].astype(np.float32)))
+        self._own = self._fit = None
 
     @property
     def wanted_sample(self) -> int:
@@ -207,13 +234,14 @@ class IndexStore:
     def _write(
         self,
         path: Path,
+        rotation: Rotation,
         codes: NDArray[np.uint8],
         edges: Edges,
         packed: Sequence[tuple[int, bytes]],
         words: bytes,
     ) -> None:
         try:
-            write_segment(path, self._model, codes, edges, packed, words)
+            write_segment(path, self._model, rotation.name, codes, edges, packed, words)
         except OSError as error:
             raise UserError(
                 f"The index cannot be written to {self._folder}: {error.strerror}.",
@@ -223,12 +251,20 @@ class IndexStore:
     # --- merging ------------------------------------------------------------------------
 
     def merge_once(self) -> bool:
-        """Join some segments if that is due; whether anything was done. Embeds nothing."""
+        """Join some segments if that is due; whether anything was done. Embeds nothing.
+
+        Segments of an older rotation take part while their embeddings are at hand,
+        and get new codes then; later they stay as they are.
+        """
+        self._adopt_own()
         rows = self._catalogue.documents()
         live = {number: int(rows.chunks[rows.segment == number].sum()) for number in self._segments}
-        group = plan_merge(
-            [(number, segment.chunks, live[number]) for number, segment in self._segments.items()]
-        )
+        sizes = [(number, one.chunks, live[number]) for number, one in self._segments.items()]
+        group = plan_merge([size for size in sizes if self._can_turn(size[0])])
+        group = group or [size[0] for size in sizes if self._should_turn(size[0])]
+        for size in sizes:
+            if not group and not self._can_turn(size[0]):
+                group = plan_merge([size])
         needed = sum(self._segments[number].sizes().total for number in group)
         if not group or needed > self._room():
             return False
@@ -243,7 +279,11 @@ class IndexStore:
             self._catalogue.replace_segments(group, None, self._model, [])
             self._swap(group, None, None)
             return
-        codes, vectors, exact = self._gather(group, old_to_new, total)
+        rotation = self.rotation
+        if not all(map(self._can_turn, group)):
+            [alone] = group
+            rotation = self._rotations[self._segments[alone].header.rotation]
+        codes, vectors, exact = self._gather(group, old_to_new, total, rotation)
         edges = build_edges(vectors)
         if not exact:
             edges = self._with_old_edges(group, old_to_new, edges)
@@ -254,12 +294,22 @@ class IndexStore:
             )
         ]
         path = self._new_path()
-        self._write(path, codes, edges, packed, self._joined_words(group, old_to_new))
+        words = self._joined_words(group, old_to_new)
+        self._write(path, rotation, codes, edges, packed, words)
         self._catalogue.replace_segments(group, path.name, self._model, rows.id.tolist())
         number = self._catalogue.segments()[-1].id
         self._swap(group, number, Segment(path))
         if exact and total <= KEPT_EMBEDDINGS:
             self._embeddings[number] = vectors.astype(np.float16)
+
+    def _can_turn(self, number: int) -> bool:
+        """Whether a segment has, or can get, codes of the present rotation."""
+        same = self._segments[number].header.rotation == self.rotation.name
+        return same or self._should_turn(number)
+
+    def _should_turn(self, number: int) -> bool:
+        same = self._segments[number].header.rotation == self.rotation.name
+        return not same and number in self._embeddings
 
     def _renumbered(self, number: int, rows: DocumentTable) -> Ints:
         """For each chunk of a segment its place after the merge; -1 for deleted ones."""
@@ -274,7 +324,11 @@ class IndexStore:
         return np.where(found >= 0, found + inside, -1)
 
     def _gather(
-        self, group: Sequence[int], old_to_new: dict[int, Ints], total: int
+        self,
+        group: Sequence[int],
+        old_to_new: dict[int, Ints],
+        total: int,
+        rotation: Rotation,
     ) -> tuple[NDArray[np.uint8], Floats, bool]:
         """Codes and vectors of the live chunks in their new order; whether all are exact.
 
@@ -282,16 +336,23 @@ class IndexStore:
         codes do, brought to the same space and length.
         """
         exact = all(number in self._embeddings for number in group)
-        codes = np.empty((total, self.rotation.code_bytes), dtype=np.uint8)
+        codes = np.empty((total, rotation.code_bytes), dtype=np.uint8)
         parts: list[tuple[Ints, Floats]] = []
         for number in group:
             old = np.flatnonzero(old_to_new[number] >= 0)
             new = old_to_new[number][old]
-            codes[new] = self._segments[number].codes[old]
-            if exact:
+            segment = self._segments[number]
+            before = self._rotations[segment.header.rotation]
+            if number in self._embeddings:
                 vectors = self._embeddings[number][old].astype(np.float32)
             else:
-                vectors = self.rotation.decode(self._segments[number].codes[old])
+                vectors = before.decode(segment.codes[old])
+            if before is rotation:
+                codes[new] = segment.codes[old]
+            else:
+                codes[new] = rotation.encode(vectors)
+            if not exact:
+                vectors = rotation.decode(codes[new])
                 vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
             parts.append((new, vectors))
         joined = np.empty((total, parts[0][1].shape[1]), dtype=np.float32)

@@ -6,7 +6,7 @@ counted through all segments, and a number, given once for ever.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,9 +37,17 @@ class Place:
 class View:
     """Live chunks of some segments."""
 
-    def __init__(self, segments: Sequence[tuple[int, Segment]], rows: DocumentTable):
-        """`segments` with their ids, and the live documents of the catalogue."""
+    def __init__(
+        self,
+        segments: Sequence[tuple[int, Segment]],
+        rows: DocumentTable,
+        rotations: Mapping[str, Rotation],
+    ):
+        """`segments` with their ids, the live documents of the catalogue, and the
+        rotations of the segments' codes by their names.
+        """
         self._segments = [segment for _, segment in segments]
+        self._rotations = [rotations[segment.header.rotation] for _, segment in segments]
         sizes = [segment.chunks for segment in self._segments]
         self._offsets: Ints = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         self.chunks = int(self._offsets[-1])
@@ -69,19 +77,25 @@ class View:
         """Word search over the live chunks. Raises SegmentError."""
         return WordSearch([segment.words for segment in self._segments], self.live)
 
-    def estimates(self, rotation: Rotation, query: Floats) -> Floats:
+    def estimates(self, query: Floats) -> Floats:
         """The codes' estimate of every chunk's cosine with the query, by position."""
-        tables, constant = rotation.tables(query)
-        parts = [scan(tables, constant, segment.codes) for segment in self._segments]
+        tables = {rotation.name: rotation.tables(query) for rotation in self._rotations}
+        parts = [
+            scan(*tables[rotation.name], segment.codes, segment.lengths(rotation))
+            for segment, rotation in zip(self._segments, self._rotations, strict=True)
+        ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
-    def codes(self, positions: Ints) -> NDArray[np.uint8]:
-        """Codes (n, code_bytes) of the chunks at these positions; at least one."""
+    def decoded(self, positions: Ints) -> Floats:
+        """What the codes of these chunks (at least one) stand for (n, d), as steps from
+        the mean.
+        """
         owners = np.searchsorted(self._offsets, positions, side="right") - 1
-        found = np.empty((len(positions), self._segments[0].codes.shape[1]), dtype=np.uint8)
+        found = np.empty((len(positions), len(self._rotations[0].mean)), dtype=np.float32)
         for owner in np.unique(owners):
             mine = owners == owner
-            found[mine] = self._segments[owner].codes[positions[mine] - self._offsets[owner]]
+            codes = self._segments[owner].codes[positions[mine] - self._offsets[owner]]
+            found[mine] = self._rotations[owner].decode(codes)
         return found
 
     def neighbours(self, position: int) -> Ints:

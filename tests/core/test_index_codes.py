@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import ROOT
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.codes import Rotation, fit_rotation, load_rotation, scan
+from core.index.codes import POINTS, WIDTH, Rotation, load_rotation, scan, sign_books
+from core.index.fit_codes import deal, fit_rotation
 
 DIMENSIONS = 64
 
@@ -21,81 +22,139 @@ def vectors(count: int, seed: int) -> np.ndarray:
     return unit.astype(np.float32)
 
 
+def some_rotation(seed: int, code_bytes: int = 2, dimensions: int = 20) -> Rotation:
+    rng = np.random.default_rng(seed)
+    axes, _ = np.linalg.qr(rng.standard_normal((dimensions, WIDTH * code_bytes)))
+    return Rotation(
+        rng.standard_normal(dimensions).astype(np.float32),
+        axes.astype(np.float32),
+        rng.standard_normal((code_bytes, POINTS, WIDTH)).astype(np.float32),
+    )
+
+
 @pytest.fixture(scope="module")
 def rotation() -> Rotation:
-    return fit_rotation(vectors(500, 1), 6)
+    return fit_rotation(vectors(1500, 1), 4)
 
 
-def test_axes_are_orthonormal(rotation: Rotation) -> None:
-    assert rotation.code_bytes == 6
-    np.testing.assert_allclose(rotation.axes.T @ rotation.axes, np.eye(48), atol=1e-4)
+def found(rotation: Rotation, corpus: np.ndarray, queries: np.ndarray, depth: int) -> float:
+    """How often the nearest vector is among the `depth` best estimates."""
+    codes = rotation.encode(corpus)
+    lengths = rotation.lengths(codes)
+    hits = 0
+    for query in queries:
+        estimates = scan(*rotation.tables(query), codes, lengths)
+        hits += int(np.argmax(corpus @ query)) in np.argsort(-estimates)[:depth]
+    return hits / len(queries)
 
 
-def test_codes_decode_to_the_signs_of_the_coordinates(rotation: Rotation) -> None:
-    sample = vectors(40, 2)
-    codes = rotation.encode(sample)
-    assert codes.shape == (40, 6)
-    assert codes.dtype == np.uint8
-    signs = (sample - rotation.mean) @ rotation.axes > 0
-    assert ((rotation.decode(codes) > 0) == signs).all()
-    np.testing.assert_allclose(np.abs(rotation.decode(codes)), np.tile(rotation.scales, (40, 1)))
+def test_axes_are_orthonormal_and_none_lies_along_the_mean(rotation: Rotation) -> None:
+    assert rotation.code_bytes == 4
+    np.testing.assert_allclose(rotation.axes.T @ rotation.axes, np.eye(32), atol=1e-4)
+    along = rotation.mean / np.linalg.norm(rotation.mean)
+    assert np.abs(along @ rotation.axes).max() < 1e-3
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(0, 30))
-def test_scan_is_the_product_with_the_decoded_codes(seed: int, count: int) -> None:
-    rng = np.random.default_rng(seed)
-    rotation = Rotation(
-        rng.standard_normal(20).astype(np.float32),
-        rng.standard_normal((20, 16)).astype(np.float32),
-        rng.random(16).astype(np.float32),
-    )
+def test_a_code_names_the_nearest_points(seed: int, count: int) -> None:
+    rotation = some_rotation(seed)
+    rows = np.random.default_rng(seed + 1).standard_normal((count, 20)).astype(np.float32)
+    codes = rotation.encode(rows)
+    assert codes.shape == (count, 2)
+    assert codes.dtype == np.uint8
+    placed = (rows - rotation.mean) @ rotation.axes
+    for byte in range(2):
+        part = placed[:, byte * WIDTH : (byte + 1) * WIDTH]
+        away = np.linalg.norm(part[:, None] - rotation.books[byte][None], axis=2)
+        chosen = away[np.arange(count), codes[:, byte]]
+        np.testing.assert_allclose(chosen, away.min(axis=1, initial=np.inf), rtol=1e-4)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.integers(0, 30))
+def test_an_estimate_is_the_cosine_with_what_the_code_stands_for(seed: int, count: int) -> None:
+    rotation = some_rotation(seed)
+    rng = np.random.default_rng(seed + 1)
     query = rng.standard_normal(20).astype(np.float32)
     codes = rng.integers(0, 256, (count, 2), dtype=np.uint8)
+    stands_for = rotation.mean + rotation.decode(codes)
+    lengths = rotation.lengths(codes)
+    np.testing.assert_allclose(lengths, np.linalg.norm(stands_for, axis=1), rtol=1e-3)
+    wanted = stands_for @ query / np.linalg.norm(stands_for, axis=1)
     tables, constant = rotation.tables(query)
-    wanted = rotation.decode(codes) @ (query @ rotation.axes) + query @ rotation.mean
-    np.testing.assert_allclose(scan(tables, constant, codes), wanted, atol=1e-4, rtol=1e-4)
+    estimates = scan(tables, constant, codes, lengths)
+    np.testing.assert_allclose(estimates, wanted, atol=1e-3, rtol=1e-3)
 
 
-def test_estimates_rank_like_cosines(rotation: Rotation) -> None:
-    corpus, queries = vectors(800, 3), vectors(30, 4)
-    codes = rotation.encode(corpus)
-    found = 0
-    for query in queries:
-        best = int(np.argmax(corpus @ query))
-        estimates = scan(*rotation.tables(query), codes)
-        found += best in np.argsort(-estimates)[:60]
-    assert found >= 25
+def test_many_codes_are_scanned_like_few() -> None:
+    rotation = some_rotation(3)
+    codes = np.random.default_rng(1).integers(0, 256, (40_000, 2), dtype=np.uint8)
+    lengths = rotation.lengths(codes)
+    tables, constant = rotation.tables(np.ones(20, dtype=np.float32))
+    whole = scan(tables, constant, codes, lengths)
+    piece = scan(tables, constant, codes[39_000:], lengths[39_000:])
+    np.testing.assert_allclose(whole[39_000:], piece, rtol=1e-6)
+
+
+def test_estimates_find_the_nearest_and_better_than_signs(rotation: Rotation) -> None:
+    corpus, queries = vectors(3000, 3), vectors(100, 4)
+    placed = (vectors(1500, 1) - rotation.mean) @ rotation.axes
+    signs = Rotation(rotation.mean, rotation.axes, sign_books(np.abs(placed).mean(axis=0)))
+    assert found(rotation, corpus, queries, 30) > 0.6
+    assert found(rotation, corpus, queries, 30) > found(signs, corpus, queries, 30)
+
+
+@given(st.integers(1, 12), st.integers(0, 999))
+def test_coordinates_are_dealt_evenly(code_bytes: int, seed: int) -> None:
+    spread = np.sort(np.random.default_rng(seed).random(WIDTH * code_bytes) + 0.01)[::-1]
+    order = deal(spread, code_bytes)
+    assert sorted(order.tolist()) == list(range(WIDTH * code_bytes))
+    # The coordinates that vary most go to different bytes.
+    owners = [order.tolist().index(one) // WIDTH for one in range(code_bytes)]
+    assert len(set(owners)) == code_bytes
 
 
 def test_a_saved_rotation_codes_alike(rotation: Rotation, tmp_path: Path) -> None:
     path = tmp_path / "r.npz"
     rotation.save(path)
     loaded = load_rotation(path)
-    sample = vectors(200, 5)
-    same = np.unpackbits(loaded.encode(sample) ^ rotation.encode(sample))
-    assert same.mean() < 0.02
-    np.testing.assert_allclose(loaded.axes, rotation.axes, atol=0.01)
+    np.testing.assert_allclose(loaded.axes.T @ loaded.axes, np.eye(32), atol=1e-4)
+    np.testing.assert_allclose(loaded.axes, rotation.axes, atol=0.06)
+    corpus, queries = vectors(2000, 5), vectors(60, 6)
+    assert found(loaded, corpus, queries, 30) > found(rotation, corpus, queries, 30) - 0.05
+    rotation.save(path)
+    assert load_rotation(path).name == loaded.name != ""
 
 
-def test_a_damaged_rotation_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_rotation_is_refused(rotation: Rotation, tmp_path: Path) -> None:
     path = tmp_path / "r.npz"
     path.write_bytes(b"no archive")
     with pytest.raises((OSError, ValueError)):
+        load_rotation(path)
+    np.savez_compressed(path, mean=np.zeros(3))
+    with pytest.raises(ValueError, match="another version"):
+        load_rotation(path)
+    Rotation(rotation.mean, rotation.axes[:, :-WIDTH], rotation.books).save(path)
+    with pytest.raises(ValueError, match="do not fit together"):
         load_rotation(path)
     with pytest.raises(OSError, match="No such file"):
         load_rotation(tmp_path / "none.npz")
 
 
-def test_too_few_embeddings_fit_nothing() -> None:
+@pytest.mark.parametrize(("count", "code_bytes"), [(20, 4), (500, 9)])
+def test_too_few_embeddings_or_dimensions_fit_nothing(count: int, code_bytes: int) -> None:
     with pytest.raises(ValueError, match="cannot fit"):
-        fit_rotation(vectors(40, 1), 6)
+        fit_rotation(vectors(count, 1), code_bytes)
 
 
-def test_a_rotation_ships_for_every_level_that_is_planned() -> None:
-    shipped = sorted((ROOT / "resources" / "rotations").glob("*.npz"))
-    assert shipped
+def test_a_rotation_ships_for_every_level() -> None:
+    shipped = sorted((ROOT / "resources" / "rotations").glob("all-minilm-l6-v2-*.npz"))
+    assert {path.stem.rsplit("-", 1)[1] for path in shipped} == {"8", "12", "16", "24", "32", "48"}
+    assert sum(path.stat().st_size for path in shipped) < 1_000_000
     for path in shipped:
         rotation = load_rotation(path)
         assert path.stem.endswith(f"-{rotation.code_bytes}")
-        product = rotation.axes.T @ rotation.axes
-        np.testing.assert_allclose(product, np.eye(len(product)), atol=0.05)
+        np.testing.assert_allclose(
+            rotation.axes.T @ rotation.axes, np.eye(8 * len(rotation.books)), atol=1e-4
+        )

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.frontier import Corpus, Frontier
+from core.index.frontier import WORD_WEIGHT, Corpus, Frontier, with_words
 
 
 def corpus(count: int, seed: int) -> tuple[np.ndarray, Callable[[int], np.ndarray], np.ndarray]:
@@ -92,3 +92,46 @@ def test_nothing_to_start_with() -> None:
     )
     assert len(frontier.next_batch(4)) == 0
     assert len(frontier.current()) == 0
+
+
+def test_words_raise_estimates_by_what_they_are_worth() -> None:
+    estimates = np.array([0.3, 0.2, 0.1, 0.1], dtype=np.float32)
+    raised = with_words(
+        estimates, np.array([3, 1, 0]), np.array([14.0, 10.0, 4.0], dtype=np.float32)
+    )
+    np.testing.assert_allclose(raised, estimates + WORD_WEIGHT * np.array([0, 6, 0, 10]), atol=1e-6)
+    np.testing.assert_allclose(estimates, [0.3, 0.2, 0.1, 0.1], atol=1e-6)
+    nothing = with_words(estimates, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+    assert nothing is estimates
+
+
+def test_surprises_are_what_scores_differ_by_from_what_was_expected() -> None:
+    coordinates, _, estimates = corpus(50, 4)
+    alone = Corpus(lambda ids: coordinates[ids], lambda _: np.empty(0, dtype=np.int64))
+    frontier = Frontier(alone, estimates, np.arange(50))
+    first = frontier.next_batch(3)
+    scores = estimates[first] + np.array([0.1, np.nan, -0.2], dtype=np.float32)
+    frontier.add_exact(first, scores)
+    np.testing.assert_allclose(frontier.surprises, [0.1, -0.2], atol=1e-6)
+    second = frontier.next_batch(4)
+    expected = frontier.current()[second]
+    frontier.add_exact(second, expected + np.float32(0.05))
+    np.testing.assert_allclose(frontier.surprises, np.full(4, 0.05), atol=1e-6)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 999))
+def test_a_search_that_stops_early_has_the_best_where_codes_are_good(seed: int) -> None:
+    """With errors far smaller than the gaps, stopping loses nothing."""
+    coordinates, _, exact = corpus(120, seed)
+    rng = np.random.default_rng(seed)
+    estimates = (exact + rng.normal(0, 1e-4, 120)).astype(np.float32)
+    alone = Corpus(lambda ids: coordinates[ids], lambda _: np.empty(0, dtype=np.int64))
+    frontier = Frontier(alone, estimates, np.arange(120))
+    scored: list[int] = []
+    while not frontier.settled(5):
+        batch = frontier.next_batch(8)
+        frontier.add_exact(batch, exact[batch])
+        scored += batch.tolist()
+    assert len(scored) <= 16
+    assert set(np.argsort(-exact)[:5].tolist()) <= set(scored)

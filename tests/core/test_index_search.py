@@ -84,7 +84,6 @@ def test_a_search_that_is_given_up_ends(filled: Lab) -> None:
     searcher = Searcher(
         filled.store.view,
         filled.catalogue,
-        filled.rotation,
         lambda: filled.embedder,  # type: ignore[arg-type,return-value]
         filled.reader,
         EmbeddingCache(10),
@@ -99,7 +98,6 @@ def test_what_is_kept_is_not_embedded_again(filled: Lab) -> None:
     searcher = Searcher(
         filled.store.view,
         filled.catalogue,
-        filled.rotation,
         lambda: filled.embedder,  # type: ignore[arg-type,return-value]
         filled.reader,
         EmbeddingCache(1000),
@@ -131,7 +129,6 @@ def test_related_passages_leave_out_the_asked_one(filled: Lab) -> None:
     searcher = Searcher(
         filled.store.view,
         filled.catalogue,
-        filled.rotation,
         lambda: filled.embedder,  # type: ignore[arg-type,return-value]
         filled.reader,
         EmbeddingCache(100),

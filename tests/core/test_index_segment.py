@@ -34,7 +34,7 @@ def content() -> tuple[np.ndarray, np.ndarray, list[tuple[int, bytes]], list]:
 def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("segment") / "good.segment"
     codes, edges, documents, _ = content()
-    sizes = write_segment(path, "model", codes, edges, documents, WORDS)
+    sizes = write_segment(path, "model", "turn", codes, edges, documents, WORDS)
     assert sizes.total == path.stat().st_size
     assert not list(path.parent.glob("*.tmp"))
     return path.read_bytes()
@@ -133,7 +133,7 @@ def test_damaged_spans_are_found_at_the_first_touch(good: bytes, tmp_path: Path)
 def test_another_format_is_named(good: bytes, tmp_path: Path) -> None:
     path = tmp_path / "new.segment"
     for number, which in ((b"9", "newer"), (b"1", "older")):
-        path.write_bytes(good.replace(b'"format":2', b'"format":' + number))
+        path.write_bytes(good.replace(b'"format":3', b'"format":' + number))
         with pytest.raises(SegmentError, match=f"{which} version"):
             Segment(path)
 
@@ -151,7 +151,7 @@ def test_what_is_no_segment_is_refused(data: bytes, tmp_path: Path) -> None:
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     codes, edges, documents, _ = content()
     with pytest.raises(OSError, match="directory"):
-        write_segment(tmp_path / "none" / "a.segment", "m", codes, edges, documents, WORDS)
+        write_segment(tmp_path / "none" / "a.segment", "m", "turn", codes, edges, documents, WORDS)
     with pytest.raises(ValueError, match="add up"):
-        write_segment(tmp_path / "a.segment", "m", codes, edges, documents[1:], WORDS)
+        write_segment(tmp_path / "a.segment", "m", "turn", codes, edges, documents[1:], WORDS)
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """Publishing, tombstones, merging and repair, with fakes for reading and embedding."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Cancelled, UserError
+from core.index.codes import Rotation
 from core.index.indexer import content_digest
-from core.index.store import MERGE_RATIO, plan_merge
+from core.index.rotations import fit_to_sample
+from core.index.segment import Segment
+from core.index.store import MERGE_RATIO, IndexStore, plan_merge
 from core.store.rows import FileState
 
 TOPICS = ("harbour", "lighthouse", "bicycle", "garden", "recipe", "lease", "insurance", "club")
@@ -31,7 +35,7 @@ def contents(lab: Lab) -> dict[str, tuple]:
     for document in lab.catalogue.documents().id.tolist():
         positions = view.chunks_of(document)
         spans = view.spans(view.place(int(positions[0]))).spans
-        codes = view.codes(positions).tolist()
+        codes = view.decoded(positions).tolist()
         numbers = [view.number(int(position)) for position in positions]
         for ref in lab.catalogue.files_of([document])[document]:
             found[Path(ref.path).name] = (spans, codes, numbers)
@@ -325,13 +329,13 @@ def test_a_view_does_not_change_under_a_search(lab: Lab) -> None:
     lab.index()
     view = lab.store.view
     positions = view.chunks_of(lab.catalogue.documents().id[0])
-    codes = view.codes(positions).tolist()
+    codes = view.decoded(positions).tolist()
     fill(lab, 6, 6)
     lab.index()
     for path in lab.files.iterdir():
         path.unlink()
     lab.index()
-    assert view.codes(positions).tolist() == codes
+    assert view.decoded(positions).tolist() == codes
     assert view.spans(view.place(int(positions[0]))).spans
     assert view.live.all()
 
@@ -407,4 +411,64 @@ def test_codes_of_the_store_are_those_of_the_texts(lab: Lab) -> None:
     for name, (spans, codes, _) in contents(lab).items():
         text = (lab.files / name).read_text()
         fresh = lab.rotation.encode(lab.embedder.embed([text[a:b] for a, b in spans]))
-        assert np.array(codes).tolist() == fresh.tolist()
+        np.testing.assert_allclose(codes, lab.rotation.decode(fresh), atol=1e-6)
+
+
+# --- a rotation of the home's own --------------------------------------------------------
+
+
+def with_own(lab: Lab, monkeypatch: pytest.MonkeyPatch, least: int) -> list[int]:
+    """Let the lab's store take a rotation of its own of 5 bytes; the sizes of its samples."""
+    samples: list[int] = []
+    monkeypatch.setattr("core.index.store.OWN_CHUNKS", least)
+
+    def own(embeddings: np.ndarray) -> Rotation:
+        samples.append(len(embeddings))
+        return replace(fit_to_sample(embeddings, 5), name="own")
+
+    lab.store = IndexStore(
+        lab.segments, lab.catalogue, lab.rotation, "fake", lab.texts, lambda: lab.room, own=own
+    )
+    return samples
+
+
+def rotations_of(lab: Lab) -> list[str]:
+    return sorted(Segment(path).header.rotation for path in lab.segments.iterdir())
+
+
+def test_a_home_with_enough_passages_gets_codes_of_its_own(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = with_own(lab, monkeypatch, 40)
+    fill(lab, 6)
+    lab.index()
+    assert (samples, rotations_of(lab)) == ([], [""])
+    fill(lab, 20, 6)
+    lab.index()
+    # The first segment's embeddings were let go, so it keeps its codes.
+    assert (samples, set(rotations_of(lab))) == ([60], {"", "own"})
+    assert lab.store.rotation.code_bytes == 5
+    assert lab.names("marker3x1 garden")[0] == "note-3.txt"
+    assert lab.names("marker17x1 lighthouse")[0] == "note-17.txt"
+    fill(lab, 4, 26)
+    lab.index()
+    assert (samples, set(rotations_of(lab))) == ([60], {"", "own"})
+    # A segment of the older rotation can still be written without what was deleted.
+    for number in range(5):
+        (lab.files / f"note-{number}.txt").unlink()
+    lab.index()
+    assert set(rotations_of(lab)) == {"", "own"}
+    assert lab.names("marker5x1 lease")[0] == "note-5.txt"
+
+
+def test_codes_of_a_rotation_that_is_gone_are_made_anew(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_own(lab, monkeypatch, 10)
+    fill(lab, 6)
+    lab.index()
+    assert rotations_of(lab) == ["own"]
+    lab.reopen()
+    assert "rotation of its codes is gone" in lab.store.repaired[0]
+    assert lab.index().embedded_chunks == 18
+    assert lab.names("marker3x1 garden")[0] == "note-3.txt"
