@@ -82,7 +82,10 @@ def fit_own(embeddings: Floats, folder: Path, model: EmbeddingModel, code_bytes:
 
 
 def own_rotations(folder: Path, model: EmbeddingModel) -> dict[int, Rotation]:
-    """The rotations of a home's own, by their bytes a chunk. Raises UserError when one is damaged."""
+    """The rotations of a home's own, by their bytes a chunk.
+
+    Raises UserError when one is damaged.
+    """
     found = {}
     for path in sorted(folder.glob(_own(folder, model, "*").name)):
         if rotation := _load(path, f"Remove {path}; your files are then read again."):
