@@ -38,13 +38,15 @@ class Rotation:
 
     `mean` has shape (d,), `axes` (d, 8 * code_bytes) with orthonormal columns,
     and `books` (code_bytes, 256, 8) holds the points that each byte names. `name`
-    tells apart the rotations that segments were written with.
+    tells apart the rotations that segments were written with. `own` says that it
+    was fitted to the very home it is used in, so that its estimates can be trusted.
     """
 
     mean: Floats
     axes: Floats
     books: Floats
     name: str = ""
+    own: bool = False
 
     @property
     def code_bytes(self) -> int:

@@ -13,6 +13,7 @@ half as long: a byte says more where all is of a few subjects.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,8 @@ def fit_and_keep(
 
 def fit_own(embeddings: Floats, folder: Path, model: EmbeddingModel, code_bytes: int) -> Rotation:
     """Fit the rotation of a home's own to a sample of its embeddings (n, d), and keep it."""
-    return _keep(fit_rotation(embeddings, code_bytes), _own(folder, model, code_bytes))
+    kept = _keep(fit_rotation(embeddings, code_bytes), _own(folder, model, code_bytes))
+    return replace(kept, own=True)
 
 
 def own_rotations(folder: Path, model: EmbeddingModel) -> dict[int, Rotation]:
@@ -89,7 +91,7 @@ def own_rotations(folder: Path, model: EmbeddingModel) -> dict[int, Rotation]:
     found = {}
     for path in sorted(folder.glob(_own(folder, model, "*").name)):
         if rotation := _load(path, f"Remove {path}; your files are then read again."):
-            found[rotation.code_bytes] = rotation
+            found[rotation.code_bytes] = replace(rotation, own=True)
     return found
 
 

@@ -53,6 +53,11 @@ class View:
         self.chunks = int(self._offsets[-1])
         self._fill(rows, {segment_id: at for at, (segment_id, _) in enumerate(segments)})
 
+    @property
+    def trusted(self) -> bool:
+        """Whether all codes are of rotations fitted to this home's own passages."""
+        return all(rotation.own for rotation in self._rotations)
+
     def _fill(self, rows: DocumentTable, number: dict[int, int]) -> None:
         starts = np.full(len(rows.id), -1, dtype=np.int64)
         for segment_id, at in number.items():
