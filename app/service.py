@@ -250,6 +250,9 @@ class Service:
         number = int(getattr(message, "id", 0))
         with self.first_things_first():
             self.guard(session, number, lambda: handle(session, message))
+        if not isinstance(message, LOOK):  # a window that shows tables needs no model in memory
+            with self._gate:
+                self._used_at = time.monotonic()
 
     def guard(self, session: Session, number: int, handle: Callable[[], None]) -> None:
         """Run a handler; its failure becomes the request's ending."""
@@ -283,7 +286,6 @@ class Service:
         finally:
             with self._gate:
                 self._active -= 1
-                self._used_at = time.monotonic()
                 self._gate.notify_all()
 
     def idle_for_s(self) -> float:
