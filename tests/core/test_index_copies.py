@@ -270,14 +270,14 @@ def test_page_numbers_are_left_out() -> None:
 # --- what needs no score of its own ------------------------------------------------------------
 
 
-def test_twins_are_of_one_family_and_nearly_one_code() -> None:
-    code = np.random.default_rng(1).integers(0, 256, 32, dtype=np.uint8)
-    near, far = code.copy(), code.copy()
-    near[0] ^= 0b11111
-    far[0] ^= 0b111111
-    codes = np.stack([code, near, far, code, code, far])
-    assert twins([1, 1, 1, 2, None, 1], codes) == [0, 0, 2, 3, 4, 2]
-    assert twins([None] * 6, codes) == list(range(6))
+def test_twins_are_of_one_family_and_nearly_alike() -> None:
+    vector = np.random.default_rng(1).standard_normal(100).astype(np.float32)
+    near, far = vector.copy(), vector.copy()
+    near[0] = -near[0]
+    far[:20] = -far[:20]
+    decoded = np.stack([vector, near, far, vector, vector, far, 2 * vector])
+    assert twins([1, 1, 1, 2, None, 1, 1], decoded) == [0, 0, 2, 3, 4, 2, 0]
+    assert twins([None] * 7, decoded) == list(range(7))
 
 
 def test_followers_get_the_score_of_their_leader() -> None:
