@@ -33,9 +33,19 @@ from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
-from core.messages import About, Chunks, ChunkText, Extracted, IndexProgress, Locator, PassageText
+from core.messages import (
+    UNTITLED,
+    About,
+    Chunks,
+    ChunkText,
+    Extracted,
+    IndexProgress,
+    Locator,
+    PassageText,
+)
 from core.store.catalogue import Catalogue
 from core.store.rows import FileRef
+from core.text.sketch import sketch
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "resources" / "sample-folder"
@@ -88,6 +98,8 @@ class PlainReader:
         self.extracted: list[str] = []
         self.broken: set[str] = set()
         self.slow = False
+        self.about: dict[str, About] = {}
+        self.parts: dict[str, About] = {}  # of a file whose passages say whose they are
         self.pages = False  # of 40 characters each
         self.spans_read = 0
 
@@ -117,8 +129,9 @@ class PlainReader:
             len(text.encode()),
             pages if self.pages else (),
             "text",
-            About(),
+            self.about.get(Path(file.path).name, UNTITLED),
             self.slow,
+            sketch(text).hex(),
         )
 
     def read(self, wanted: Sequence[Wanted]) -> list[tuple[PassageText, ...] | FileError]:
@@ -130,7 +143,10 @@ class PlainReader:
                 found.append(error)
                 continue
             self.spans_read += len(item.spans)
-            found.append(tuple(PassageText(a, b, text[a:b], Locator()) for a, b in item.spans))
+            part = self.parts.get(Path(item.file.path).name)
+            found.append(
+                tuple(PassageText(a, b, text[a:b], Locator(), part) for a, b in item.spans)
+            )
         return found
 
 

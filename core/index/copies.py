@@ -25,9 +25,9 @@ Kind = Literal["near", "passage"]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-NEAR_SHARE = 0.5  # of the shorter passage, in one family
-PASSAGE_SHARE = 0.9  # of the shorter passage, of other files
-PASSAGE_WORDS = 20  # that files which are otherwise different have to share
+OVERLAP_SHARE = 0.5  # of what is shown, or of the shorter passage, has to stand in the other
+PASSAGE_SHARE = 0.9  # of the shorter passage has to be shared by files that are not versions
+PASSAGE_WORDS = 20  # that such files have to share
 END_SHARE = 0.67  # of a document, from which on a shared end is no mere letter head or disclaimer
 NEAR_END = 0.15  # of a document, from its beginning or end
 TWIN_COSINE = 0.97  # between the decoded codes of passages taken to score the same
@@ -144,17 +144,18 @@ def copy_kind(better: Passage, lower: Passage) -> Kind | None:
     """In what way a lower hit shows the same as a better one; None when it does not."""
     versions = better.family is not None and better.family == lower.family
     same = overlap(better.words, lower.words, (0, len(lower.words)), versions)
-    if same is not None and (same.before or same.behind):
+    if same is None or lower.shown is None:
+        return None
+    shorter = min(len(better.words), len(lower.words))
+    if max(same.share(lower.shown), same.shared / shorter) < OVERLAP_SHARE:
+        return None
+    if same.before or same.behind:
         same = _widened(better, lower, same, versions)
-    if same is None or same.faced:
+    if same is None or same.faced or same.share(lower.shown) < 1:
         return None
-    if lower.shown is None or not same.holds(lower.shown):
-        return None
-    share = same.shared / min(len(better.words), len(lower.words))
     if versions:
-        prose = _ends_are_prose(lower.words, same)
-        return "near" if prose and share >= NEAR_SHARE else None
-    if share < PASSAGE_SHARE or same.shared < PASSAGE_WORDS:
+        return "near" if _ends_are_prose(lower.words, same) else None
+    if same.shared < max(PASSAGE_SHARE * shorter, PASSAGE_WORDS):
         return None
     return None if _only_an_end(better, lower, same.shared) else "passage"
 

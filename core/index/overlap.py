@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from difflib import Match, SequenceMatcher
-from itertools import chain, pairwise
+from itertools import chain
 
 Words = Sequence[str]
 Range = tuple[int, int]
@@ -37,9 +37,10 @@ class Overlap:
     behind: int
     faced: bool
 
-    def holds(self, part: Range) -> bool:
-        """Whether a part of the lower passage lies within one of the ranges."""
-        return any(start <= part[0] and part[1] <= end for start, end in self.ranges)
+    def share(self, part: Range) -> float:
+        """How much of a part of the lower passage lies within one of the ranges, 0 to 1."""
+        inside = (min(end, part[1]) - max(start, part[0]) for start, end in self.ranges)
+        return max(inside) / (part[1] - part[0])
 
 
 def overlap(better: Words, lower: Words, core: Range, versions: bool) -> Overlap | None:
@@ -55,46 +56,60 @@ def overlap(better: Words, lower: Words, core: Range, versions: bool) -> Overlap
     same_in_better = {block.a + at for block in small for at in range(block.size)}
     same_in_lower = {block.b + at for block in small for at in range(block.size)}
 
-    def left(start: Range, end: Range) -> tuple[list[list[str]], list[list[str]]]:
-        return (
-            _runs(better, range(start[0], end[0]), same_in_better),
-            _runs(lower, range(start[1], end[1]), same_in_lower),
-        )
-
-    ranges = []
-    begun = anchors[0].b
-    for one, two in pairwise(anchors):
-        ends, starts = (one.a + one.size, one.b + one.size), (two.a, two.b)
-        if starts[1] < core[0] or ends[1] > core[1]:
-            continue
-        mine, theirs = left(ends, starts)
+    def agree(start: Range, end: Range) -> bool:
+        mine = _runs(better, range(start[0], end[0]), same_in_better)
+        theirs = _runs(lower, range(start[1], end[1]), same_in_lower)
         if mine and theirs:
-            if not _spelled_alike(list(chain(*mine)), list(chain(*theirs))):
-                return None
-        elif not all(versions and is_prose(run) for run in mine or theirs):
+            return _spelled_alike(list(chain(*mine)), list(chain(*theirs)))
+        return all(versions and is_prose(run) for run in mine or theirs)
+
+    begins = [(block.a, block.b) for block in anchors]
+    ends = [(block.a + block.size, block.b + block.size) for block in anchors]
+    ranges = []
+    begun = begins[0][1]
+    for end, begin in zip(ends, begins[1:], strict=False):
+        if begin[1] < core[0] or end[1] > core[1]:
+            continue
+        if not agree(end, begin):
             return None
-        elif theirs:
-            ranges.append((begun, ends[1]))
-            begun = starts[1]
-    last = anchors[-1]
-    ranges.append((begun, last.b + last.size))
-    inside = [
+        if begin[0] == end[0]:  # a paragraph that only the lower one has
+            back, on = _slides(lower, end[1], begin[1])
+            ranges.append((begun, end[1] + on))
+            begun = begin[1] - back
+    ranges.append((begun, ends[-1][1]))
+    whole = (len(better), len(lower))
+    faced = False
+    if all(begins[0]) and begins[0][1] > core[0]:
+        faced = not agree((0, 0), begins[0])
+        ranges[0] = ranges[0] if faced else (0, ranges[0][1])
+    if ends[-1][0] < whole[0] and ends[-1][1] < min(whole[1], core[1]):
+        apart = not agree(ends[-1], whole)
+        ranges[-1] = ranges[-1] if apart else (ranges[-1][0], whole[1])
+        faced = faced or apart
+    inside = tuple(
         (max(start, core[0]) - core[0], min(end, core[1]) - core[0])
         for start, end in ranges
         if start < core[1] and end > core[0]
-    ]
+    )
     if not inside:
         return None
-    before = left((0, 0), (anchors[0].a, anchors[0].b))
-    behind = left((last.a + last.size, last.b + last.size), (len(better), len(lower)))
-    length = core[1] - core[0]
     return Overlap(
-        tuple(inside),
+        inside,
         sum(max(0, min(b.b + b.size, core[1]) - max(b.b, core[0])) for b in anchors),
         inside[0][0],
-        length - inside[-1][1],
-        bool(inside[0][0] and all(before)) or bool(length - inside[-1][1] and all(behind)),
+        core[1] - core[0] - inside[-1][1],
+        faced,
     )
+
+
+def _slides(words: Words, start: int, end: int) -> tuple[int, int]:
+    """By how many words what was put in from start to end could as well stand earlier, or later."""
+    back = on = 0
+    while back < start and words[start - 1 - back] == words[end - 1 - back]:
+        back += 1
+    while end + on < len(words) and words[start + on] == words[end + on]:
+        on += 1
+    return back, on
 
 
 def _blocks(better: Words, lower: Words) -> tuple[list[Match], list[Match]]:

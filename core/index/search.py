@@ -260,17 +260,18 @@ class Searcher:
         frontier = Frontier(corpus, estimates, start, allowed)
         work.clock("codes", mark)
         first = None if seeds is None else seeds[allowed[seeds]]
-        done = 0
+        done = copies = 0
         while done < max_recomputes and (done == 0 or time.perf_counter() < deadline):
             work.check()
             mark = time.perf_counter()
-            if done and self._view.trusted and frontier.settled(k):
+            if done and self._view.trusted and frontier.settled(k + copies):
                 break
             size = min(STEP if done else BATCH, max_recomputes - done)
             batch = frontier.next_batch(WIDER * size)
             if done == 0 and first is not None and len(first):
                 batch = np.array(list(dict.fromkeys([*first, *batch])), dtype=np.int64)
             batch, followers = self._without_twins(batch, size)
+            copies += sum(map(len, followers.values()))
             work.clock("rank", mark)
             if len(batch) == 0:
                 break
