@@ -196,7 +196,7 @@ def test_files_that_change_between_the_scan_and_their_reading(
         grower.join()
         counts = caller._service.engine.catalogue.files
         for name in ("folder", "gone", "pipe", "link"):
-            assert counts.state_of(str(odd[name])) is None or reply.body["waiting"]
+            assert counts.standing(str(odd[name])) is None or reply.body["waiting"]
         # When all is quiet again the next run finds what is there now.
         [*_, last] = caller.ask(Index(caller.next_id()))
         assert isinstance(last, Report), last
