@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from core.files.paths import is_under
+from core.files.paths import is_under, moved
 
 QUIET_S = 0.7
 LONGEST_DELAY_S = 3.0
@@ -38,7 +38,7 @@ class Changes:
         """Where what is at `path` now was before the moves."""
         for old, new in reversed(self.moves):
             if is_under(path, new):
-                path = old + path[len(new) :]
+                path = moved(path, new, old)
         return path
 
     def __bool__(self) -> bool:

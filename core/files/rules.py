@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.files.defaults import BUILD_FOLDERS, DEFAULT_EXCLUDES, SECRETS
-from core.files.paths import is_under
+from core.files.paths import is_under, moved
 from core.files.patterns import BadPattern, Pattern, PatternList
 
 GITIGNORE, SATCHELIGNORE = ".gitignore", ".satchelignore"
@@ -73,7 +73,7 @@ class Rules:
         that can never match.
         """
         self.root = os.path.abspath(root)  # noqa: PTH100 - keeps links as they are
-        self.own_home = tuple(os.path.abspath(folder) for folder in own_home)  # noqa: PTH100
+        self.own_home = tuple({name for home in own_home for name in _names(home, self.root)})
         self._max_file_bytes = max_file_bytes
         self._everywhere = len(everywhere)
         self._own = _persons((*everywhere, *excludes))
@@ -314,6 +314,15 @@ class Inside:
                 return False
         windows = getattr(status, "st_file_attributes", 0) & _WINDOWS_HIDDEN
         return bool(windows or getattr(status, "st_flags", 0) & _MACOS_HIDDEN)
+
+
+def _names(home: str, root: str) -> set[str]:
+    """The paths under which a folder may be met below a root, links in either aside."""
+    real, real_root = os.path.realpath(home), os.path.realpath(root)
+    names = {os.path.abspath(home), real}  # noqa: PTH100
+    if is_under(real, real_root):
+        names.add(moved(real, real_root, root))
+    return names
 
 
 def _compiled_defaults() -> tuple[tuple[str, PatternList], ...]:

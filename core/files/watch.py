@@ -20,7 +20,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from core.files.changes import EVERYTHING, Changes, Coalescer
 from core.files.mounts import mount_points, mounted_in
 from core.files.observe import EVENTS, forget_moved_out, make_observer
-from core.files.paths import is_under
+from core.files.paths import is_under, moved
 from core.files.rules import Rules
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class Watcher(FileSystemEventHandler):
         """The path of an event as the folders are named; None when it does not matter."""
         for root in self._roots:
             if is_under(real, root.real):
-                path = root.path + real[len(root.real) :]
+                path = moved(real, root.real, root.path)
                 if path == root.path:
                     if deleted:
                         with self._changed:
@@ -269,7 +269,7 @@ class Watcher(FileSystemEventHandler):
         """Whether a folder need not be watched: the rules do not enter it."""
         for root in self._roots:
             if is_under(folder, root.real):
-                path = root.path + folder[len(root.real) :]
+                path = moved(folder, root.real, root.path)
                 if root.rules.passes(path):
                     if not os.access(path, os.R_OK):
                         root.unwatched.add(path)

@@ -14,6 +14,7 @@ from core.files.folders import (
     with_added,
     with_removed,
 )
+from core.files.paths import is_below, is_under, moved
 
 NAMES = st.binary(min_size=1, max_size=12).filter(lambda raw: b"\0" not in raw).map(os.fsdecode)
 
@@ -83,3 +84,11 @@ def test_paths_are_kept_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HOME", "/me")
     assert absolute("x/../y") == str(tmp_path / "y")
     assert absolute("~/y") == "/me/y"
+
+
+def test_paths_below_one_another() -> None:
+    assert is_under("/a/b", "/a") and is_under("/a", "/a") and is_under("/a", "/")
+    assert not is_under("/ab", "/a")
+    assert is_below("a/b", "") and is_below("a/b", "a") and not is_below("ab", "a")
+    cases = [("/a/b/c", "/a", "/x"), ("/a", "/a", "/x"), ("/b", "/", "/x"), ("/x/b", "/x", "/")]
+    assert [moved(*case) for case in cases] == ["/x/b/c", "/x", "/x/b", "/b"]

@@ -101,6 +101,15 @@ def test_own_home_size_links_and_absence(tmp_path: Path) -> None:
     assert "link" in rules.verdict(str(tmp_path / "linked" / "x.txt")).rule
 
 
+def test_the_own_home_is_known_behind_links(tmp_path: Path) -> None:
+    (tmp_path / "real" / "home").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for root, home in (("real", "link/home"), ("link", "real/home"), ("link", "link/home")):
+        rules = Rules(str(tmp_path / root), own_home=[str(tmp_path / home)])
+        assert not rules.passes(str(tmp_path / root / "home")), (root, home)
+        assert rules.passes(str(tmp_path / root / "homes"))
+
+
 def test_a_hidden_root_is_what_the_person_asked_for(tmp_path: Path) -> None:
     make(tmp_path, ".notes/a.txt")
     root = tmp_path / ".notes"
