@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.children import Child, ChildGone, ChildSlow
 from app.limits import out_of_memory
-from core.errors import FileError
+from core.errors import FileError, UserError
 from core.index.reader import Wanted
 from core.messages import (
     Chunks,
@@ -89,7 +89,7 @@ class ExtractorPool:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="read")
         # On Linux a child ends with the thread that started it, so that thread has to last.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="start")
-        self.protections: tuple[str, ...] = ()  # what the readers cannot do, once one has run
+        self.protections: tuple[str, ...] | None = None  # what readers cannot do, once one has run
 
     def extract(self, file: FileRef) -> Iterator[Chunks | Extracted]:
         """The chunks of a file in order, then Extracted. Raises FileError."""
@@ -147,9 +147,7 @@ class ExtractorPool:
         longest_s = self._timeout_s * (LONGEST_TIMES if isinstance(request, Extract) else 1)
         waited_s = 0.0
         try:
-            child = self._starter.submit(slot.child).result()
-            watched = () if self._memory_mb is None else ("memory",)
-            self.protections = tuple(sorted({*child.greet().protections, *watched}))
+            child = self._started(slot)
             child.send(request)
             while not whole:
                 started = time.monotonic()
@@ -186,6 +184,29 @@ class ExtractorPool:
             slot.used_at_s = time.monotonic()
             self._slots.put(slot)
             self._watch_idle(self._idle_s)
+
+    def check(self) -> tuple[str, ...]:
+        """What the readers of this system cannot do; starts one to know. Raises UserError."""
+        slot = self._slots.get()
+        try:
+            self._started(slot)
+        except ChildGone as error:
+            slot.died()
+            raise UserError(
+                f"No reader of files can be started: {error}.", "Install Satchel again."
+            ) from error
+        finally:
+            slot.used_at_s = time.monotonic()
+            self._slots.put(slot)
+            self._watch_idle(self._idle_s)
+        return self.protections or ()
+
+    def _started(self, slot: _Slot) -> Child:
+        """The running child of a place; what it cannot do is noted."""
+        child = self._starter.submit(slot.child).result()
+        watched = () if self._memory_mb is None else ("memory",)
+        self.protections = tuple(sorted({*child.greet().protections, *watched}))
+        return child
 
     def _receive(self, child: Child, longest_s: float) -> Message:
         """The next reply. The memory of a child that cannot limit itself is watched meanwhile.

@@ -283,6 +283,7 @@ class Lookups:
                     "set_aside": list(service.deaths),
                     "repaired": list(service.engine.repaired),
                 },
+                service.index_readers.protections or service.query_readers.protections,
             )
         if isinstance(message, FoldersList):
             return folders_report(service.catalogue(), load_folders(service.home.folders))

@@ -16,6 +16,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 
+from app.results import about_body
 from core.errors import UserError
 from core.messages import (
     Failed,
@@ -58,7 +59,8 @@ class Tools:
         """Find the passages of the person's files that best match a question or some words.
 
         Give `folder` to look only below it. Each result has a path, where in the file it
-        stands (`locator`, and `start` and `end` for `read_around`), and a snippet.
+        stands (`locator`, and `start` and `end` for `read_around`), and a snippet. `copies` are
+        other files that show the same.
         """
         request = Search(
             id=next(self._ids), query=query, k=min(max(k, 1), MAX_RESULTS), folder=folder
@@ -118,6 +120,8 @@ class Tools:
             "end": hit.end,
             "snippet": _clean(hit.snippet),
             "state": hit.state,
+            **{name: text and _clean(text) for name, text in about_body(hit).items()},
+            "copies": [{"path": self._shown(c.path), "kind": c.kind} for c in hit.copies],
         }
 
     def _shown(self, path: str) -> str:

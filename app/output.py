@@ -220,6 +220,7 @@ class Output:
             for item in index[name]:
                 self._line(f"         {name.replace('_', ' ')}: {item}")
         self.store_bytes(usage["store_bytes"], index["text_bytes"])
+        self._line(f"readers  {_readers(body['readers'])}")
         model = body["model"]
         here = "" if model["assistant_installed"] else " (not installed)"
         embedding = model["embedding"] or "not installed"
@@ -281,8 +282,24 @@ class Output:
             self._line(f"{finding['part']}: {finding['problem']} ({state})")
         if not body["findings"]:
             self._line(f"All is well: {', '.join(body['checked'])}.")
+        self._line(f"Readers of files: {_readers(body['readers'])}.")
         if body["advice"]:
             self._line(body["advice"])
+
+
+def _readers(body: Mapping[str, Any]) -> str:
+    """What readers of files are kept from, as far as it is known, and which programs help them."""
+    kept = {"network": "the network", "writing": "changing files", "memory": "too much memory"}
+    said = []
+    if body["protections"] is not None:
+        held = [words for name, words in kept.items() if name in body["protections"]]
+        free = [words for name, words in kept.items() if name not in body["protections"]]
+        said += [f"kept from {', '.join(held)}"] if held else []
+        said += [f"not kept from {', '.join(free)} on this system"] if free else []
+    titles = {"tesseract": "scanned pages", "libreoffice": "old Office files"}
+    helped = [f"{what} by {name}" for name, what in titles.items() if body["programs"][name]]
+    said.append(", ".join(helped) or "no programs for scanned pages and old Office files")
+    return "; ".join(said)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -21,6 +21,8 @@ from core.llm.catalogue import load_catalogue
 from core.llm.store import installed
 from core.settings import Settings
 from core.store.catalogue import Catalogue
+from core.text.programs import find_programs
+from core.text.wanted import USED
 
 Table = dict[str, object]
 
@@ -88,8 +90,9 @@ def status_report(
     settings: Settings,
     pids: Mapping[str, Sequence[int]],
     state: Table,
+    protections: Sequence[str] | None,
 ) -> Table:
-    """Device, budgets, usage by component, index and model."""
+    """Device, budgets, usage by component, index, readers and model."""
     chunks, text_bytes = catalogue.totals()
     embedding = engine.model.description if engine.model else None
     return {
@@ -112,6 +115,7 @@ def status_report(
             "segments": engine.store.segment_count,
             "level": f"{engine.rotation.code_bytes} bytes of code a passage, with the graph",
         },
+        "readers": readers_report(protections),
         "model": {
             "embedding": embedding.name if embedding else None,
             "embedding_fidelity": msgspec.to_builtins(embedding.fidelity) if embedding else None,
@@ -119,6 +123,18 @@ def status_report(
             "assistant_installed": model_memory_bytes(home, settings) > 0,
         },
         "settings": settings.table(),
+    }
+
+
+def readers_report(protections: Sequence[str] | None) -> Table:
+    """What readers of files are kept from (None until one has run), and who converts for them."""
+    programs = find_programs()
+    return {
+        "protections": None if protections is None else list(protections),
+        "programs": {
+            "tesseract": USED and programs.tesseract is not None,
+            "libreoffice": USED and programs.office is not None,
+        },
     }
 
 

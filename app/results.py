@@ -36,13 +36,18 @@ def results_body(results: SearchResults) -> dict[str, Any]:
 def _result_body(hit: Hit) -> dict[str, Any]:
     """The JSON of a hit: what its document says of itself stands beside the rest."""
     body: dict[str, Any] = msgspec.to_builtins(hit)
-    about = body.pop("about")
+    del body["about"]
+    return {**body, **about_body(hit)}
+
+
+def about_body(hit: Hit) -> dict[str, str | None]:
+    """The JSON of what a hit's document says of itself, dates as 2024-03-14T09:26:00+00:00."""
+    about = hit.about
     return {
-        **body,
-        "title": about["title"],
-        "author": about["author"],
-        "created": _iso_date(about["created_s"]),
-        "modified": _iso_date(about["modified_s"]),
+        "title": about.title,
+        "author": about.author,
+        "created": _iso_date(about.created_s),
+        "modified": _iso_date(about.modified_s),
     }
 
 
@@ -76,10 +81,19 @@ def results_lines(results: SearchResults, marked: bool) -> Iterator[str]:
         heading = f"  {hit.locator.heading}" if hit.locator.heading else ""
         state = "" if hit.state == "ok" else f"  [{_STATES.get(hit.state, hit.state)}]"
         yield f"{hit.rank:>2}. {place(hit)}{heading}{state}"
+        if about := _about(hit):
+            yield f"    {about}"
         if hit.snippet:
             yield f"    {_marked(hit) if marked else hit.snippet}"
         if hit.copies:
             yield f"    also in {_copies(hit)}"
+
+
+def _about(hit: Hit) -> str:
+    """Title, author and day of a document that names them, on one line."""
+    about = hit.about
+    day = (_iso_date(about.modified_s or about.created_s) or "").partition("T")[0]
+    return ", ".join(" ".join(part.split()) for part in (about.title, about.author, day) if part)
 
 
 def _phrases(count: PhraseCount) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.forgetting import forget
 from app.models import change_models, check_choice
-from app.reports import budget_report, current_plan, folders_report, models_report
+from app.reports import budget_report, current_plan, folders_report, models_report, readers_report
 from app.session import Session
 from core.budget.measure import measure_device
 from core.budget.plan import MB
@@ -43,6 +43,8 @@ from core.messages import (
     SettingsSet,
     State,
 )
+from core.text.programs import Programs, find_programs
+from core.text.wanted import gone
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -71,7 +73,9 @@ class Work:
         self._state: StateName = "idle"
         self._reason: str | None = None
         self._told_at = 0.0
+        self._telling = threading.Lock()
         self._watcher = Watcher()
+        self._programs = Programs()
         self._watching: set[tuple[int, int]] = set()  # sessions and requests that have begun to
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
         self._thread.start()
@@ -86,7 +90,8 @@ class Work:
             self._paused.set()
         else:
             self._paused.clear()
-        self._tell(*self.state())
+        with self._telling:
+            self._service.broadcast(State(0, *self.state()))
 
     def state(self) -> tuple[StateName, str | None]:
         """What is being done, and why if that needs a word."""
@@ -177,6 +182,7 @@ class Work:
         # Listening begins before the survey, so that no change falls between the two.
         watcher = self._listen(session, message, folders)
         changes = EVERYTHING if watcher is None else watcher.take_due() or Changes()
+        self._retry_with_programs()
         self._tell("indexing", None)
         try:
             indexer = service.engine.indexer(
@@ -193,6 +199,13 @@ class Work:
             self._stop_watching(session, message)
             self._tell("idle", None)
             raise
+
+    def _retry_with_programs(self) -> None:
+        """What waits for a program that is there now is read again, once."""
+        programs = find_programs()
+        if programs != self._programs:
+            self._programs = programs
+            self._service.engine.catalogue.files.retry_where(gone(programs))
 
     def _listen(
         self, session: Session, message: Index, folders: Sequence[WatchedFolder]
@@ -271,9 +284,10 @@ class Work:
         self._service.broadcast(progress)
 
     def _tell(self, state: StateName, reason: str | None) -> None:
-        if state != "paused":
+        # Told in the order in which it came about, or an older state would stay on the screen.
+        with self._telling:
             self._state, self._reason = state, reason
-        self._service.broadcast(State(0, *self.state()))  # paused outweighs what is held up
+            self._service.broadcast(State(0, *self.state()))  # paused outweighs what is held up
 
     # --- other changes ------------------------------------------------------------------
 
@@ -292,6 +306,10 @@ class Work:
                 read_header(model.path)
             except UserError as error:
                 findings.append({"part": "models", "problem": str(error), "repaired": False})
+        try:
+            service.index_readers.check()
+        except UserError as error:
+            findings.append({"part": "readers", "problem": str(error), "repaired": False})
         device = measure_device(service.home)
         if device.disk_free_bytes is not None and device.disk_free_bytes < 200 * MB:
             findings.append(
@@ -310,7 +328,8 @@ class Work:
             "findings": findings,
             "advice": advice,
             "healthy": all(found["repaired"] for found in findings),
-            "checked": ["store", "models", "device"],
+            "checked": ["store", "models", "readers", "device"],
+            "readers": readers_report(service.index_readers.protections),
         }
 
     def _budget(self, message: BudgetRequest) -> object:

@@ -173,6 +173,19 @@ class FileTable:
                 count += self.db.changes()
         return count
 
+    def retry_where(self, reasons: Iterable[str]) -> int:
+        """Put files back in the queue whose reason has one of these words in it; how many."""
+        count = 0
+        with errors(self._path), self.db:
+            for words in reasons:
+                known = self.db.execute("SELECT id FROM reason WHERE instr(text, ?)", (words,))
+                for (number,) in known.fetchall():
+                    self.db.execute(
+                        "UPDATE file SET state=0, reason=NULL WHERE reason=?", (number,)
+                    )
+                    count += self.db.changes()
+        return count
+
     def below(self, path: str) -> list[int]:
         """Ids of the known file at this path, or of all below it."""
         found: list[int] = []

@@ -28,6 +28,7 @@ from core.text.rtf import extract_rtf
 from core.text.sheets import extract_sheets
 from core.text.source import Source
 from core.text.subtitles import extract_subtitles
+from core.text.wanted import needs_office
 from core.text.warc import extract_warc
 from core.text.xml import extract_xml
 
@@ -261,10 +262,7 @@ def _suffix(name: str) -> str:
 
 def _why_unread(suffix: str) -> str:
     if suffix in CONVERTIBLE:
-        return (
-            "needs a converter: install LibreOffice to have it searched, "
-            f"or save it as {CONVERTIBLE[suffix]}"
-        )
+        return needs_office(CONVERTIBLE[suffix])
     return _UNREAD.get(suffix, "is not a format Satchel reads")
 
 

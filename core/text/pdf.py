@@ -27,6 +27,7 @@ from core.text.document import (
 )
 from core.text.encoding import clean
 from core.text.source import Source
+from core.text.wanted import needs_recognition
 
 _PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
 _SECURITY_ERROR = 5  # FPDF_ERR_SECURITY: a protection scheme pdfium does not know
@@ -42,11 +43,8 @@ _LEAST_CHARS = 4
 _LONGEST_STAMP = 200
 _DRAWN_LETTERS = 50
 _MOST_OBJECTS = 2_000
-_PICTURES = "holds only pictures of pages; run text recognition (OCR) on it to have it searched"
-_GARBLED = (
-    "uses letters that cannot be told apart by a program; run text recognition (OCR) on it "
-    "to have it searched"
-)
+_PICTURES = "holds only pictures of pages"
+_GARBLED = "uses letters that cannot be told apart by a program"
 
 
 def extract_pdf(source: Source) -> Document:
@@ -83,7 +81,8 @@ def extract_pdf(source: Source) -> Document:
             has_words = not all(_is_pictured(pdf, number) for number in range(count))
             wordless = wordless if has_words else list(range(1, count + 1))
         if wordless and not has_words:
-            raise FileError(source.path, _GARBLED if any_garbled else _PICTURES, "needs_ocr")
+            what = _GARBLED if any_garbled else _PICTURES
+            raise FileError(source.path, needs_recognition(what), "needs_ocr")
         starts = list(accumulate(map(len, pages), initial=0))
         return Document(
             text="".join(pages),

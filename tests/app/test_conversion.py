@@ -99,15 +99,16 @@ def test_scanned_pages_are_recognised_and_read_back_the_same(reader: Child, tmp_
     spans = tuple((chunk.start, chunk.end) for chunk in chunks)
     with started("--scratch", str(tmp_path / "other")) as other:
         other.receive()
-        began = time.monotonic()
+        took_s = []
         for _ in range(2):
+            began = time.monotonic()
             _, found = ask(other, read_spans(path, *spans, page_chars=done.page_chars))
             assert isinstance(found, Passages), found
             assert [one.text for one in found.passages] == [one.text for one in chunks]
             assert found.passages[-1].locator.page in (2, 3)
-            first_s, began = time.monotonic() - began, time.monotonic()
+            took_s.append(time.monotonic() - began)
         # Once it was recognised again; the second time it was still known.
-        assert first_s < 0.5
+        assert took_s[1] < took_s[0] / 4
     # Another file of the same length of pages is not taken for it.
     wrong = (done.page_chars[0], done.page_chars[1] + 5, done.page_chars[2] - 5)
     _, found = ask(reader, read_spans(path, spans[-1], page_chars=wrong))

@@ -16,8 +16,8 @@ PROGRAM = r"""
 import sys
 from app.mcp import run
 from core.errors import UserError
-from core.messages import (Failed, FileFailed, Hit, Locator, Message, Preview, PreviewText,
-                           Report, Search, SearchResults, StatusRequest)
+from core.messages import (About, Copy, Failed, FileFailed, Hit, Locator, Message, Preview,
+                           PreviewText, Report, Search, SearchResults, StatusRequest)
 
 ODD = "/files/caf\udce9.txt"
 
@@ -31,7 +31,9 @@ def call(message: Message) -> Message:
             raise ValueError("secret sentinel")
         case Search():
             hits = (
-                Hit(1, 0.5, ODD, Locator(page=2), 10, 20, f"{message.query} in {message.folder}"),
+                Hit(1, 0.5, ODD, Locator(page=2), 10, 20, f"{message.query} in {message.folder}",
+                    about=About("On tea", None, 1710408360, None),
+                    copies=(Copy("/files/tea-2.txt", "near"),)),
             )
             return SearchResults(message.id, hits[: message.k], final=True, note="k %d" % message.k)
         case Preview(path="/files/locked.pdf"):
@@ -86,6 +88,9 @@ def test_three_read_only_tools_that_work(tmp_path: Path) -> None:
         (hit,) = found.structured_content["results"]
         assert found.structured_content["note"] == "k 50"
         assert hit["snippet"] == "tea in /files"
+        assert (hit["title"], hit["author"], hit["modified"]) == ("On tea", None, None)
+        assert hit["created"] == "2024-03-14T09:26:00+00:00"
+        assert hit["copies"] == [{"path": "/files/tea-2.txt", "kind": "near"}]
         assert hit["locator"] == {"page": 2, "line": None, "heading": None, "member": None}
         asked = {"path": hit["path"], "start": hit["start"], "end": hit["end"]}
         read = await client.call_tool("read_around", asked)

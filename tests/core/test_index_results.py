@@ -111,11 +111,11 @@ def test_as_many_hits_as_there_are_different_ones(lab: Lab) -> None:
 
 def test_versions_do_not_use_up_the_exact_scores(lab: Lab) -> None:
     prose = Prose(3)
-    text = with_key(prose, 3)
+    text = [*prose.paragraphs(3), KEY]  # nearer to the query than the other files
     for number in range(30):
         lab.write(f"version{number}.txt", "\n".join([*text, prose.sentence()]))
     for number in range(10):
-        lab.write(f"other{number}.txt", f"{QUERY} of house {number}: {prose.paragraph(1)}")
+        lab.write(f"other{number}.txt", f"{QUERY} of house {number}: {prose.paragraph(3)}")
     lab.index()
     results = lab.search(QUERY, k=8, limit=16, mode="semantic")
     query = lab.embedder.embed([QUERY])[0]
