@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import sys
 import threading
 from collections.abc import Callable, Sequence
+
+from core.memory import return_memory
 
 LOOK_EVERY_SHARE = 0.1  # of the idle time; so memory goes at most a tenth of it late
 
@@ -39,12 +38,3 @@ class IdleKeeper:
         """Stop looking."""
         self._stopping.set()
         self._thread.join()
-
-
-def return_memory() -> None:
-    """Hand freed memory back to the system, where the C library keeps it for itself (glibc)."""
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)

@@ -146,9 +146,12 @@ def sign_books(scales: Floats) -> Floats:
 
 def nearest(points: Floats, book: Floats) -> NDArray[np.int64]:
     """For each point (n, w) the entry of a book (k, w) that is nearest to it."""
-    scores = points @ book.T
-    scores -= (book**2).sum(axis=1) / 2
-    found: NDArray[np.int64] = np.argmax(scores, axis=1)
+    halves = (book**2).sum(axis=1) / 2
+    found = np.empty(len(points), dtype=np.int64)
+    for at in range(0, len(points), ENCODE_ROWS):
+        scores = points[at : at + ENCODE_ROWS] @ book.T
+        scores -= halves
+        np.argmax(scores, axis=1, out=found[at : at + ENCODE_ROWS])
     return found
 
 

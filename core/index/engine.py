@@ -26,6 +26,7 @@ from core.index.reader import Reader
 from core.index.rotations import (
     FIRST_CODE_BYTES,
     Floats,
+    Halves,
     find_rotation,
     fit_and_keep,
     fit_own,
@@ -130,7 +131,7 @@ class Engine:
         model = self.require_model()
         return fit_and_keep(embeddings, self._home.rotations, model, FIRST_CODE_BYTES)
 
-    def _fit_own(self, embeddings: Floats) -> Rotation:
+    def _fit_own(self, embeddings: Halves) -> Rotation:
         return fit_own(embeddings, self._home.rotations, self.require_model(), self._code_bytes)
 
     @property

@@ -7,20 +7,24 @@ the rotation for the points (Ge et al., "Optimized Product Quantization").
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from core.index.codes import POINTS, WIDTH, Rotation, nearest
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 Ints = NDArray[np.int64]
 
 FIRST_ROUNDS = 8  # of the points alone
 TURNS = 6  # of points and rotation
+ROWS = 2_048  # embeddings looked at together
 LAST_ROUNDS = 3  # of the points again
 
 
-def fit_rotation(embeddings: Floats, code_bytes: int, seed: int = 0) -> Rotation:
+def fit_rotation(embeddings: Floats | Halves, code_bytes: int, seed: int = 0) -> Rotation:
     """Fit a rotation to a sample of embeddings (n, d); n should be some thousands.
 
     Axes along the mean are ruled out: passages hardly differ there, but queries
@@ -30,14 +34,12 @@ def fit_rotation(embeddings: Floats, code_bytes: int, seed: int = 0) -> Rotation
     bits = code_bytes * WIDTH
     if len(embeddings) < bits or embeddings.shape[1] < bits:
         raise ValueError(f"embeddings of shape {embeddings.shape} cannot fit {bits} axes")
-    mean = embeddings.mean(axis=0)
-    centred = embeddings - mean
+    mean = embeddings.mean(axis=0, dtype=np.float32)
     along = mean / max(float(np.linalg.norm(mean)), 1e-9)
-    centred -= np.outer(centred @ along, along)
-    spread, vectors = np.linalg.eigh(centred.T @ centred)
+    spread, vectors = np.linalg.eigh(_without(_covariance(embeddings, mean), along))
     order = deal(spread[::-1][:bits], code_bytes)
     basis = vectors[:, ::-1][:, :bits][:, order].astype(np.float32)
-    placed = (centred @ basis).astype(np.float32)
+    placed = np.concatenate([part @ basis for part in _centred(embeddings, mean)])
     rng = np.random.default_rng(seed)
     books = np.stack([_first_points(part, rng) for part in _parts(placed, code_bytes)])
     turn = np.eye(bits, dtype=np.float32)
@@ -53,7 +55,26 @@ def fit_rotation(embeddings: Floats, code_bytes: int, seed: int = 0) -> Rotation
     for _ in range(LAST_ROUNDS):
         for byte, part in enumerate(_parts(placed @ turn, code_bytes)):
             books[byte] = _centres(part, nearest(part, books[byte]), books[byte])
-    return Rotation(mean.astype(np.float32), basis @ turn, books)
+    return Rotation(mean, basis @ turn, books)
+
+
+def _centred(embeddings: Floats | Halves, mean: Floats) -> Iterator[Floats]:
+    """The steps from the mean, some rows at a time: all at once take a lot of memory."""
+    for at in range(0, len(embeddings), ROWS):
+        yield embeddings[at : at + ROWS].astype(np.float32) - mean
+
+
+def _covariance(embeddings: Floats | Halves, mean: Floats) -> NDArray[np.float64]:
+    total = np.zeros((len(mean), len(mean)))
+    for part in _centred(embeddings, mean):
+        total += part.T @ part
+    return total
+
+
+def _without(covariance: NDArray[np.float64], along: Floats) -> NDArray[np.float64]:
+    """The covariance of what is left when everything along one axis is taken away."""
+    rest: NDArray[np.float64] = np.eye(len(along)) - np.outer(along, along)
+    return rest @ covariance @ rest
 
 
 def deal(spread: NDArray[np.float64], code_bytes: int) -> Ints:

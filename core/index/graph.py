@@ -17,13 +17,18 @@ from numpy.typing import NDArray
 from core.index.bits import CodecError, pack_buckets, unpack_buckets
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 Ints = NDArray[np.int64]
+Near = NDArray[np.int32]  # (n, k)
 Edges = NDArray[np.int64]  # (e, 2), lower end first, sorted, unique
 
 LINKS = 12  # hnswlib's M: neighbours a chunk while building
 CONSTRUCTION_EF = 100
 KEPT_LINKS = 2  # neighbours that each chunk may choose; a third finds nothing more
 SMALL = 512  # below this, all pairs are compared instead
+WALK_AXES = 128  # principal axes that neighbours are looked for along
+AXES_SAMPLE = 4_000  # vectors that the axes are taken from
+BLOCK = 4_096  # vectors whose products are computed together
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,71 +43,115 @@ class Graph:
         return self.targets[self.starts[chunk] : self.starts[chunk + 1]]
 
 
-def build_edges(vectors: Floats, threads: int = 1) -> Edges:
-    """Diversity-pruned undirected edges of unit vectors (n, d)."""
+def build_edges(vectors: Floats | Halves, threads: int = 1) -> Edges:
+    """Diversity-pruned undirected edges of unit vectors (n, d).
+
+    Beside them it takes memory for `WALK_AXES` coordinates of each, three times over.
+    """
     count = len(vectors)
     if count < 2:
         return np.empty((0, 2), dtype=np.int64)
-    near = _near_by_scan(vectors) if count <= SMALL else _near_by_hnsw(vectors, threads)
-    return _prune(vectors, near)
+    if count <= SMALL:
+        return _prune(vectors, _near_by_scan(vectors[:].astype(np.float32)))
+    return _prune(vectors, _nearest_first(vectors, _near_by_hnsw(_main_axes(vectors), threads)))
 
 
-def _near_by_scan(vectors: Floats) -> Ints:
+def _near_by_scan(vectors: Floats) -> Near:
     """The nearest others of each vector (n, k), nearest first, by comparing all pairs."""
     scores = vectors @ vectors.T
     np.fill_diagonal(scores, -np.inf)
     width = min(2 * LINKS, len(vectors) - 1)
-    return np.argsort(-scores, axis=1, kind="stable")[:, :width].astype(np.int64)
+    return np.argsort(-scores, axis=1, kind="stable")[:, :width].astype(np.int32)
 
 
-def _near_by_hnsw(vectors: Floats, threads: int) -> Ints:
-    """Neighbours in hnswlib's base layer (n, k), nearest first, padded with -1."""
+def _main_axes(vectors: Floats | Halves) -> Floats:
+    """The vectors (n, d) along their `WALK_AXES` principal axes: near enough to find neighbours."""
+    if vectors.shape[1] <= WALK_AXES:
+        return vectors.astype(np.float32)
+    sample = vectors[:: -(-len(vectors) // AXES_SAMPLE)].astype(np.float32)
+    _, axes = np.linalg.eigh(sample.T @ sample)
+    main = np.ascontiguousarray(axes[:, -WALK_AXES:]).astype(np.float32)
+    found = np.empty((len(vectors), WALK_AXES), dtype=np.float32)
+    for rows in _blocks(len(vectors)):
+        found[rows] = vectors[rows].astype(np.float32) @ main
+    return found
+
+
+def _near_by_hnsw(vectors: Floats, threads: int) -> Near:
+    """Neighbours in hnswlib's base layer (n, k), padded with -1."""
     index = hnswlib.Index(space="ip", dim=vectors.shape[1])
     index.init_index(
         max_elements=len(vectors), M=LINKS, ef_construction=CONSTRUCTION_EF, random_seed=7
     )
     index.add_items(vectors, np.arange(len(vectors)), num_threads=threads)
+    del vectors
     state = index.__getstate__()[0]
+    del index
     record = int(state["size_data_per_element"])
     level0 = np.frombuffer(state["data_level0"], dtype=np.uint8).reshape(-1, record)
-    counts = level0[:, :2].copy().view(np.uint16).ravel().astype(np.int64)
+    counts = level0[:, :2].copy().view(np.uint16).ravel()
     width = int(state["max_M0"])
-    internal = level0[:, 4 : 4 + 4 * width].copy().view(np.uint32).astype(np.int64)
+    internal = level0[:, 4 : 4 + 4 * width].copy().view(np.int32)
     label_at = int(state["label_offset"])
-    labels = level0[:, label_at : label_at + 8].copy().view(np.uint64).ravel().astype(np.int64)
-    near = np.where(np.arange(width) < counts[:, None], labels[internal % len(labels)], -1)
-    ordered = np.empty_like(near)
-    ordered[labels] = near
-    return _nearest_first(vectors, ordered)
+    labels = level0[:, label_at : label_at + 8].copy().view(np.int64).ravel()
+    ordered = np.empty(internal.shape, dtype=np.int32)
+    for rows in _blocks(len(labels)):
+        known = np.arange(width) < counts[rows, None]
+        ordered[labels[rows]] = np.where(known, labels[internal[rows] % len(labels)], -1)
+    return ordered
 
 
-def _nearest_first(vectors: Floats, near: Ints) -> Ints:
-    scores = np.empty(near.shape, dtype=np.float32)
-    for column in range(near.shape[1]):
-        scores[:, column] = np.einsum("nd,nd->n", vectors, vectors[near[:, column]])
-    scores[near < 0] = -np.inf
-    return np.take_along_axis(near, np.argsort(-scores, axis=1, kind="stable"), axis=1)
+def _nearest_first(vectors: Floats | Halves, near: Near) -> Near:
+    """The neighbours (n, k) of each vector, by their exact products."""
+    for rows in _blocks(len(near)):
+        part = near[rows]
+        own = vectors[rows].astype(np.float32)
+        scores = np.empty(part.shape, dtype=np.float32)
+        for column in range(part.shape[1]):
+            scores[:, column] = _products(own, vectors, part[:, column])
+        scores[part < 0] = -np.inf
+        near[rows] = np.take_along_axis(part, np.argsort(-scores, axis=1, kind="stable"), axis=1)
+    return near
 
 
-def _prune(vectors: Floats, near: Ints) -> Edges:
-    count = len(vectors)
-    own = np.arange(count)
+def _prune(vectors: Floats | Halves, near: Near) -> Edges:
+    found = [_kept(vectors, near[rows], rows) for rows in _blocks(len(near))]
+    return tidy(np.concatenate(found))
+
+
+def _kept(vectors: Floats | Halves, near: Near, rows: slice) -> Edges:
+    """The edges that some of the vectors choose among their neighbours, nearest first."""
+    count = len(near)
+    own = vectors[rows].astype(np.float32)
     kept = np.full((count, KEPT_LINKS), -1, dtype=np.int64)
     used = np.zeros(count, dtype=np.int64)
     for column in range(near.shape[1]):
         candidate = near[:, column]
-        to_own = np.einsum("nd,nd->n", vectors, vectors[candidate])
         fits = (candidate >= 0) & (used < KEPT_LINKS)
+        if not fits.any():
+            break
+        theirs = vectors[candidate].astype(np.float32)
+        to_own = np.einsum("nd,nd->n", own, theirs)
         for slot in range(KEPT_LINKS):
             rival = kept[:, slot]
-            to_rival = np.einsum("nd,nd->n", vectors[candidate], vectors[rival])
-            fits &= (rival < 0) | (to_own > to_rival)
-        kept[own[fits], used[fits]] = candidate[fits]
+            fits &= (rival < 0) | (to_own > _products(theirs, vectors, rival))
+        at = np.flatnonzero(fits)
+        kept[at, used[at]] = candidate[at]
         used += fits
-    source = np.repeat(own, KEPT_LINKS)
+    source = np.repeat(np.arange(rows.start, rows.start + count), KEPT_LINKS)
     target = kept.ravel()
     real = target >= 0
-    return tidy(np.stack([source[real], target[real]], axis=1))
+    return np.stack([source[real], target[real]], axis=1)
+
+
+def _products(one: Floats, vectors: Floats | Halves, others: Near | Ints) -> Floats:
+    """The product of each row with one of the vectors, chosen by number."""
+    found: Floats = np.einsum("nd,nd->n", one, vectors[others].astype(np.float32))
+    return found
+
+
+def _blocks(count: int) -> list[slice]:
+    return [slice(at, min(at + BLOCK, count)) for at in range(0, count, BLOCK)]
 
 
 def tidy(edges: Edges) -> Edges:

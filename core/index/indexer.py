@@ -32,6 +32,7 @@ from core.index.reader import Reader
 from core.index.site import Surveyed
 from core.index.store import IndexStore
 from core.index.survey import Surveyor
+from core.memory import return_memory
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
 from core.store.catalogue import Catalogue
 from core.store.rows import FileRef, FileState
@@ -46,6 +47,7 @@ GROUP_CHUNKS = 64  # documents are embedded together until they reach this many 
 READ_AHEAD = 4
 DIGEST_BYTES = 12  # two files that differ share one with a chance below 10**-18 in a million
 MOST_SEGMENTS = 8
+MANY_DOCUMENTS = 100  # published together, whose texts are worth giving back to the system
 _READ_NO_WAIT = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 ROUNDS = 2  # what changed while it was read is tried once more in the same run
 
@@ -359,12 +361,15 @@ class Indexer:
             return
         self._store.publish([prepared(reading, embeddings) for reading, embeddings in ready])
         outcome.published_files += sum(len(reading.file_ids) for reading, _ in ready)
-        if self._store.segment_count > MOST_SEGMENTS:
-            self._store.merge_once()
+        merged = self._store.segment_count > MOST_SEGMENTS and self._store.merge_once()
+        if merged or len(ready) > MANY_DOCUMENTS:
+            del ready
+            return_memory()
 
     def _merge(self) -> None:
         self._report("merging", Progress())
         while self._store.merge_once():
+            return_memory()
             self._breathe()
 
     def _report(self, phase: Phase, progress: Progress) -> None:

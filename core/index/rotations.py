@@ -26,6 +26,7 @@ from core.index.embedder import REFERENCE, EmbeddingModel
 from core.index.fit_codes import fit_rotation
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "rotations"
 FIRST_CODE_BYTES = 32  # before a home has its own: codes not made for its passages say less
@@ -77,7 +78,7 @@ def fit_and_keep(
     return _keep(fit_to_sample(embeddings, code_bytes), path)
 
 
-def fit_own(embeddings: Floats, folder: Path, model: EmbeddingModel, code_bytes: int) -> Rotation:
+def fit_own(embeddings: Halves, folder: Path, model: EmbeddingModel, code_bytes: int) -> Rotation:
     """Fit the rotation of a home's own to a sample of its embeddings (n, d), and keep it."""
     kept = _keep(fit_rotation(embeddings, code_bytes), _own(folder, model, code_bytes))
     return replace(kept, own=True)

@@ -26,17 +26,21 @@ from core.index.terms import Tokenizer
 from core.index.text_cache import TextCache
 from core.index.view import View
 from core.index.word_build import build, merge
+from core.memory import return_memory
 from core.store.catalogue import Catalogue
 from core.store.rows import DocumentTable, NewDocument
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 Ints = NDArray[np.int64]
 
 MERGE_RATIO = 3  # a segment joins a merge when the smaller ones together reach a third of it
+MOST_JOINED = 50_000  # chunks of a merged segment: the work on it takes some 2.5 kB of memory each
 DEAD_SHARE = 0.2  # a segment with more deleted chunks than this is written anew
 OWN_CHUNKS = 6_000  # at hand for a rotation of the home's own; fewer say too little
 OWN_SAMPLE = 20_000  # of them are used at most
-KEPT_EMBEDDINGS = 80_000  # of segments written lately, so that their merge is exact (60 MB)
+KEPT_EMBEDDINGS = 40_000  # of segments written lately, so that their merge is exact (30 MB)
+ROWS = 4_096  # chunks whose vectors are handled together
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def plan_merge(sizes: Sequence[tuple[int, int, int]]) -> list[int]:
         group: list[int] = []
         together = 0
         for segment, _, live in ordered[start:]:
-            if group and live > MERGE_RATIO * together:
+            if group and (live > MERGE_RATIO * together or together + live > MOST_JOINED):
                 break
             group.append(segment)
             together += live
@@ -87,7 +91,7 @@ class IndexStore:
         fit: Callable[[Floats], Rotation] | None = None,
         has_rotation: bool = True,
         older: Sequence[Rotation] = (),
-        own: Callable[[Floats], Rotation] | None = None,
+        own: Callable[[Halves], Rotation] | None = None,
     ) -> None:
         """Open every published segment.
 
@@ -112,7 +116,7 @@ class IndexStore:
         self._texts = texts
         self._room = room
         self._segments: OrderedDict[int, Segment] = OrderedDict()
-        self._embeddings: OrderedDict[int, NDArray[np.float16]] = OrderedDict()
+        self._embeddings: OrderedDict[int, Halves] = OrderedDict()
         self._tokenizer = Tokenizer()
         self.repaired: list[str] = []
         self._open()
@@ -193,10 +197,11 @@ class IndexStore:
         at_hand = sum(map(len, self._embeddings.values()))
         if self._own is None or at_hand < OWN_CHUNKS:
             return
-        every = np.concatenate(list(self._embeddings.values()))
-        chosen = np.random.default_rng(0).permutation(len(every))[:OWN_SAMPLE]
-        self._turn_to(self._own(every[np.sort(chosen)].astype(np.float32)))
+        step = max(1, -(-at_hand // OWN_SAMPLE))
+        sample = np.concatenate([part[::step] for part in self._embeddings.values()])
+        self._turn_to(self._own(sample))
         self._own = self._fit = None
+        return_memory()
 
     @property
     def wanted_sample(self) -> int:
@@ -300,7 +305,7 @@ class IndexStore:
         number = self._catalogue.segments()[-1].id
         self._swap(group, number, Segment(path))
         if exact and total <= KEPT_EMBEDDINGS:
-            self._embeddings[number] = vectors.astype(np.float16)
+            self._embeddings[number] = vectors
 
     def _can_turn(self, number: int) -> bool:
         """Whether a segment has, or can get, codes of the present rotation."""
@@ -329,7 +334,7 @@ class IndexStore:
         old_to_new: dict[int, Ints],
         total: int,
         rotation: Rotation,
-    ) -> tuple[NDArray[np.uint8], Floats, bool]:
+    ) -> tuple[NDArray[np.uint8], Halves, bool]:
         """Codes and vectors of the live chunks in their new order; whether all are exact.
 
         Embeddings still in memory serve as vectors; without them the decoded
@@ -337,28 +342,32 @@ class IndexStore:
         """
         exact = all(number in self._embeddings for number in group)
         codes = np.empty((total, rotation.code_bytes), dtype=np.uint8)
-        parts: list[tuple[Ints, Floats]] = []
+        dimensions = len(rotation.mean)
+        vectors = np.empty((total, dimensions), dtype=np.float16)
         for number in group:
             old = np.flatnonzero(old_to_new[number] >= 0)
             new = old_to_new[number][old]
-            segment = self._segments[number]
-            before = self._rotations[segment.header.rotation]
-            if number in self._embeddings:
-                vectors = self._embeddings[number][old].astype(np.float32)
-            else:
-                vectors = before.decode(segment.codes[old])
-            if before is rotation:
-                codes[new] = segment.codes[old]
-            else:
-                codes[new] = rotation.encode(vectors)
-            if not exact:
-                vectors = rotation.decode(codes[new])
-                vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-            parts.append((new, vectors))
-        joined = np.empty((total, parts[0][1].shape[1]), dtype=np.float32)
-        for new, vectors in parts:
-            joined[new] = vectors
-        return codes, joined, exact
+            before = self._rotations[self._segments[number].header.rotation]
+            for at in range(0, len(old), ROWS):
+                theirs, mine = old[at : at + ROWS], new[at : at + ROWS]
+                code, vector = self._recoded(number, theirs, before, rotation)
+                codes[mine] = code
+                if not exact:
+                    vector = rotation.decode(code)
+                    vector /= np.maximum(np.linalg.norm(vector, axis=1, keepdims=True), 1e-9)
+                vectors[mine] = vector
+        return codes, vectors, exact
+
+    def _recoded(
+        self, number: int, rows: Ints, before: Rotation, rotation: Rotation
+    ) -> tuple[NDArray[np.uint8], Floats]:
+        """Codes and vectors of some chunks of a segment, for a rotation it can turn to."""
+        codes = self._segments[number].codes[rows]
+        if number in self._embeddings:
+            vectors = self._embeddings[number][rows].astype(np.float32)
+        else:
+            vectors = before.decode(codes)
+        return (codes if before is rotation else rotation.encode(vectors)), vectors
 
     def _joined_words(self, group: Sequence[int], old_to_new: dict[int, Ints]) -> bytes:
         try:

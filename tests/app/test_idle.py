@@ -5,10 +5,11 @@ import time
 
 from helpers import Indexed
 
-from app.idle import IdleKeeper, return_memory
+from app.idle import IdleKeeper
 from app.service import Service
 from app.session import Session
 from core.home import find_home
+from core.memory import return_memory
 from core.messages import Message, Search, SearchResults
 from core.settings import Settings
 

@@ -1,0 +1,16 @@
+"""Freed memory back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+
+
+def return_memory() -> None:
+    """Hand freed memory back to the system, where the C library keeps it for itself (glibc)."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
