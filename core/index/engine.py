@@ -10,6 +10,8 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from core.budget.measure import measure_disk
 from core.budget.plan import Plan
 from core.errors import UserError
@@ -252,16 +254,9 @@ class Engine:
         return len(ids)
 
     def _segments_of(self, file_ids: Sequence[int]) -> set[int]:
-        found: set[int] = set()
-        for number in file_ids:
-            row = self.catalogue.db.execute(
-                "SELECT segment FROM document JOIN file ON file.document=document.id "
-                "WHERE file.id=? AND segment IS NOT NULL",
-                (number,),
-            ).fetchone()
-            if row is not None:
-                found.add(int(row[0]))
-        return found
+        rows = self.catalogue.documents()
+        held = self.catalogue.documents_of_files(file_ids)
+        return set(rows.segment[np.isin(rows.id, held)].tolist())
 
     def verify(self) -> list[str]:
         """What is wrong with the store, in words."""

@@ -220,6 +220,11 @@ class IndexStore:
         need = chunks * (self.rotation.code_bytes + 12) + text_bytes // 5 + 1000 * documents
         return need <= self._room()
 
+    @property
+    def room_bytes(self) -> int:
+        """Bytes that the disk budget still allows."""
+        return self._room()
+
     @staticmethod
     def budget_error() -> UserError:
         """What to say when new content does not fit."""
@@ -272,7 +277,7 @@ class IndexStore:
         return True
 
     def _merge(self, group: Sequence[int], rows: DocumentTable) -> None:
-        rows = rows.select(np.argsort(rows.first_chunk, kind="stable"))
+        rows = rows.select(np.argsort(rows.id))
         old_to_new = {number: self._renumbered(number, rows) for number in group}
         total = int(rows.chunks.sum())
         if total == 0:

@@ -70,7 +70,7 @@ class View:
         self._counts: Ints = known.chunks
         self._documents: Ints = known.id
         self._places: Ints = known.place
-        self._firsts: Ints = known.first_chunk
+        self._firsts: Ints = known.id
         self._by_first: Ints = np.argsort(self._firsts)
         edges = np.zeros(self.chunks + 1, dtype=np.int64)
         np.add.at(edges, self._starts, 1)
