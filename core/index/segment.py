@@ -169,8 +169,11 @@ class Segment:
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError as error:
+            raise SegmentError(f"{path.name} is not there") from error
         except (OSError, ValueError) as error:
-            raise SegmentError(f"{path.name} cannot be opened: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise SegmentError(f"{path.name} cannot be opened: {reason}") from error
         self._view = memoryview(self._map)
         self.header, self._body = self._read_header()
         self.codes: CodeArray = np.frombuffer(self._part("codes"), dtype=np.uint8).reshape(

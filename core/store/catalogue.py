@@ -23,7 +23,7 @@ from core.store.files import FileTable, join_path
 from core.store.holders import HELD_FILES, hold, let_go, numbers
 from core.store.migrations import CATALOGUE, migrate
 from core.store.places import Ints, pack_places, unpack_places
-from core.store.rows import DocumentTable, FileRef, NewDocument, SegmentRow
+from core.store.rows import DocumentTable, FileRef, Loss, NewDocument, SegmentRow
 from core.store.survey_table import SurveyTable
 
 _MOST_UNUSED = 0.08  # of the database; more is worth writing it anew
@@ -161,8 +161,11 @@ class Catalogue:
             return DocumentTable(empty, empty, empty, empty)
         return DocumentTable(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def forget_segment(self, segment: int) -> int:
-        """Drop a damaged segment: its files wait to be read again. How many files they are."""
+    def forget_segment(self, segment: int, what: str | None = None) -> int:
+        """Drop a segment: its files wait to be read again. How many files they are.
+
+        With `what`, the damage in words, it is noted as a loss.
+        """
         with errors(self._path):
             rows = self.documents()
             inside = rows.id[rows.segment == segment].tolist()
@@ -177,7 +180,31 @@ class Catalogue:
                 )
                 self._drop_orphans(inside)
                 self.db.execute("DELETE FROM segment WHERE id=?", (segment,))
+                if what is not None:
+                    self.note_loss(Loss(what, len(files)))
         return len(files)
+
+    def note_loss(self, loss: Loss) -> None:
+        """Remember that a part was dropped because it is damaged."""
+        listed = json.dumps([[one.what, one.files] for one in (*self.losses(), loss)])
+        with errors(self._path), self.db:
+            self.db.execute("INSERT OR REPLACE INTO meta VALUES('losses', ?)", (listed,))
+
+    def files_in_segment(self, segment: int) -> int:
+        """How many files have their text in a segment."""
+        rows = self.documents()
+        inside = rows.id[rows.segment == segment].tolist()
+        return int(self.db.execute(f"SELECT count(*) FROM {HELD_FILES}", numbers(inside)).get)
+
+    def losses(self) -> list[Loss]:
+        """What was dropped because it is damaged, and has not been made anew so far."""
+        row = self.db.execute("SELECT value FROM meta WHERE key='losses'").fetchone()
+        return [] if row is None else [Loss(*loss) for loss in json.loads(row[0])]
+
+    def forget_losses(self) -> None:
+        """All that was lost has been made anew."""
+        with errors(self._path), self.db:
+            self.db.execute("DELETE FROM meta WHERE key='losses'")
 
     def files_of(self, documents: Sequence[int]) -> dict[int, list[FileRef]]:
         """The files that hold each of these documents."""

@@ -269,7 +269,7 @@ class FileTable:
         """What is known of the file at an absolute path; None when it is not known."""
         for folder in self.folders():
             if is_under(path, folder.path):
-                [number] = self._at(folder.id, os.path.relpath(path, folder.path)) or [None]
+                number = next(iter(self._at(folder.id, os.path.relpath(path, folder.path))), None)
                 row = self.db.execute(
                     "SELECT state, text, crashes, folder.offline OR dir.offline "
                     f"FROM {_WITH_PLACE} LEFT JOIN reason ON reason.id=file.reason "

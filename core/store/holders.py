@@ -55,7 +55,7 @@ def let_go(db: apsw.Connection, documents: Iterable[int]) -> list[int]:
 
 
 def _holds(db: apsw.Connection, file: int | None, document: int) -> bool:
-    return db.execute("SELECT document FROM file WHERE id=?", (file,)).get == document
+    return bool(db.execute("SELECT document FROM file WHERE id=?", (file,)).get == document)
 
 
 def numbers(values: Sequence[int]) -> tuple[str]:

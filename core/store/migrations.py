@@ -23,6 +23,12 @@ class Migration:
     finish: Callable[[apsw.Connection], None] = lambda _db: None
 
 
+def _tag(*names: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    [name] = names
+    assert isinstance(name, bytes)
+    return name_tag(name)
+
+
 def _places_in_segments(db: apsw.Connection) -> None:
     """Write down in each segment's row which documents it holds, in order."""
     for (segment,) in db.execute("SELECT id FROM segment").fetchall():
@@ -251,7 +257,7 @@ def migrate(db: apsw.Connection, migrations: Sequence[Migration], what: str) -> 
             f"The {what} was written by a newer version of Satchel.",
             "Update Satchel, or choose another home with --home.",
         )
-    db.create_scalar_function("name_tag", name_tag, 1, deterministic=True)
+    db.create_scalar_function("name_tag", _tag, 1, deterministic=True)
     for number, migration in enumerate(migrations[done:], start=done + 1):
         with db:
             db.execute(migration.statements)

@@ -1,4 +1,4 @@
-"""Small numbers that keep the catalogue small: tags of names, and where documents are in segments."""
+"""Small numbers for a small catalogue: tags of names, and which documents a segment holds."""
 
 from __future__ import annotations
 

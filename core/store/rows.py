@@ -127,6 +127,14 @@ class NewDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """A damaged part of the index that was dropped, and how many files wait to be read again."""
+
+    what: str
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentRow:
     """A published segment."""
 
