@@ -280,6 +280,7 @@ class Lookups:
                     "reason": reason,
                     "set_aside": list(service.deaths),
                     "repaired": list(service.engine.repaired),
+                    "damage": service.engine.damage(service.catalogue()),
                 },
             )
         if isinstance(message, FoldersList):

@@ -138,8 +138,11 @@ class Work:
             return self._own, Index(0)
 
     def _mend(self) -> None:
-        self._service.engine.rebuild()
-        if self._service.engine.catalogue.losses():
+        engine = self._service.engine
+        problems = engine.verify()
+        engine.rebuild()
+        engine.repaired += problems
+        if engine.catalogue.losses():
             self._upkeep.want(REBUILD, REBUILD_WHY)
 
     def _handler(self, session: Session, message: Message | Mend) -> Callable[[], None]:
