@@ -55,7 +55,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
 
 def sample_sentences(service: Service, file_ids: Sequence[int]) -> list[str]:
     """One run of words from each of some files, as they were indexed; none from unreadable ones."""
-    catalogue, view = service.engine.catalogue, service.engine.store.view
+    catalogue, view = service.engine.catalogue, service.engine.view
     found: list[str] = []
     for document, refs in catalogue.files_of(catalogue.documents_of_files(file_ids)).items():
         chunks = view.chunks_of(document)
@@ -107,7 +107,7 @@ def prove(service: Service, path: str, sentences: Sequence[str]) -> dict[str, ob
 
 
 def _files_with(service: Service, catalogue: Catalogue, sentence: str) -> Iterator[str]:
-    view = service.engine.store.view
+    view = service.engine.view
     documents = view.documents_at(view.words.rank(sentence, 20).positions).tolist()
     for document, refs in catalogue.files_of(documents).items():
         chunks = view.chunks_of(document)

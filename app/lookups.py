@@ -77,7 +77,7 @@ class Lookups:
     def _searcher(self, exact: bool) -> Searcher:
         """A searcher; the one that has embedded everything is kept while the index stands."""
         service = self._service
-        view = service.engine.store.view
+        view = service.engine.view
         if exact and self._exact is not None and self._exact[0] is view:
             return self._exact[1]
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
@@ -107,9 +107,7 @@ class Lookups:
             words = replace(query, mode="lexical")
             first = searcher.search(words, limit, DEADLINE_S, given_up)
             session.reply(_reply(message.id, first, final=False))
-        note = None
-        if self._service.engine.repaired:
-            note = "Part of the index is missing until `satchel index` has read its files again."
+        note = self._service.engine.damage(self._service.catalogue())
         if message.mode == "hybrid" and self._service.engine.model is None:
             query = replace(query, mode="lexical")
             note = "Found by words only: the embedding model is missing; run `make setup`."
@@ -149,7 +147,7 @@ class Lookups:
 
     def _position(self, message: Related) -> int:
         """The chunk at the asked place of a file; its first chunk when no place is asked."""
-        view = self._service.engine.store.view
+        view = self._service.engine.view
         path = absolute(message.path)
         document = self._service.catalogue().document_at(path)
         nothing = UserError(
@@ -195,7 +193,7 @@ class Lookups:
                 f"{path} is not in the index.", f"See why with: satchel folders check {path}"
             )
         ref = next(ref for ref in catalogue.files_of([document])[document] if ref.path == path)
-        view = self._service.engine.store.view
+        view = self._service.engine.view
         chunks = view.chunks_of(document)
         if len(chunks) == 0:
             return PreviewText(message.id, path, "", 0, 0, Locator())
@@ -282,6 +280,7 @@ class Lookups:
                     "reason": reason,
                     "set_aside": list(service.deaths),
                     "repaired": list(service.engine.repaired),
+                    "damage": service.engine.damage(service.catalogue()),
                 },
                 service.index_readers.protections or service.query_readers.protections,
             )

@@ -216,6 +216,8 @@ class Output:
         self._line(f"index    {index['state']}: {_counts(index['files'])}; {index['level']}")
         if index["reason"]:
             self._line(f"         {index['reason']}")
+        if index["damage"]:
+            self._line(f"         {index['damage']}")
         for name in ("set_aside", "repaired"):
             for item in index[name]:
                 self._line(f"         {name.replace('_', ' ')}: {item}")

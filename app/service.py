@@ -254,8 +254,14 @@ class Service:
             with self._gate:
                 self._used_at = time.monotonic()
 
-    def guard(self, session: Session, number: int, handle: Callable[[], None]) -> None:
-        """Run a handler; its failure becomes the request's ending."""
+    def guard(
+        self, session: Session, number: int, handle: Callable[[], None], tries: int = 3
+    ) -> None:
+        """Run a handler; its failure becomes the request's ending.
+
+        Where it meets damage, that is set aside, and the handler has another try
+        with the rest of the index.
+        """
         try:
             if session.is_cancelled(number):
                 raise Cancelled
@@ -268,7 +274,14 @@ class Service:
         except FileError as error:
             again = "Index again to have it read anew." if error.problem == "changed" else ""
             session.reply(Failed(number, f"{error.path} {error.reason}.", again))
-        except (StoreDamagedError, SegmentError, CodecError) as error:
+        except StoreDamagedError as error:
+            self.work.mend()
+            session.reply(Failed(number, f"{error}.", "It is made anew now; no file is lost."))
+        except (SegmentError, CodecError) as error:
+            if tries > 1 and self.engine.look_for_damage():
+                self.work.mend()
+                self.guard(session, number, handle, tries - 1)
+                return
             session.reply(
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )

@@ -12,6 +12,7 @@ from app.forgetting import forget
 from app.models import change_models, check_choice
 from app.reports import budget_report, current_plan, folders_report, models_report, readers_report
 from app.session import Session
+from app.upkeep import UPKEEP_AFTER_S, Mend, Upkeep
 from core.budget.measure import measure_device
 from core.budget.plan import MB
 from core.errors import Cancelled, UserError
@@ -56,6 +57,7 @@ WATCH_POLL_S = 0.3
 # What decides which files count, beside the folders: another value means a whole survey.
 FILE_SETTINGS = ("files.exclude", "files.max_mb", "files.use_gitignore", "files.hidden")
 PROGRESS_EVERY_S = 0.2
+REBUILD, REBUILD_WHY = "rebuild", "part of the index was damaged and is made anew"
 
 
 class Work:
@@ -67,7 +69,11 @@ class Work:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._jobs: queue.Queue[tuple[Session, Message] | None] = queue.Queue()
+        self._jobs: queue.Queue[tuple[Session, Message | Mend] | None] = queue.Queue()
+        self._own = Session(lambda _reply: None)
+        self._upkeep = Upkeep()
+        if service.engine.catalogue.losses():
+            self._upkeep.want(REBUILD, REBUILD_WHY)
         self._paused = threading.Event()
         self._stopping = threading.Event()
         self._state: StateName = "idle"
@@ -83,6 +89,13 @@ class Work:
     def submit(self, session: Session, message: Message) -> None:
         """Queue a change."""
         self._jobs.put((session, message))
+
+    def mend(self) -> None:
+        """Give up what is damaged and make it anew, without being asked."""
+        if threading.current_thread() is self._thread:
+            self._mend()
+        else:
+            self._jobs.put((self._own, Mend()))
 
     def pause(self, paused: bool) -> None:
         """Hold indexing, or let it go on."""
@@ -114,16 +127,34 @@ class Work:
     # --- the thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             if self._stopping.is_set():
                 return
             session, message = job
             number = int(getattr(message, "id", 0))
             self._service.guard(session, number, self._handler(session, message))
 
-    def _handler(self, session: Session, message: Message) -> Callable[[], None]:
+    def _next(self) -> tuple[Session, Message | Mend] | None:
+        """The next change that was asked for; what is to be done anyway when there is none."""
+        try:
+            return self._jobs.get(timeout=UPKEEP_AFTER_S if self._upkeep.due else None)
+        except queue.Empty:
+            self._upkeep.begin()
+            return self._own, Index(0)
+
+    def _mend(self) -> None:
+        engine = self._service.engine
+        problems = engine.verify()
+        engine.rebuild()
+        engine.repaired += problems
+        if engine.catalogue.losses():
+            self._upkeep.want(REBUILD, REBUILD_WHY)
+
+    def _handler(self, session: Session, message: Message | Mend) -> Callable[[], None]:
         if isinstance(message, Index):
             return lambda: self._index(session, message)
+        if isinstance(message, Mend):
+            return self._mend
 
         def change() -> None:
             number = int(getattr(message, "id", 0))
@@ -183,7 +214,7 @@ class Work:
         watcher = self._listen(session, message, folders)
         changes = EVERYTHING if watcher is None else watcher.take_due() or Changes()
         self._retry_with_programs()
-        self._tell("indexing", None)
+        self._tell("indexing", self._upkeep.why)
         try:
             indexer = service.engine.indexer(
                 folders,
@@ -236,6 +267,9 @@ class Work:
             return
         if outcome.stopped is not None:
             self._tell("attention", str(outcome.stopped))
+        else:
+            self._upkeep.done(REBUILD)
+            self._service.engine.catalogue.forget_losses()
         if watcher is not None:
             self._watch(session, message, outcome, watcher)
         else:

@@ -33,6 +33,7 @@ from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
+from core.index.view import View
 from core.messages import (
     UNTITLED,
     About,
@@ -220,9 +221,9 @@ class Lab:
         )
         return indexer.run(changes)
 
-    def searcher(self) -> Searcher:
+    def searcher(self, view: View | None = None) -> Searcher:
         return Searcher(
-            self.store.view,
+            view or self.store.view,
             self.catalogue,
             lambda: self.embedder,  # type: ignore[arg-type,return-value]
             self.reader,

@@ -10,6 +10,8 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from core.budget.measure import measure_disk
 from core.budget.plan import Plan
 from core.errors import UserError
@@ -22,6 +24,7 @@ from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer, Outcome
 from core.index.kept_pages import KeptPages
 from core.index.models import embedding_folder, entry_named, load_embedding_catalogue
+from core.index.quarantine import Quarantine
 from core.index.reader import Reader
 from core.index.rotations import (
     FIRST_CODE_BYTES,
@@ -37,11 +40,12 @@ from core.index.rotations import (
 from core.index.search import Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
+from core.index.view import View
 from core.messages import IndexProgress
 from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
-from core.store.rows import FileState
+from core.store.rows import FileState, Loss
 
 MB = 1_000_000
 LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and settings
@@ -68,6 +72,7 @@ class Engine:
         self.cache = EmbeddingCache(plan.embedding_cache_entries)
         self.texts = TextCache(home.text_cache, plan.text_cache_bytes)
         self.generation = 0
+        self._quarantine = Quarantine()
         self.catalogue, self.store = self._open()
 
     def _open(self) -> tuple[Catalogue, IndexStore]:
@@ -77,6 +82,7 @@ class Engine:
             self._remove_catalogue()
             self.repaired.append(f"{error}; it is derived from your files and is made anew")
             catalogue, store = self._open_parts()
+            catalogue.note_loss(Loss(str(error), 0))
         self.repaired += store.repaired
         return catalogue, store
 
@@ -186,10 +192,31 @@ class Engine:
         free = status.f_bavail * status.f_frsize if status else budget
         return min(budget - use.total, free) - LEAST_ROOM_BYTES
 
+    @property
+    def view(self) -> View:
+        """What a search sees at this moment: all segments but those found damaged."""
+        return self._quarantine.sound(self.store.view)
+
+    def look_for_damage(self) -> bool:
+        """After altered bytes were met: check every segment, and leave the damaged ones out of
+        every view. Whether there are any.
+        """
+        return self._quarantine.look(self.store.view)
+
+    def damage(self, catalogue: Catalogue) -> str | None:
+        """What a search misses because it was damaged and is not made anew so far, in words.
+
+        `catalogue` belongs to the caller's thread.
+        """
+        losses = catalogue.losses()
+        for number, what in self._quarantine.damaged.items():
+            losses.append(Loss(what, catalogue.files_in_segment(number)))
+        return in_words(losses)
+
     def searcher(self, reader: Reader, catalogue: Catalogue) -> Searcher:
         """A searcher over the view of this moment; `catalogue` belongs to the caller's thread."""
         return Searcher(
-            self.store.view,
+            self.view,
             catalogue,
             self.embedder,
             KeptPages(reader, self.texts),
@@ -253,16 +280,9 @@ class Engine:
         return len(ids)
 
     def _segments_of(self, file_ids: Sequence[int]) -> set[int]:
-        found: set[int] = set()
-        for number in file_ids:
-            row = self.catalogue.db.execute(
-                "SELECT segment FROM document JOIN file ON file.document=document.id "
-                "WHERE file.id=? AND segment IS NOT NULL",
-                (number,),
-            ).fetchone()
-            if row is not None:
-                found.add(int(row[0]))
-        return found
+        rows = self.catalogue.documents()
+        held = self.catalogue.documents_of_files(file_ids)
+        return set(rows.segment[np.isin(rows.id, held)].tolist())
 
     def verify(self) -> list[str]:
         """What is wrong with the store, in words."""
@@ -273,13 +293,17 @@ class Engine:
 
         After a new catalogue `generation` is another, and readers open it again.
         """
-        if self.catalogue.problems():
+        if problems := self.catalogue.problems():
             self.catalogue.close()
             self._remove_catalogue()
             self.catalogue, self.store = self._open()
+            self.catalogue.note_loss(Loss(problems[0], 0))
+            self._quarantine = Quarantine()
             self.generation += 1
         else:
-            self.store.drop(list(self.store.verify()))
+            damaged = self.store.verify()
+            self.store.drop(list(damaged), damaged)
+            self._quarantine.release(set(damaged))
         self.cache.clear()
 
     def store_bytes(self) -> dict[str, int]:
@@ -319,3 +343,13 @@ class Engine:
                 (FileState.FAILED, FileState.NEEDS_OCR), None, 100
             ),
         }
+
+
+def in_words(losses: Sequence[Loss]) -> str | None:
+    """What is missing because it was damaged; None when nothing is."""
+    if not losses:
+        return None
+    files = sum(loss.files for loss in losses)
+    what = losses[0].what if len(losses) == 1 else f"{losses[0].what} and {len(losses) - 1} more"
+    held = {0: "what was in it is", 1: "1 file is"}.get(files, f"{files} files are")
+    return f"Part of the index was damaged ({what}): {held} missing here until read again."

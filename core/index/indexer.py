@@ -161,6 +161,7 @@ class Indexer:
             if self._catalogue.survey.drop_vanished() or worked:
                 self._store.refresh()
                 self._merge()
+                self._catalogue.compact(self._store.room_bytes)
         except Cancelled:
             outcome.interrupted = True
         self._store.release_embeddings()

@@ -1,7 +1,7 @@
 """An immutable segment: codes, graph, spans and words of a set of chunks, in one checked file.
 
-Layout: the magic, the length of a JSON header, the header, then the parts one
-after another. The header names each part with its place, length and CRC-32.
+Layout: the magic, the length of a JSON header, the header with its CRC-32, then the
+parts one after another. The header names each part with its place, length and CRC-32.
 A file is written under a temporary name, synced, and renamed; it never
 changes afterwards. Documents that were deleted since are left out by the
 catalogue, which knows the live ones.
@@ -29,13 +29,19 @@ from core.index.spans import DocumentSpans, unpack_document
 from core.index.words import WordIndex
 
 MAGIC = b"SATCHEL-SEGMENT\n"
-FORMAT = 3
+UNSEALED = 3  # the last format whose header had no checksum
+FORMAT = 4
+OLDEST_FORMAT = 3
 
 Ints = NDArray[np.int64]
 
 
 class SegmentError(Exception):
-    """A segment file is missing, damaged or from a newer version. Its content can be rebuilt."""
+    """A segment file is missing or damaged. Its content can be rebuilt."""
+
+
+class NewerSegmentError(Exception):
+    """A segment was written by a newer version of Satchel. It is well and must not be removed."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -44,6 +50,12 @@ class Part(msgspec.Struct, frozen=True):
     offset: int
     length: int
     crc32: int
+
+
+class Version(msgspec.Struct, frozen=True):
+    """What every format's header has."""
+
+    format: int
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -76,6 +88,20 @@ class Sizes:
     def parts(self) -> int:
         """Bytes of all named parts, without headers."""
         return self.codes + self.graph + self.spans + self.words
+
+
+def seal(header: bytes) -> bytes:
+    """A header with its checksum: the parts have theirs in it."""
+    return header + b"\0" + zlib.crc32(header).to_bytes(4, "little")
+
+
+def unseal(data: memoryview) -> tuple[bool, memoryview]:
+    """Whether a header has a checksum, and the header. Raises CodecError when it does not fit."""
+    if len(data) < 5 or data[-5] != 0:
+        return False, data
+    if zlib.crc32(data[:-5]) != int.from_bytes(data[-4:], "little"):
+        raise CodecError("the header is damaged")
+    return True, data[:-5]
 
 
 def write_segment(
@@ -112,6 +138,7 @@ def write_segment(
     header = msgspec.json.encode(
         Header(FORMAT, model, len(codes), len(documents), codes.shape[1], rotation, parts)
     )
+    header = seal(header)
     blob = [MAGIC, len(header).to_bytes(4, "little"), header, *bodies.values()]
     temporary = path.with_suffix(".tmp")
     try:
@@ -137,13 +164,16 @@ class Segment:
     """An open segment, mapped into memory and checked."""
 
     def __init__(self, path: Path) -> None:
-        """Open and check a segment file. Raises SegmentError."""
+        """Open and check a segment file. Raises SegmentError, or NewerSegmentError."""
         self.path = path
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except FileNotFoundError as error:
+            raise SegmentError(f"{path.name} is not there") from error
         except (OSError, ValueError) as error:
-            raise SegmentError(f"{path.name} cannot be opened: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise SegmentError(f"{path.name} cannot be opened: {reason}") from error
         self._view = memoryview(self._map)
         self.header, self._body = self._read_header()
         self.codes: CodeArray = np.frombuffer(self._part("codes"), dtype=np.uint8).reshape(
@@ -158,17 +188,24 @@ class Segment:
             raise SegmentError(f"{self.path.name} is not a segment")
         body = start + int.from_bytes(self._view[len(MAGIC) : start], "little")
         try:
-            header = msgspec.json.decode(self._view[start:body], type=Header)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            sealed, plain = unseal(self._view[start:body])
+            version = msgspec.json.decode(plain, type=Version).format
+            if sealed and version > FORMAT:
+                raise NewerSegmentError(f"{self.path.name} is of format {version}")
+            if not sealed and version > UNSEALED:
+                raise SegmentError(f"{self.path.name} has a damaged header")
+            header = msgspec.json.decode(plain, type=Header)
+        except (msgspec.DecodeError, UnicodeDecodeError, CodecError) as error:
             raise SegmentError(f"{self.path.name} has a damaged header") from error
-        if header.format < FORMAT:
+        if header.format < OLDEST_FORMAT:
             raise SegmentError(f"{self.path.name} was written by an older version of Satchel")
-        if header.format > FORMAT:
-            raise SegmentError(f"{self.path.name} was written by a newer version of Satchel")
         if not {"codes", "graph", "table", "spans", "words"} <= set(header.parts):
             raise SegmentError(f"{self.path.name} lacks a part")
         if header.parts["codes"].length != header.chunks * header.code_bytes:
             raise SegmentError(f"{self.path.name} has a damaged header")
+        end = max(part.offset + part.length for part in header.parts.values())
+        if body + end != len(self._view):
+            raise SegmentError(f"{self.path.name} is cut off, or longer than it was")
         return header, body
 
     def _part(self, name: str) -> memoryview:

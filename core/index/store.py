@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,14 @@ from core.index.bits import CodecError
 from core.index.codes import Rotation
 from core.index.graph import Edges, build_edges, tidy
 from core.index.rotations import ENOUGH_CHUNKS
-from core.index.segment import Segment, SegmentError, Sizes, write_segment
+from core.index.segment import (
+    FORMAT,
+    NewerSegmentError,
+    Segment,
+    SegmentError,
+    Sizes,
+    write_segment,
+)
 from core.index.spans import pack_document
 from core.index.terms import Tokenizer
 from core.index.text_cache import TextCache
@@ -28,7 +36,7 @@ from core.index.view import View
 from core.index.word_build import build, merge
 from core.memory import return_memory
 from core.store.catalogue import Catalogue
-from core.store.rows import DocumentTable, NewDocument
+from core.store.rows import DocumentTable, NewDocument, SegmentRow
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
@@ -77,6 +85,24 @@ def plan_merge(sizes: Sequence[tuple[int, int, int]]) -> list[int]:
     return []
 
 
+def is_as_published(segment: Segment, row: SegmentRow, documents: DocumentTable) -> bool:
+    """Whether a segment file is the one that the catalogue means, with its live documents."""
+    if segment.chunks != row.chunks or segment.header.model != row.model:
+        return False
+    if len(documents) and int(documents.place.max()) >= segment.header.documents:
+        return False
+    return bool((segment.chunk_counts[documents.place] == documents.chunks).all())
+
+
+def remove_file(path: Path) -> None:
+    """Remove a segment's file. A search may still read it: on Windows the next start does it."""
+    try:
+        path.unlink(missing_ok=True)
+    except PermissionError:
+        if os.name != "nt":
+            raise
+
+
 class IndexStore:
     """The segments of one home."""
 
@@ -96,7 +122,8 @@ class IndexStore:
         """Open every published segment.
 
         A damaged or missing one, and one of another embedding model, is dropped
-        and its files wait to be read again; `repaired` says which. `room` gives
+        and its files wait to be read again; `repaired` says which. Raises UserError,
+        and drops nothing, when a newer version of Satchel wrote one. `room` gives
         the bytes that the disk budget still allows. With `model` None any model's
         segments are taken, and nothing can be published. Without a rotation the first
         embeddings published give one by way of `fit`; with `fit` it may be fitted anew.
@@ -123,27 +150,40 @@ class IndexStore:
         self.view = self._make_view()
 
     def _open(self) -> None:
+        rows = self._catalogue.documents()
+        damaged: list[tuple[SegmentRow, SegmentError]] = []
         for row in self._catalogue.segments():
             try:
-                if row.model != self._model:
-                    raise SegmentError("it was made with another embedding model")
-                if not self._has_rotation:
-                    raise SegmentError("the rotation of its codes is gone")
-                segment = Segment(self._folder / row.name)
-                if segment.chunks != row.chunks or segment.header.model != row.model:
-                    raise SegmentError(f"{row.name} is not the one that was published")
-                if not self._model_known:
-                    self._rotations.setdefault(segment.header.rotation, self.rotation)
-                elif segment.header.rotation not in self._rotations:
-                    raise SegmentError("the rotation of its codes is gone")
-                self._segments[row.id] = segment
+                self._segments[row.id] = self._open_one(row, rows.select(rows.segment == row.id))
             except SegmentError as error:
-                files = self._catalogue.forget_segment(row.id)
-                self.repaired.append(f"{error}; its {files} files are read again")
+                damaged.append((row, error))
+            except NewerSegmentError as error:
+                raise UserError(
+                    f"Part of the index was written by a newer version of Satchel ({error}; this "
+                    f"one reads formats up to {FORMAT}).",
+                    "Update Satchel, or choose another home with --home; nothing was changed.",
+                ) from error
+        for row, what in damaged:
+            files = self._catalogue.forget_segment(row.id, str(what))
+            self.repaired.append(f"{what}; its {files} files are read again")
         published = {segment.path.name for segment in self._segments.values()}
         for path in self._folder.iterdir():
             if path.name not in published:
                 path.unlink(missing_ok=True)
+
+    def _open_one(self, row: SegmentRow, documents: DocumentTable) -> Segment:
+        if row.model != self._model:
+            raise SegmentError("it was made with another embedding model")
+        if not self._has_rotation:
+            raise SegmentError("the rotation of its codes is gone")
+        segment = Segment(self._folder / row.name)
+        if not is_as_published(segment, row, documents):
+            raise SegmentError(f"{row.name} is not the one that was published")
+        if not self._model_known:
+            self._rotations.setdefault(segment.header.rotation, self.rotation)
+        elif segment.header.rotation not in self._rotations:
+            raise SegmentError("the rotation of its codes is gone")
+        return segment
 
     def _make_view(self) -> View:
         return View(list(self._segments.items()), self._catalogue.documents(), self._rotations)
@@ -225,6 +265,11 @@ class IndexStore:
         need = chunks * (self.rotation.code_bytes + 12) + text_bytes // 5 + 1000 * documents
         return need <= self._room()
 
+    @property
+    def room_bytes(self) -> int:
+        """Bytes that the disk budget still allows."""
+        return self._room()
+
     @staticmethod
     def budget_error() -> UserError:
         """What to say when new content does not fit."""
@@ -277,7 +322,7 @@ class IndexStore:
         return True
 
     def _merge(self, group: Sequence[int], rows: DocumentTable) -> None:
-        rows = rows.select(np.argsort(rows.first_chunk, kind="stable"))
+        rows = rows.select(np.argsort(rows.id))
         old_to_new = {number: self._renumbered(number, rows) for number in group}
         total = int(rows.chunks.sum())
         if total == 0:
@@ -400,12 +445,7 @@ class IndexStore:
             self._segments[number] = segment
         self.view = self._make_view()
         for old_segment in gone:
-            # A search may still read the old map; on Windows the next start removes the file.
-            try:
-                old_segment.path.unlink(missing_ok=True)
-            except PermissionError:
-                if os.name != "nt":
-                    raise
+            remove_file(old_segment.path)
 
     def release_embeddings(self) -> None:
         """Let go of the embeddings kept for merging, and of the words met."""
@@ -416,7 +456,10 @@ class IndexStore:
         """Write segments anew without their deleted documents, so that no trace of them stays."""
         rows = self._catalogue.documents()
         for number in segments & set(self._segments):
-            self._merge([number], rows.select(rows.segment == number))
+            try:
+                self._merge([number], rows.select(rows.segment == number))
+            except SegmentError as error:  # no trace may stay in what cannot be written anew
+                self.drop([number], {number: str(error)})
 
     # --- looking ------------------------------------------------------------------------
 
@@ -430,6 +473,9 @@ class IndexStore:
             words=sum(s.words for s in each),
             total=sum(s.total for s in each),
         )
+
+    def __contains__(self, segment: int) -> bool:
+        return segment in self._segments
 
     @property
     def segment_count(self) -> int:
@@ -446,12 +492,17 @@ class IndexStore:
                 problems[number] = str(error)
         return problems
 
-    def drop(self, segments: Iterable[int]) -> int:
-        """Give up damaged segments; their files wait to be read again. How many files."""
+    def drop(
+        self, segments: Iterable[int], damage: Mapping[int, str] = MappingProxyType({})
+    ) -> int:
+        """Give up segments; their files wait to be read again. How many files.
+
+        `damage` says what is wrong with those that are damaged.
+        """
         files = 0
         for number in segments:
-            files += self._catalogue.forget_segment(number)
+            files += self._catalogue.forget_segment(number, damage.get(number))
             self._embeddings.pop(number, None)
-            self._segments.pop(number).path.unlink(missing_ok=True)
+            remove_file(self._segments.pop(number).path)
         self.view = self._make_view()
         return files

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from core.atomic import write_atomic
 
+_SUFFIX = ".texts"  # another than when documents had other numbers
+
 
 class TextCache:
     """A folder of compressed texts; the ones used longest ago go first."""
@@ -57,11 +59,12 @@ class TextCache:
         if not self._folder.is_dir():
             return
         for path in self._folder.iterdir():
-            if not (path.stem.isdigit() and int(path.stem) in documents):
+            known = path.suffix == _SUFFIX and path.stem.isdigit()
+            if not (known and int(path.stem) in documents):
                 path.unlink(missing_ok=True)
 
     def _path(self, document: int) -> Path:
-        return self._folder / f"{document}.z"
+        return self._folder / f"{document}{_SUFFIX}"
 
     def _make_room(self, needed: int) -> None:
         files = [(path.stat(), path) for path in self._folder.iterdir()]

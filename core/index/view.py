@@ -6,7 +6,7 @@ counted through all segments, and a number, given once for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,6 +46,8 @@ class View:
         """`segments` with their ids, the live documents of the catalogue, and the
         rotations of the segments' codes by their names.
         """
+        self.segments = tuple(segments)
+        self._made_of = rows, rotations
         self._segments = [segment for _, segment in segments]
         self._rotations = [rotations[segment.header.rotation] for _, segment in segments]
         sizes = [segment.chunks for segment in self._segments]
@@ -70,12 +72,17 @@ class View:
         self._counts: Ints = known.chunks
         self._documents: Ints = known.id
         self._places: Ints = known.place
-        self._firsts: Ints = known.first_chunk
+        self._firsts: Ints = known.id
         self._by_first: Ints = np.argsort(self._firsts)
         edges = np.zeros(self.chunks + 1, dtype=np.int64)
         np.add.at(edges, self._starts, 1)
         np.add.at(edges, self._starts + self._counts, -1)
         self.live: Flags = np.cumsum(edges[:-1]) > 0
+
+    def without(self, numbers: Collection[int]) -> View:
+        """The view that there would be if these segments, by id, were not there."""
+        kept = [(number, segment) for number, segment in self.segments if number not in numbers]
+        return View(kept, *self._made_of)
 
     @cached_property
     def words(self) -> WordSearch:

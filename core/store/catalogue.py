@@ -15,18 +15,19 @@ from pathlib import Path
 import apsw
 import numpy as np
 
+from core.index.bits import CodecError
 from core.messages import UNTITLED, About
-from core.store.database import errors, open_database
+from core.store.database import StoreDamagedError, errors, open_database
 from core.store.families import join_families, mend_families
 from core.store.files import FileTable, join_path
+from core.store.holders import HELD_FILES, hold, let_go, numbers
 from core.store.migrations import CATALOGUE, migrate
-from core.store.rows import (
-    DocumentTable,
-    FileRef,
-    NewDocument,
-    SegmentRow,
-)
+from core.store.places import Ints, pack_places, unpack_places
+from core.store.rows import DocumentTable, FileRef, Loss, NewDocument, SegmentRow
 from core.store.survey_table import SurveyTable
+
+_MOST_UNUSED = 0.08  # of the database; more is worth writing it anew
+_FRESH_PAGES = 12  # of tables and indexes that hold little as yet
 
 
 class Catalogue:
@@ -50,34 +51,24 @@ class Catalogue:
 
     def _drop_orphans(self, documents: Iterable[int]) -> None:
         families = set()
-        for document in documents:
-            used = self.db.execute("SELECT 1 FROM file WHERE document=?", (document,)).fetchone()
-            if used is None:
-                family = self.db.execute("SELECT family FROM document WHERE id=?", (document,)).get
-                self.db.execute("DELETE FROM document WHERE id=?", (document,))
-                families.add(family)
+        for document in let_go(self.db, documents):
+            family = self.db.execute("SELECT family FROM document WHERE id=?", (document,)).get
+            self.db.execute("DELETE FROM document WHERE id=?", (document,))
+            families.add(family)
         mend_families(self.db, families - {None})
 
     def document_with(self, digest: bytes) -> int | None:
         """The published document with this content hash."""
         row = self.db.execute(
-            "SELECT id FROM document WHERE substr(hash,1,4)=substr(?1,1,4) AND hash=?1", (digest,)
+            "SELECT id FROM document WHERE substr(hash,1,3)=substr(?1,1,3) AND hash=?1", (digest,)
         ).fetchone()
         return None if row is None else int(row[0])
 
     def link(self, file: int, document: int) -> None:
         """Say that a file holds a document that is published already."""
         with errors(self._path), self.db:
-            self._drop_orphans(self._link(file, document))
-
-    def _link(self, file: int, document: int) -> set[int]:
-        """Let a file hold a document; the other one that it held before, if any."""
-        old = self.db.execute("SELECT document FROM file WHERE id=?", (file,)).fetchone()
-        self.db.execute(
-            "UPDATE file SET state=1, reason=NULL, crashes=0, document=? WHERE id=?",
-            (document, file),
-        )
-        return set() if old is None else {old[0]} - {None, document}
+            old = hold(self.db, document, file)
+            self._drop_orphans([] if old is None else [old])
 
     def publish(
         self, segment: str | None, model: str, documents: Sequence[NewDocument]
@@ -89,59 +80,57 @@ class Catalogue:
         number = None
         ids: list[int] = []
         with errors(self._path), self.db:
-            if segment is not None:
-                total = sum(len(document.chunk_texts) for document in documents)
-                self.db.execute(
-                    "INSERT INTO segment(name, chunks, model) VALUES(?,?,?)",
-                    (segment, total, model),
-                )
-                number = self.db.last_insert_rowid()
-            place = 0
-            replaced: set[int] = set()
+            replaced: set[int | None] = set()
             for document in documents:
-                chunks = len(document.chunk_texts)
-                ids.append(self._publish_one(number if chunks else None, place, document))
-                place += bool(chunks)
-                for file in document.file_ids:
-                    replaced |= self._link(file, ids[-1])
-            self._drop_orphans(replaced)
+                ids.append(self._publish_one(document))
+                replaced |= {hold(self.db, ids[-1], file) for file in document.file_ids}
+            if segment is not None:
+                inside = [
+                    n for n, document in zip(ids, documents, strict=True) if document.chunk_texts
+                ]
+                number = self._add_segment(segment, model, inside)
+            self._drop_orphans(old for old in replaced if old is not None)
             join_families(self.db, ids)
         return number, ids
 
-    def _publish_one(self, segment: int | None, place: int, document: NewDocument) -> int:
-        first = self._next_chunk(len(document.chunk_texts))
+    def _publish_one(self, document: NewDocument) -> int:
+        chunks = len(document.chunk_texts)
+        number = self._next_chunk(chunks)
         self.db.execute(
-            "INSERT INTO document(hash, segment, place, first_chunk, chunks, text_bytes, sketch, "
-            "about) VALUES(?,?,?,?,?,?,?,?)",
-            (document.hash, segment, place if segment else None, first,
-             len(document.chunk_texts), document.text_bytes, document.sketch or None,
+            "INSERT INTO document(id, hash, chunks, text_bytes, file, sketch, about) "
+            "VALUES(?,?,?,?,?,?,?)",
+            (number, document.hash, chunks, document.text_bytes,
+             next(iter(document.file_ids), None), document.sketch or None,
              _packed_about(document.about)),
         )  # fmt: skip
-        return self.db.last_insert_rowid()
+        return number
 
     def _next_chunk(self, count: int) -> int:
+        """A number for a document and its chunks: the first one's, and of one without any."""
         row = self.db.execute("SELECT value FROM meta WHERE key='next_chunk'").fetchone()
         first = int(row[0]) if row is not None else 1
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES('next_chunk', ?)", (first + count,))
+        after = first + max(1, count)
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES('next_chunk', ?)", (after,))
         return first
+
+    def _add_segment(self, name: str, model: str, documents: Sequence[int]) -> int:
+        chunks = self.db.execute(
+            "SELECT sum(chunks) FROM document WHERE id IN (SELECT value FROM json_each(?1))",
+            numbers(documents),
+        ).get
+        self.db.execute(
+            "INSERT INTO segment(name, chunks, model, documents) VALUES(?,?,?,?)",
+            (name, chunks, model, pack_places(documents)),
+        )
+        return self.db.last_insert_rowid()
 
     def replace_segments(
         self, old: Sequence[int], name: str | None, model: str, documents: Sequence[int]
     ) -> None:
-        """Publish the merge of some segments: the documents, in their new order, move over."""
+        """Publish the merge of some segments: the documents, in ascending order, move over."""
         with errors(self._path), self.db:
             if name is not None:
-                chunks = self.db.execute(
-                    f"SELECT sum(chunks) FROM document WHERE segment IN ({_marks(old)})", old
-                ).get
-                self.db.execute(
-                    "INSERT INTO segment(name, chunks, model) VALUES(?,?,?)", (name, chunks, model)
-                )
-                number = self.db.last_insert_rowid()
-                self.db.executemany(
-                    "UPDATE document SET segment=?, place=? WHERE id=?",
-                    [(number, place, document) for place, document in enumerate(documents)],
-                )
+                self._add_segment(name, model, documents)
             self.db.execute(f"DELETE FROM segment WHERE id IN ({_marks(old)})", old)
 
     def segments(self) -> list[SegmentRow]:
@@ -153,42 +142,78 @@ class Catalogue:
 
     def documents(self) -> DocumentTable:
         """The live documents that have chunks, by segment and place."""
-        rows = self.db.execute(
-            "SELECT id, segment, place, first_chunk, chunks FROM document WHERE segment IS NOT NULL"
-        )
-        flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 5)
-        ordered = flat[np.lexsort((flat[:, 2], flat[:, 1]))]
-        return DocumentTable(*(np.ascontiguousarray(column) for column in ordered.T))
+        rows = self.db.execute("SELECT id, chunks FROM document WHERE chunks>0 ORDER BY id")
+        flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64).reshape(-1, 2)
+        known, chunks = np.ascontiguousarray(flat[:, 0]), np.ascontiguousarray(flat[:, 1])
+        parts: list[tuple[Ints, Ints, Ints, Ints]] = []
+        for segment, packed in self.db.execute("SELECT id, documents FROM segment ORDER BY id"):
+            try:
+                places, numbers = unpack_places(packed)
+            except CodecError as error:
+                raise StoreDamagedError(f"{self._path.name} is damaged: {error}") from error
+            at = np.searchsorted(known, numbers)
+            live = at < len(known)
+            live[live] = known[at[live]] == numbers[live]
+            at, places = at[live], places[live]
+            parts.append((known[at], np.full(len(at), segment), places, chunks[at]))
+        empty = np.empty(0, dtype=np.int64)
+        if not parts:
+            return DocumentTable(empty, empty, empty, empty)
+        return DocumentTable(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def forget_segment(self, segment: int) -> int:
-        """Drop a damaged segment: its files wait to be read again. How many files they are."""
-        files: list[int] = []
-        with errors(self._path), self.db:
-            files += [row[0] for row in self.db.execute(
-                "SELECT file.id FROM file JOIN document ON document.id=document "
-                "WHERE segment=?", (segment,)
-            )]  # fmt: skip
-            for number in files:
-                self.db.execute(
-                    "UPDATE file SET state=0, reason=NULL, document=NULL WHERE id=?", (number,)
+    def forget_segment(self, segment: int, what: str | None = None) -> int:
+        """Drop a segment: its files wait to be read again. How many files they are.
+
+        With `what`, the damage in words, it is noted as a loss.
+        """
+        with errors(self._path):
+            rows = self.documents()
+            inside = rows.id[rows.segment == segment].tolist()
+            files = [
+                row[0]
+                for row in self.db.execute(f"SELECT file.id FROM {HELD_FILES}", numbers(inside))
+            ]
+            with self.db:
+                self.db.executemany(
+                    "UPDATE file SET state=0, reason=NULL, document=NULL WHERE id=?",
+                    [(number,) for number in files],
                 )
-            self._drop_orphans(
-                [row[0] for row in self.db.execute(
-                    "SELECT id FROM document WHERE segment=?", (segment,)
-                )]
-            )  # fmt: skip
-            self.db.execute("DELETE FROM segment WHERE id=?", (segment,))
+                self._drop_orphans(inside)
+                self.db.execute("DELETE FROM segment WHERE id=?", (segment,))
+                if what is not None:
+                    self.note_loss(Loss(what, len(files)))
         return len(files)
+
+    def note_loss(self, loss: Loss) -> None:
+        """Remember that a part was dropped because it is damaged."""
+        listed = json.dumps([[one.what, one.files] for one in (*self.losses(), loss)])
+        with errors(self._path), self.db:
+            self.db.execute("INSERT OR REPLACE INTO meta VALUES('losses', ?)", (listed,))
+
+    def files_in_segment(self, segment: int) -> int:
+        """How many files have their text in a segment."""
+        rows = self.documents()
+        inside = rows.id[rows.segment == segment].tolist()
+        return int(self.db.execute(f"SELECT count(*) FROM {HELD_FILES}", numbers(inside)).get)
+
+    def losses(self) -> list[Loss]:
+        """What was dropped because it is damaged, and has not been made anew so far."""
+        row = self.db.execute("SELECT value FROM meta WHERE key='losses'").fetchone()
+        return [] if row is None else [Loss(*loss) for loss in json.loads(row[0])]
+
+    def forget_losses(self) -> None:
+        """All that was lost has been made anew."""
+        with errors(self._path), self.db:
+            self.db.execute("DELETE FROM meta WHERE key='losses'")
 
     def files_of(self, documents: Sequence[int]) -> dict[int, list[FileRef]]:
         """The files that hold each of these documents."""
         found: dict[int, list[FileRef]] = {}
         rows = self.db.execute(
-            "SELECT document, folder.path, dir.path, name, size, mtime_ns, "
-            "folder.offline OR dir.offline FROM file "
-            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder "
-            f"WHERE document IN ({_marks(documents)}) ORDER BY file.id",
-            documents,
+            "SELECT number, folder.path, dir.path, name, size, mtime_ns, "
+            f"folder.offline OR dir.offline FROM {HELD_FILES} "
+            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder ORDER BY file.id",
+            numbers(documents),
         )
         for document, root, where, name, size, mtime_ns, offline in rows:
             found.setdefault(document, []).append(
@@ -199,9 +224,9 @@ class Catalogue:
     def documents_of_files(self, files: Sequence[int]) -> list[int]:
         """The documents that these files hold."""
         rows = self.db.execute(
-            f"SELECT DISTINCT document FROM file WHERE id IN ({_marks(files)}) "
+            "SELECT DISTINCT document FROM file WHERE id IN (SELECT value FROM json_each(?1)) "
             "AND document IS NOT NULL ORDER BY document",
-            files,
+            numbers(files),
         )
         return [row[0] for row in rows]
 
@@ -239,14 +264,9 @@ class Catalogue:
 
     def document_at(self, path: str) -> int | None:
         """The document that the file at an absolute path holds."""
-        where, name = os.path.split(os.fsencode(path))
-        rows = self.db.execute(
-            "SELECT document, folder.path, dir.path FROM file JOIN dir ON dir.id=dir "
-            "JOIN folder ON folder.id=dir.folder WHERE name=? AND document IS NOT NULL",
-            (name,),
-        )
-        for document, root, inner in rows:
-            if os.path.join(root, inner).rstrip(b"/") == where.rstrip(b"/"):  # noqa: PTH118
+        for number in self.files.at(path):
+            document = self.db.execute("SELECT document FROM file WHERE id=?", (number,)).get
+            if document is not None:
                 return int(document)
         return None
 
@@ -271,6 +291,24 @@ class Catalogue:
         """Fold the log into the database and truncate it."""
         with errors(self._path):
             self.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def compact(self, room_bytes: int) -> bool:
+        """Write the database anew when much of it is empty and that fits; whether it was done.
+
+        Rows that grow and rows that go leave holes in its pages.
+        """
+        with errors(self._path):
+            size, unused = self.db.execute(
+                "SELECT sum(pgsize), sum(unused) FROM dbstat WHERE aggregate=TRUE"
+            ).get
+            page = int(self.db.pragma("page_size"))
+            unused += page * int(self.db.pragma("freelist_count"))
+            least = _FRESH_PAGES * page + _MOST_UNUSED * size
+            if unused < least or size > room_bytes:
+                return False
+            self.db.execute("VACUUM")
+            self.checkpoint()
+        return True
 
     def scrub(self) -> None:
         """Remove what deleted rows left in free pages."""

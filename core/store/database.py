@@ -24,6 +24,7 @@ def open_database(path: Path, read_only: bool = False) -> apsw.Connection:
         db = apsw.Connection(str(path), flags=flags)
         db.set_busy_timeout(5000)
         if not read_only:
+            db.pragma("page_size", 2048)
             db.pragma("journal_mode", "wal")
             db.pragma("synchronous", "normal")
             db.pragma("secure_delete", True)

@@ -1,8 +1,8 @@
 """Families: documents that are versions of each other, by the likeness of their sketches.
 
 A family is what hangs together when every two documents with sketches at least
-`ALIKE` alike are joined. It is named by the first chunk number of one of its
-documents, which is never given to another. A document without relatives has
+`ALIKE` alike are joined. It is named by the number of one of its documents,
+which is never given to another. A document without relatives has
 no family. Every function here belongs inside a transaction of its caller.
 """
 
@@ -99,7 +99,7 @@ def _name(db: apsw.Connection, documents: Sequence[int]) -> None:
     """Make these documents, and no others, a family; a single one has none."""
     name = None
     if len(documents) > 1:
-        name = db.execute("SELECT first_chunk FROM document WHERE id=?", (documents[0],)).get
+        name = documents[0]
     db.executemany(
         "UPDATE document SET family=? WHERE id=?", [(name, document) for document in documents]
     )

@@ -12,6 +12,7 @@ import apsw
 
 from core.files.paths import is_under
 from core.store.database import errors
+from core.store.places import name_tag
 from core.store.rows import FileRef, FileState, FolderRow, Standing
 
 # What is tried after all else: it made its reader fail this often.
@@ -216,12 +217,22 @@ class FileTable:
                 found.append((folder.id, os.path.relpath(path, folder.path)))
         return found
 
+    def at(self, path: str) -> list[int]:
+        """Ids of the known file at an absolute path, in each of the watched folders it is in."""
+        return [
+            number
+            for folder in self.folders()
+            if is_under(path, folder.path)
+            for number in self._at(folder.id, os.path.relpath(path, folder.path))
+        ]
+
     def _at(self, folder: int, path: str) -> list[int]:
         where, name = os.path.split(path)
+        raw = os.fsencode(name)
         rows = self.db.execute(
             "SELECT file.id FROM dir JOIN file ON file.dir=dir.id "
-            "WHERE folder=? AND dir.path=? AND name=?",
-            (folder, os.fsencode(where), os.fsencode(name)),
+            "WHERE folder=? AND dir.path=? AND tag=? AND name=?",
+            (folder, os.fsencode(where), name_tag(raw), raw),
         )
         return [row[0] for row in rows]
 
@@ -271,13 +282,12 @@ class FileTable:
         """What is known of the file at an absolute path; None when it is not known."""
         for folder in self.folders():
             if is_under(path, folder.path):
-                where, name = os.path.split(os.path.relpath(path, folder.path))
+                number = next(iter(self._at(folder.id, os.path.relpath(path, folder.path))), None)
                 row = self.db.execute(
-                    "SELECT state, text, crashes, folder.offline OR dir.offline FROM dir "
-                    "JOIN folder ON folder.id=dir.folder JOIN file ON file.dir=dir.id "
-                    "LEFT JOIN reason ON reason.id=file.reason "
-                    f"WHERE folder=? AND dir.path=? AND name=? AND state<>{_VANISHED}",
-                    (folder.id, os.fsencode(where), os.fsencode(name)),
+                    "SELECT state, text, crashes, folder.offline OR dir.offline "
+                    f"FROM {_WITH_PLACE} LEFT JOIN reason ON reason.id=file.reason "
+                    f"WHERE file.id=? AND state<>{_VANISHED}",
+                    (number,),
                 ).fetchone()
                 return row and Standing(FileState(row[0]), row[1], row[2], bool(row[3]))
         return None

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import apsw
 
 from core.errors import UserError
+from core.store.places import name_tag, pack_places
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step. Its name and statements never change after a release."""
+    """One step. Its name and what it does never change after a release.
+
+    The statements may call `name_tag`; `finish` does what SQL cannot.
+    """
 
     name: str
     statements: str
+    finish: Callable[[apsw.Connection], None] = lambda _db: None
+
+
+def _tag(*names: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    [name] = names
+    assert isinstance(name, bytes)
+    return name_tag(name)
+
+
+def _places_in_segments(db: apsw.Connection) -> None:
+    """Write down in each segment's row which documents it holds, in order."""
+    for (segment,) in db.execute("SELECT id FROM segment").fetchall():
+        rows = db.execute("SELECT place, id FROM place WHERE segment=? ORDER BY place", (segment,))
+        packed = pack_places(dict(rows))
+        db.execute("UPDATE segment SET documents=? WHERE id=?", (packed, segment))
+    db.execute("DROP TABLE place")
 
 
 CATALOGUE: tuple[Migration, ...] = (
@@ -115,6 +135,78 @@ CATALOGUE: tuple[Migration, ...] = (
         CREATE INDEX document_family ON document(family) WHERE family IS NOT NULL;
         """,
     ),
+    Migration(
+        "0004-small-files",
+        """
+        CREATE TABLE number(old INTEGER PRIMARY KEY, new INTEGER NOT NULL);
+        INSERT INTO number SELECT id, first_chunk FROM document WHERE chunks>0;
+        INSERT INTO number SELECT id, (SELECT coalesce(max(value), 1) FROM meta
+            WHERE key='next_chunk') + row_number() OVER (ORDER BY id) - 1
+            FROM document WHERE chunks=0;
+        UPDATE meta SET value=value + (SELECT count(*) FROM document WHERE chunks=0)
+            WHERE key='next_chunk';
+        CREATE TABLE place AS SELECT segment, place, new AS id FROM document
+            JOIN number ON old=document.id WHERE segment IS NOT NULL;
+        ALTER TABLE segment ADD COLUMN documents BLOB NOT NULL DEFAULT x'';
+
+        CREATE TABLE kept(
+            id INTEGER PRIMARY KEY,
+            hash BLOB NOT NULL,
+            chunks INTEGER NOT NULL,
+            text_bytes INTEGER NOT NULL,
+            file INTEGER,
+            sketch BLOB,
+            about TEXT,
+            family INTEGER
+        );
+        INSERT INTO kept SELECT new, hash, chunks, text_bytes,
+            (SELECT min(file.id) FROM file WHERE file.document=document.id),
+            sketch, about, family FROM document JOIN number ON old=document.id ORDER BY new;
+        CREATE TABLE copy(
+            document INTEGER NOT NULL,
+            file INTEGER NOT NULL,
+            PRIMARY KEY(document, file)
+        ) WITHOUT ROWID;
+        INSERT INTO copy SELECT new, file.id FROM file JOIN number ON old=document
+            JOIN kept ON kept.id=new WHERE file.id<>kept.file;
+        DROP TABLE document;
+        ALTER TABLE kept RENAME TO document;
+        CREATE INDEX document_hash ON document(substr(hash, 1, 3));
+        CREATE INDEX document_family ON document(family) WHERE family IS NOT NULL;
+
+        CREATE TABLE kept(
+            id INTEGER PRIMARY KEY,
+            dir INTEGER NOT NULL,
+            tag INTEGER NOT NULL,
+            name BLOB NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            document INTEGER,
+            reason INTEGER,
+            crashes INTEGER NOT NULL DEFAULT 0
+        );
+        INSERT INTO kept SELECT file.id, dir, name_tag(name), name, size, mtime_ns, state, new,
+            reason, crashes FROM file LEFT JOIN number ON old=document ORDER BY file.id;
+        DROP TABLE file;
+        ALTER TABLE kept RENAME TO file;
+        CREATE INDEX file_place ON file(dir, tag);
+        DROP TABLE number;
+
+        CREATE TABLE kept(
+            id INTEGER PRIMARY KEY,
+            path BLOB NOT NULL,
+            offline INTEGER NOT NULL DEFAULT 0,
+            device INTEGER,
+            mounts TEXT NOT NULL DEFAULT '[]',
+            offline_since_s INTEGER
+        );
+        INSERT INTO kept SELECT id, path, offline, device, mounts, offline_since_s FROM folder;
+        DROP TABLE folder;
+        ALTER TABLE kept RENAME TO folder;
+        """,
+        _places_in_segments,
+    ),
 )
 
 HISTORY: tuple[Migration, ...] = (
@@ -165,7 +257,9 @@ def migrate(db: apsw.Connection, migrations: Sequence[Migration], what: str) -> 
             f"The {what} was written by a newer version of Satchel.",
             "Update Satchel, or choose another home with --home.",
         )
+    db.create_scalar_function("name_tag", _tag, 1, deterministic=True)
     for number, migration in enumerate(migrations[done:], start=done + 1):
         with db:
             db.execute(migration.statements)
+            migration.finish(db)
             db.pragma("user_version", number)

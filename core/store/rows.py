@@ -91,14 +91,13 @@ class FileRef:
 class DocumentTable:
     """The distinct contents that have chunks, as columns (n,): a home may have a million of them.
 
-    `place` is a document's number inside its segment, `first_chunk` the number of
-    its first chunk, given once for ever.
+    A document's id is the number of its first chunk, given once for ever; `place`
+    is its number inside its segment.
     """
 
     id: Ints
     segment: Ints
     place: Ints
-    first_chunk: Ints
     chunks: Ints
 
     def __len__(self) -> int:
@@ -110,7 +109,6 @@ class DocumentTable:
             self.id[rows],
             self.segment[rows],
             self.place[rows],
-            self.first_chunk[rows],
             self.chunks[rows],
         )
 
@@ -126,6 +124,14 @@ class NewDocument:
     slow: bool
     sketch: bytes
     file_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A damaged part of the index that was dropped, and how many files wait to be read again."""
+
+    what: str
+    files: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.store.database import errors
 from core.store.files import FileTable, in_dirs
+from core.store.places import name_tag
 from core.store.rows import DirRow, FileRow, FileState
 
 _VANISHED = int(FileState.VANISHED)
@@ -71,10 +72,11 @@ class SurveyTable:
     def file(self, folder: int, path: str) -> FileRow | None:
         """One known file."""
         where, name = os.path.split(path)
+        raw = os.fsencode(name)
         row = self.db.execute(
             "SELECT file.id, size, mtime_ns, state FROM dir JOIN file ON file.dir=dir.id "
-            "WHERE folder=? AND path=? AND name=?",
-            (folder, os.fsencode(where), os.fsencode(name)),
+            "WHERE folder=? AND path=? AND tag=? AND name=?",
+            (folder, os.fsencode(where), name_tag(raw), raw),
         ).fetchone()
         return None if row is None else FileRow(*row)
 
@@ -108,14 +110,29 @@ class SurveyTable:
                 where, name = os.path.split(path)
                 if where not in dirs:
                     dirs[where] = self._dir(folder, where)
-                row = self.db.execute(
-                    "INSERT INTO file(dir, name, size, mtime_ns, state) VALUES(?,?,?,?,0) "
-                    "ON CONFLICT(dir, name) DO UPDATE SET size=excluded.size, "
-                    "mtime_ns=excluded.mtime_ns, state=0, reason=NULL RETURNING id",
-                    (dirs[where], os.fsencode(name), size_bytes, mtime_ns),
-                ).get
-                ids.append(int(row))
+                ids.append(self._note(dirs[where], os.fsencode(name), size_bytes, mtime_ns))
         return ids
+
+    def _note(self, directory: int, name: bytes, size_bytes: int, mtime_ns: int) -> int:
+        number = self._file_in(directory, name)
+        if number is not None:
+            self.db.execute(
+                "UPDATE file SET size=?, mtime_ns=?, state=0, reason=NULL WHERE id=?",
+                (size_bytes, mtime_ns, number),
+            )
+            return number
+        self.db.execute(
+            "INSERT INTO file(dir, tag, name, size, mtime_ns, state) VALUES(?,?,?,?,?,0)",
+            (directory, name_tag(name), name, size_bytes, mtime_ns),
+        )
+        return self.db.last_insert_rowid()
+
+    def _file_in(self, directory: int, name: bytes) -> int | None:
+        row = self.db.execute(
+            "SELECT id FROM file WHERE dir=? AND tag=? AND name=?",
+            (directory, name_tag(name), name),
+        ).fetchone()
+        return None if row is None else int(row[0])
 
     def _dir(self, folder: int, path: str) -> int:
         raw = os.fsencode(path)
@@ -183,23 +200,17 @@ class SurveyTable:
         """
         with errors(self._path), self.db:
             moving = {number for number, _, _ in moves}
-            places: list[tuple[int, int, bytes]] = []
+            places: list[tuple[int, int, int, bytes]] = []
             replaced: list[int] = []
             for number, folder, path in moves:
                 where, name = os.path.split(path)
                 directory, raw = self._dir(folder, where), os.fsencode(name)
-                places.append((number, directory, raw))
-                row = self.db.execute(
-                    "SELECT id FROM file WHERE dir=? AND name=?", (directory, raw)
-                ).fetchone()
-                if row is not None and row[0] not in moving:
-                    replaced.append(row[0])
-                # No file has such a name: places are free before they are taken.
-                self.db.execute(
-                    "UPDATE file SET name=? WHERE id=?", (b"/" + str(number).encode(), number)
-                )
+                places.append((number, directory, name_tag(raw), raw))
+                there = self._file_in(directory, raw)
+                if there is not None and there not in moving:
+                    replaced.append(there)
             self._files.remove(replaced)
-            self.db.executemany("UPDATE file SET dir=?2, name=?3 WHERE id=?1", places)
+            self.db.executemany("UPDATE file SET dir=?2, tag=?3, name=?4 WHERE id=?1", places)
 
     def forget_dirs(self, ids: Iterable[int]) -> None:
         """Folders that are gone: nothing in them is left out any more."""

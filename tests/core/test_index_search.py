@@ -170,10 +170,10 @@ def test_the_text_cache_keeps_its_bound_and_survives_damage(tmp_path: Path) -> N
     assert 0 < total <= 4000
     assert cache.get(39) is not None
     assert cache.get(0) is None
-    (tmp_path / "texts" / "39.z").write_bytes(b"damaged")
+    (tmp_path / "texts" / "39.texts").write_bytes(b"damaged")
     assert cache.get(39) is None
     cache.keep_only({38})
-    assert [path.name for path in (tmp_path / "texts").iterdir()] == ["38.z"]
+    assert [path.name for path in (tmp_path / "texts").iterdir()] == ["38.texts"]
     off = TextCache(tmp_path / "off", 0)
     off.put(1, ["x"])
     assert not (tmp_path / "off").exists()

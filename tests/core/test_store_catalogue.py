@@ -78,7 +78,7 @@ def test_chunk_numbers_are_given_once(catalogue: Catalogue) -> None:
         catalogue.publish(f"s{number}", "m", [document(b"%d" % number, [file], "a", "b")])
         row = catalogue.documents()
         assert len(row) == 1
-        span = set(range(row.first_chunk[0], row.first_chunk[0] + row.chunks[0]))
+        span = set(range(row.id[0], row.id[0] + row.chunks[0]))
         assert not seen & span
         seen |= span
 
