@@ -33,6 +33,7 @@ from core.index.bits import CodecError
 from core.index.embedder import MAX_TOKENS
 from core.index.engine import Engine
 from core.index.segment import SegmentError
+from core.memory import keep_one_heap
 from core.messages import (
     Ask,
     BudgetRequest,
@@ -123,6 +124,7 @@ class Service:
             raise
 
     def _open(self, environment: Mapping[str, str]) -> None:
+        keep_one_heap()
         home = self.home
         self.settings = Settings(home.settings)
         threads = processors()
