@@ -12,6 +12,9 @@ from core.store.rows import FileRef
 
 WINDOW_S = 30.0  # the rates are those of about this long
 LEAST_KNOWN_S = 2.0  # no estimate before this
+LEAST_KNOWN_FILES = 10  # nor before so many files, or such a share of all bytes, are done
+LEAST_KNOWN_SHARE = 0.05
+MOST_CHUNKS_A_BYTE = 1 / 500  # assumed of files whose kind was not met so far
 
 
 class Progress:
@@ -70,7 +73,7 @@ class Progress:
 
     def _chunks_left(self) -> float:
         done_bytes, done_chunks = sum(self._done.values()), sum(self._chunks.values())
-        overall = done_chunks / done_bytes if done_bytes else 0.0
+        overall = min(MOST_CHUNKS_A_BYTE, done_chunks / done_bytes) if done_bytes else 0.0
         left = 0.0
         for ending, size in self._left.items():
             known = self._done[ending]
@@ -100,7 +103,9 @@ class Progress:
         chunks_per_s = (self.chunks - chunks) / spent_s
         bytes_per_s = (bytes_done - size) / spent_s
         eta_s = None
-        if phase == "indexing" and now - self._started > LEAST_KNOWN_S:
+        enough = self.files_done >= LEAST_KNOWN_FILES
+        enough |= bytes_done >= LEAST_KNOWN_SHARE * self.bytes_total
+        if phase == "indexing" and enough and now - self._started > LEAST_KNOWN_S:
             eta_s = _eta_s(
                 self._chunks_left(), chunks_per_s, self.bytes_total - bytes_done, bytes_per_s
             )

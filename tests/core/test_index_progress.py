@@ -57,6 +57,22 @@ def test_no_time_is_told_before_it_is_known() -> None:
     assert progress.message("scanning").eta_s is None
 
 
+def test_the_first_small_files_say_nothing_of_the_rest() -> None:
+    clock = Clock()
+    notes = [file(f"{n}.txt", 300) for n in range(12)]
+    progress = Progress([*notes, file("big.pdf", 10_000_000)], clock)
+    etas = []
+    for note in notes:
+        clock.now_s += 1
+        progress.count_chunks(2)
+        progress.advance(note, 2)
+        etas.append(progress.message("indexing").eta_s)
+    assert etas[:9] == [None] * 9
+    # 10 MB at no more than a passage in 500 bytes, 2 passages a second.
+    assert etas[-1] is not None
+    assert 9_000 <= etas[-1] <= 10_001
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 1000), st.integers(0, 50))))
 def test_counts_stay_within_their_totals(files: list[tuple[str, int, int]]) -> None:
     clock = Clock()
