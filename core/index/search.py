@@ -249,6 +249,7 @@ class Searcher:
         words: WordHits | None = None,
     ) -> dict[int, float]:
         mark = time.perf_counter()
+        allowed = allowed & self._view.meant
         estimates = self._view.estimates(vector)
         if words is not None:
             estimates = with_words(estimates, words.positions, words.scores)

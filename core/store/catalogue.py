@@ -184,6 +184,25 @@ class Catalogue:
                     self.note_loss(Loss(what, len(files)))
         return len(files)
 
+    def read_again(self, segment: int) -> None:
+        """Let the files of a segment wait to be read again; what it holds serves until then.
+
+        Their content counts as unknown: it is not linked to what is there.
+        """
+        rows = self.documents()
+        inside = numbers(rows.id[rows.segment == segment].tolist())
+        with errors(self._path), self.db:
+            self.db.execute(
+                "UPDATE file SET state=0, reason=NULL WHERE state=1 AND id IN "
+                f"(SELECT file.id FROM {HELD_FILES})",
+                inside,
+            )
+            self.db.execute(
+                "UPDATE document SET hash=zeroblob(length(hash)) "
+                "WHERE id IN (SELECT value FROM json_each(?1))",
+                inside,
+            )
+
     def note_loss(self, loss: Loss) -> None:
         """Remember that a part was dropped because it is damaged."""
         listed = json.dumps([[one.what, one.files] for one in (*self.losses(), loss)])
