@@ -6,6 +6,7 @@ with others, only written anew without what is deleted.
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 
 from core.index.bits import CodecError
 from core.index.segment import Segment, SegmentError, write_segment
+from core.index.view import View
 from core.index.word_build import merge
+from core.store.adopt import adopt, out_of_reach
+from core.store.catalogue import Catalogue
 from core.store.rows import DocumentTable
 
 Ints = NDArray[np.int64]
@@ -40,3 +44,25 @@ def write_part(segment: Segment, rows: DocumentTable, path: Path) -> None:
         raise SegmentError(f"{segment.path.name}: {error}") from error
     header = segment.header
     write_segment(path, header.model, header.rotation, segment.codes[old], edges, documents, words)
+
+
+def carry_out_of_reach(old: Catalogue, view: View, new: Catalogue, folder: Path) -> int:
+    """Take what only files out of reach hold over into another index; how many documents.
+
+    `folder` is where its segments are. What was taken over before is left alone.
+    Raises SegmentError and OSError.
+    """
+    rows = old.documents()
+    away = out_of_reach(old, new, rows.id.tolist())
+    for number, segment in view.segments:
+        inside = rows.select((rows.segment == number) & np.isin(rows.id, list(away)))
+        if len(inside):
+            path = new_path(folder)
+            write_part(segment, inside, path)
+            adopt(old, new, path.name, segment.header.model, inside.id.tolist(), away)
+    return len(away)
+
+
+def new_path(folder: Path) -> Path:
+    """A name for a new segment."""
+    return folder / f"{uuid.uuid4().hex[:16]}.segment"

@@ -6,7 +6,6 @@ Only the indexing thread uses it; searches take `view`, which never changes.
 from __future__ import annotations
 
 import os
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from core.errors import UserError
 from core.index.bits import CodecError
 from core.index.codes import Rotation
-from core.index.foreign import write_part
+from core.index.foreign import new_path, write_part
 from core.index.graph import Edges, build_edges, tidy
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import (
@@ -132,7 +131,7 @@ class IndexStore:
         `older` are rotations that segments may have been written with before; with `own`
         the home gets a rotation of its own once there are embeddings enough.
         """
-        self._folder = folder
+        self.folder = self._folder = folder
         self._catalogue = catalogue
         self.rotation = rotation
         self._fit = fit
@@ -218,7 +217,7 @@ class IndexStore:
             if len(embeddings) >= ENOUGH_CHUNKS:
                 self._fit = None
         packed = [(len(item.spans), pack_document(item.spans, item.page_chars)) for item in full]
-        path = self._new_path()
+        path = new_path(self._folder)
         edges = build_edges(embeddings)
         texts = (text for item in full for text in item.document.chunk_texts)
         words = build(texts, self._tokenizer)
@@ -285,9 +284,6 @@ class IndexStore:
             "Give Satchel more with `satchel budget --disk SIZE`, or watch fewer folders.",
         )
 
-    def _new_path(self) -> Path:
-        return self._folder / f"{uuid.uuid4().hex[:16]}.segment"
-
     def _write(
         self,
         path: Path,
@@ -347,7 +343,7 @@ class IndexStore:
             self._foreign.discard(number)
             self._swap([number], None, None)
             return
-        path = self._new_path()
+        path = new_path(self._folder)
         write_part(segment, rows, path)
         model = segment.header.model
         self._catalogue.replace_segments([number], path.name, model, rows.id.tolist())
@@ -377,7 +373,7 @@ class IndexStore:
                 rows.chunks.tolist(), rows.segment.tolist(), rows.place.tolist(), strict=True
             )
         ]
-        path = self._new_path()
+        path = new_path(self._folder)
         words = self._joined_words(group, old_to_new)
         self._write(path, rotation, codes, edges, packed, words)
         self._catalogue.replace_segments(group, path.name, self._model, rows.id.tolist())

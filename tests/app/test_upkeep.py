@@ -154,7 +154,13 @@ def test_upkeep_is_begun_once() -> None:
     assert (upkeep.due, upkeep.why) == (True, "why")
     upkeep.begin()
     assert (upkeep.due, upkeep.why) == (False, "why")
-    upkeep.want("rebuild", "again")
+    upkeep.want("rebuild", "why")
+    assert not upkeep.due, "it was begun and did not come to its end"
+    upkeep.again()
     assert upkeep.due
+    upkeep.begin()
+    upkeep.want("other", "else")
+    assert upkeep.due
+    upkeep.done("other")
     upkeep.done("rebuild")
     assert (upkeep.due, upkeep.why) == (False, None)
