@@ -75,12 +75,20 @@ def _remove(service: Service, name: str) -> None:
             f"{name} is the model that searches your files.",
             "Choose another first with `satchel models use NAME`.",
         )
+    elif name == service.engine.model_name and service.engine.wanted_model is not None:
+        raise UserError(
+            f"{name} searches your files until the index for the new model is whole.",
+            "See how far that is with `satchel status`.",
+        )
     else:
         remove_embedding(service.home.models, name)
 
 
 def _use(service: Service, name: str, confirmed: bool) -> None:
-    """Choose a model; that another embedding model costs reading all files again is told first."""
+    """Choose a model; that another embedding model costs reading all files again is told first.
+
+    Until that is done the model before goes on searching.
+    """
     if name not in installed_embeddings(service.home.models):
         if name not in {model.name for model in model_store.installed(service.home.models)}:
             raise UserError(
@@ -89,10 +97,11 @@ def _use(service: Service, name: str, confirmed: bool) -> None:
         service.settings.set({CHAT: name})
         return
     files = service.engine.catalogue.files.coverage()["indexed"]
-    if name != service.settings.text(EMBEDDING) and files and not confirmed:
+    here = (service.settings.text(EMBEDDING), service.engine.model_name)
+    if name not in here and files and not confirmed:
         raise UserError(
-            f"With {name}, all {files} indexed files have to be read again; until then a search "
-            "does not find them.",
+            f"With {name}, all {files} indexed files have to be read again; until that is done "
+            f"{service.engine.model_name} goes on searching them.",
             f"To do so, run `satchel models use {name} --yes`, then `satchel index`.",
         )
     service.settings.set({EMBEDDING: name})

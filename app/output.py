@@ -216,6 +216,11 @@ class Output:
         self._line(f"index    {index['state']}: {_counts(index['files'])}; {index['level']}")
         if index["reason"]:
             self._line(f"         {index['reason']}")
+        if moving := index["moving"]:
+            self._line(
+                f"         the index for {moving['model']} has {moving['done']} of about "
+                f"{moving['total']} passages; {moving['serving']} searches until it is whole"
+            )
         if index["damage"]:
             self._line(f"         {index['damage']}")
         for name in ("set_aside", "repaired"):

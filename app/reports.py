@@ -95,6 +95,7 @@ def status_report(
     """Device, budgets, usage by component, index, readers and model."""
     chunks, text_bytes = catalogue.totals()
     embedding = engine.model.description if engine.model else None
+    moving = engine.progress_of_next()
     return {
         "device": dataclasses.asdict(measure_device(home)),
         "budgets": {
@@ -113,6 +114,7 @@ def status_report(
             "chunks": chunks,
             "text_bytes": text_bytes,
             "segments": engine.store.segment_count,
+            "moving": None if moving is None else dataclasses.asdict(moving),
             "level": f"{engine.rotation.code_bytes} bytes of code a passage, with the graph",
         },
         "readers": readers_report(protections),

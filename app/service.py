@@ -30,7 +30,7 @@ from app.work import Work
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
 from core.index.bits import CodecError
-from core.index.embedder import MAX_TOKENS
+from core.index.embedder import MAX_TOKENS, EmbeddingModel
 from core.index.engine import Engine
 from core.index.segment import SegmentError
 from core.memory import keep_one_heap
@@ -131,8 +131,8 @@ class Service:
         self.engine = Engine(home, self.settings, current_plan(home, self.settings), threads)
         self.history = self._open_history()
         self.deaths: list[str] = []
-        self.index_readers = self._readers("index", INDEX_IDLE_S, INDEX_NICE)
-        self.query_readers = self._readers("query", QUERY_IDLE_S, 0)
+        self.index_readers = self.make_readers("index", self.engine.model)
+        self.query_readers = self.make_readers("query", self.engine.model)
         self.model = ModelWorker(
             python_child("app.worker"),
             int(self.settings.number("assistant.context_tokens")),
@@ -148,6 +148,8 @@ class Service:
         self._stopping = threading.Event()
         self.on_shutdown: Callable[[], None] = lambda: None
         self._catalogues = threading.local()
+        # Each is held while its thread answers a request; who holds all may change the engine.
+        self._answering = {name: threading.Lock() for name in ("ask", "search", "look")}
         self._search = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._ask = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
@@ -160,10 +162,11 @@ class Service:
             (self.engine.let_go, self._lookups.let_go),
         )
 
-    def _readers(self, name: str, idle_s: float, nice: int) -> ExtractorPool:
+    def make_readers(self, name: str, model: EmbeddingModel | None) -> ExtractorPool:
+        """Readers that cut texts for a model: "query" for people, others for indexing."""
+        idle_s, nice = (QUERY_IDLE_S, 0) if name == "query" else (INDEX_IDLE_S, INDEX_NICE)
         memory_mb = int(self.settings.number("extract.memory_mb"))
         timeout_s = self.settings.number("extract.timeout_s")
-        model = self.engine.model
         limits = ("--memory-mb", str(memory_mb), "--timeout-s", str(timeout_s), "--nice", str(nice))
         return ExtractorPool(
             python_child("app.extractor", *limits),
@@ -215,11 +218,11 @@ class Service:
         elif isinstance(message, WORK):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
-            self._search.submit(self._run, session, message, self._lookups.search)
+            self._search.submit(self._run, "search", session, message, self._lookups.search)
         elif isinstance(message, Ask):
-            self._ask.submit(self._run, session, message, self._answers.answer)
+            self._ask.submit(self._run, "ask", session, message, self._answers.answer)
         elif isinstance(message, LOOK):
-            self._look.submit(self._run, session, message, self._lookups.look)
+            self._look.submit(self._run, "look", session, message, self._lookups.look)
         else:
             self._control(session, message, number)
 
@@ -246,11 +249,15 @@ class Service:
             )
 
     def _run(
-        self, session: Session, message: Message, handle: Callable[[Session, Message], None]
+        self,
+        thread: str,
+        session: Session,
+        message: Message,
+        handle: Callable[[Session, Message], None],
     ) -> None:
         """Handle one request on its thread; whatever happens, it ends."""
         number = int(getattr(message, "id", 0))
-        with self.first_things_first():
+        with self.first_things_first(), self._answering[thread]:
             self.guard(session, number, lambda: handle(session, message))
         if not isinstance(message, LOOK):  # a window that shows tables needs no model in memory
             with self._gate:
@@ -290,6 +297,27 @@ class Service:
         except Exception as error:  # the top of a thread: a bug must not end it
             mistake = as_mistake(error)
             session.reply(Failed(number, mistake.title, mistake.advice))
+
+    def take_over(self) -> None:
+        """Let the new index take the old one's place, between two requests.
+
+        Raises UserError when that cannot be done while this process runs.
+        """
+        with contextlib.ExitStack() as stack:
+            for lock in self._answering.values():
+                stack.enter_context(lock)
+            self._lookups.let_go()
+            try:
+                self.engine.finish_next()
+            except OSError as error:
+                raise UserError(
+                    f"The new index cannot take the old one's place: {error.strerror or error}.",
+                    "Start Satchel again.",
+                ) from error
+            for pool in (self.index_readers, self.query_readers):
+                pool.close()
+            self.index_readers = self.make_readers("index", self.engine.model)
+            self.query_readers = self.make_readers("query", self.engine.model)
 
     @contextlib.contextmanager
     def first_things_first(self) -> Iterator[None]:

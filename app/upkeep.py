@@ -20,8 +20,13 @@ class Upkeep:
         self._begun = False
 
     def want(self, name: str, why: str) -> None:
-        """Something is to be done when there is time."""
-        self._wanted[name] = why
+        """Something is to be done when there is time; once, however often it is said."""
+        if self._wanted.get(name) != why:
+            self._wanted[name] = why
+            self._begun = False
+
+    def again(self) -> None:
+        """What could not be done before may have become possible."""
         self._begun = False
 
     def done(self, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.forgetting import forget
 from app.models import change_models, check_choice
+from app.moving import Mover
 from app.reports import budget_report, current_plan, folders_report, models_report, readers_report
 from app.session import Session
 from app.upkeep import UPKEEP_AFTER_S, Mend, Upkeep
@@ -57,6 +58,7 @@ WATCH_POLL_S = 0.3
 # What decides which files count, beside the folders: another value means a whole survey.
 FILE_SETTINGS = ("files.exclude", "files.max_mb", "files.use_gitignore", "files.hidden")
 PROGRESS_EVERY_S = 0.2
+MOVE = "move"
 REBUILD, REBUILD_WHY = "rebuild", "part of the index was damaged and is made anew"
 
 
@@ -72,8 +74,10 @@ class Work:
         self._jobs: queue.Queue[tuple[Session, Message | Mend] | None] = queue.Queue()
         self._own = Session(lambda _reply: None)
         self._upkeep = Upkeep()
+        self._mover = Mover(service)
         if service.engine.catalogue.losses():
             self._upkeep.want(REBUILD, REBUILD_WHY)
+        self._look_for_move()
         self._paused = threading.Event()
         self._stopping = threading.Event()
         self._state: StateName = "idle"
@@ -123,6 +127,7 @@ class Work:
         self._jobs.put(None)
         self._thread.join()
         self._watcher.close()
+        self._mover.close()
 
     # --- the thread ---------------------------------------------------------------------
 
@@ -149,6 +154,7 @@ class Work:
         engine.repaired += problems
         if engine.catalogue.losses():
             self._upkeep.want(REBUILD, REBUILD_WHY)
+            self._upkeep.again()
 
     def _handler(self, session: Session, message: Message | Mend) -> Callable[[], None]:
         if isinstance(message, Index):
@@ -188,9 +194,11 @@ class Work:
         if isinstance(message, SettingsSet):
             check_choice(service, message.key, message.value)
             service.settings.set({message.key: message.value})
+            self._look_for_move()
             return service.settings.table()
         if isinstance(message, ModelsRequest):
             change_models(service, message, lambda: self._given_up(session, message.id))
+            self._look_for_move()
             return models_report(service.home, service.settings)
         raise TypeError(type(message).__name__)
 
@@ -224,6 +232,8 @@ class Work:
                 watcher,
             )
             outcome = indexer.run(changes)
+            if not outcome.interrupted and outcome.stopped is None:
+                self._move(session, message, outcome, breathe, watcher)
             self._tell("idle", None)
             self._after_run(session, message, outcome, watcher)
         except BaseException:
@@ -237,6 +247,32 @@ class Work:
         if programs != self._programs:
             self._programs = programs
             self._service.engine.catalogue.files.retry_where(gone(programs))
+
+    def _move(
+        self,
+        session: Session,
+        message: Index,
+        outcome: Outcome,
+        breathe: Callable[[], None],
+        watcher: Watcher | None,
+    ) -> None:
+        """Go on with the index for another embedding model, where one was chosen."""
+        self._look_for_move()
+        self._tell("indexing", self._upkeep.why)
+        moved = self._mover.run(lambda p: self._progress(session, message, p), breathe, watcher)
+        if moved is None:
+            return
+        outcome.embedded_chunks += moved.embedded_chunks
+        outcome.interrupted, outcome.stopped = moved.interrupted, moved.stopped
+        outcome.seconds += moved.seconds
+        self._look_for_move()
+
+    def _look_for_move(self) -> None:
+        model = self._service.engine.wanted_model
+        if model is None:
+            self._upkeep.done(MOVE)
+        else:
+            self._upkeep.want(MOVE, f"the index for {model.folder.name} is being made")
 
     def _listen(
         self, session: Session, message: Index, folders: Sequence[WatchedFolder]
@@ -380,4 +416,5 @@ class Work:
         if changes and not message.preview:
             service.settings.set(changes)
             service.engine.apply(current_plan(service.home, service.settings))
+            self._upkeep.again()
         return report

@@ -6,12 +6,15 @@ searches through `Engine.searcher`. They meet in the view, which never changes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
 
+import apsw
 import numpy as np
 
+from core.atomic import write_atomic
 from core.budget.measure import measure_disk
 from core.budget.plan import Plan
 from core.errors import UserError
@@ -21,9 +24,26 @@ from core.home import Home
 from core.index.codes import Rotation
 from core.index.embedder import ABOUT_COSINE, Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
+from core.index.foreign import carry_out_of_reach
 from core.index.indexer import Hints, Indexer, Outcome
 from core.index.kept_pages import KeptPages
-from core.index.models import embedding_folder, entry_named, load_embedding_catalogue
+from core.index.models import (
+    embedding_folder,
+    entry_named,
+    installed_embeddings,
+    load_embedding_catalogue,
+)
+from core.index.moving import (
+    FOR_MODEL,
+    Progress,
+    choose_serving,
+    give_up,
+    has_next,
+    mark_ready,
+    next_home,
+    shortage,
+    take_place,
+)
 from core.index.quarantine import Quarantine
 from core.index.reader import Reader
 from core.index.rotations import (
@@ -54,8 +74,17 @@ LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and sett
 class Engine:
     """Opens the store of a home and lends its parts."""
 
-    def __init__(self, home: Home, settings: Settings, plan: Plan, threads: int) -> None:
-        """Open or create the store.
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        plan: Plan,
+        threads: int,
+        *,
+        model: EmbeddingModel | None = None,
+        room: Callable[[], int] | None = None,
+    ) -> None:
+        """Open or create the store, for the model that is named or the one it is used with.
 
         A catalogue that SQLite cannot read is set aside and rebuilt from the
         files; `repaired` tells. Without an embedding model the store opens all
@@ -67,10 +96,17 @@ class Engine:
         self._embedder: Embedder | None = None
         self._loading = threading.Lock()
         self.repaired: list[str] = []
-        self.model = self._look_for_model()
+        self._fixed = model
+        self.model = model
+        self._own_room = room
+        self._plan = plan
+        self.next: Engine | None = None
+        if model is None:
+            self._take_place()
         self._code_bytes = plan.code_bytes_a_chunk
         self.cache = EmbeddingCache(plan.embedding_cache_entries)
-        self.texts = TextCache(home.text_cache, plan.text_cache_bytes)
+        kept = plan.text_cache_bytes if room is None else min(plan.text_cache_bytes, room() // 4)
+        self.texts = TextCache(home.text_cache, max(0, kept))
         self.generation = 0
         self._quarantine = Quarantine()
         self.catalogue, self.store = self._open()
@@ -90,8 +126,14 @@ class Engine:
         catalogue = Catalogue(self._home.catalogue)
         try:
             with errors(self._home.catalogue):
+                self.model = self._fixed or choose_serving(
+                    catalogue.segments(),
+                    self._chosen_model(),
+                    installed_embeddings(self._home.models),
+                    catalogue.model(),
+                )
                 model, size, kept = self.model, self._code_bytes, self._home.rotations
-                entry = entry_named(load_embedding_catalogue(), self._model_name)
+                entry = entry_named(load_embedding_catalogue(), self.model_name)
                 name = entry.rotation if entry else None
                 rotation, fits = (
                     find_rotation(name, model, kept, FIRST_CODE_BYTES) if model else (None, True)
@@ -121,10 +163,13 @@ class Engine:
 
     def close(self) -> None:
         """Close the database."""
+        if self.next is not None:
+            self.next.close()
         self.catalogue.close()
 
     def apply(self, plan: Plan) -> None:
         """Take over the sizes of another plan at once."""
+        self._plan = plan
         self.cache.resize(plan.embedding_cache_entries)
         self.texts.resize(plan.text_cache_bytes)
 
@@ -150,14 +195,111 @@ class Engine:
         return self.model.description.dimensions if self.model else 384
 
     @property
-    def _model_name(self) -> str:
+    def model_name(self) -> str:
+        """The name of the model that the index is used with."""
+        return self.model.folder.name if self.model else self._chosen_name
+
+    @property
+    def _chosen_name(self) -> str:
         return self._settings.text("index.embedding_model")
 
-    def _look_for_model(self) -> EmbeddingModel | None:
+    def _chosen_model(self) -> EmbeddingModel | None:
         try:
-            return find_model(embedding_folder(self._home.models, self._model_name))
+            return find_model(embedding_folder(self._home.models, self._chosen_name))
         except UserError:
             return None
+
+    # --- to another embedding model -----------------------------------------------------
+
+    @property
+    def wanted_model(self) -> EmbeddingModel | None:
+        """The chosen embedding model when another one serves as yet."""
+        chosen = self._chosen_model()
+        same = chosen is None or self.model is None or chosen.folder == self.model.folder
+        return None if same else chosen
+
+    def open_next(self, model: EmbeddingModel) -> Engine:
+        """The new index, for another model, which takes this one's place when it is whole.
+
+        Raises UserError when the disk budget has no room for both.
+        """
+        if self.next is not None and self.next.model == model:
+            return self.next
+        self.give_up_next(model)
+        home = next_home(self._home)
+        use, begun = measure_disk(self._home), measure_disk(home) if has_next(self._home) else None
+        needed = use.catalogue + use.segments
+        needed -= begun.catalogue + begun.segments if begun else 0
+        problem = shortage(self.model_name, model.folder.name, needed, self.room())
+        if problem is not None:
+            raise problem
+        home.create()
+        self.next = Engine(
+            home, self._settings, self._plan, self._threads, model=model, room=self._room_for_next
+        )
+        return self.next
+
+    def _room_for_next(self) -> int:
+        return self.room() - LEAST_ROOM_BYTES
+
+    def give_up_next(self, unless: EmbeddingModel | None = None) -> None:
+        """Remove what was made of a new index, but one for this model."""
+        kept = next_home(self._home).data / FOR_MODEL
+        name = unless.description.fingerprint if unless else None
+        if self.next is not None:
+            self.next.close()
+            self.next = None
+        with contextlib.suppress(OSError):
+            if name is not None and kept.read_text("ascii") == name:
+                return
+        give_up(self._home)
+        if name is not None:
+            next_home(self._home).data.mkdir(mode=0o700, parents=True)
+            write_atomic(kept, name.encode("ascii"))
+
+    def finish_next(self) -> None:
+        """Let the new index, which is whole, take this one's place. Nobody may search meanwhile.
+
+        Raises OSError: then nothing has changed for this process, and the next start goes on.
+        """
+        new = self.next
+        assert new is not None
+        carry_out_of_reach(self.catalogue, self.store.view, new.catalogue, new.store.folder)
+        new.catalogue.set_model(new.require_model().description.fingerprint)
+        new.close()
+        mark_ready(self._home)
+        self.catalogue.close()
+        take_place(self._home)
+        self.next = None
+        self.cache = EmbeddingCache(self._plan.embedding_cache_entries)
+        with self._loading:
+            self._embedder = new._embedder
+        self._quarantine = Quarantine()
+        self._fixed = None
+        self.catalogue, self.store = self._open()
+        self.generation += 1
+
+    def _take_place(self) -> None:
+        try:
+            take_place(self._home)
+        except OSError as error:
+            raise UserError(
+                f"The new index cannot take the old one's place: {error.strerror or error}.",
+                "Close what uses the files in Satchel's folder and try again.",
+            ) from error
+
+    def progress_of_next(self) -> Progress | None:
+        """How far the new index is. For any thread."""
+        chosen = self.wanted_model
+        if chosen is None:
+            return None
+        done, new = 0, next_home(self._home)
+        if new.catalogue.is_file():
+            with contextlib.suppress(UserError, StoreDamagedError, apsw.Error):
+                catalogue = Catalogue(new.catalogue, read_only=True)
+                done = catalogue.totals()[0]
+                catalogue.close()
+        return Progress(chosen.folder.name, self.model_name, done, self.store.view.chunks)
 
     def embedder(self) -> Embedder:
         """The embedding model, loaded at its first use. Raises UserError when it is not there."""
@@ -176,16 +318,20 @@ class Engine:
         with self._loading:
             self._embedder = None
         self.cache.clear()
+        if self.next is not None:
+            self.next.let_go()
 
     def require_model(self) -> EmbeddingModel:
         """The embedding model on disk. Raises UserError that says what is missing."""
         if self.model is None:
-            find_model(embedding_folder(self._home.models, self._model_name))
+            find_model(embedding_folder(self._home.models, self._chosen_name))
             raise UserError("The embedding model has just come.", "Start Satchel again.")
         return self.model
 
     def room(self) -> int:
         """Bytes that the disk budget still allows, never more than the disk has free."""
+        if self._own_room is not None:
+            return self._own_room()
         use = measure_disk(self._home)
         budget = int(self._settings.number("budget.disk_mb") * MB)
         status = os.statvfs(self._home.data) if hasattr(os, "statvfs") else None
@@ -263,6 +409,8 @@ class Engine:
         """Drop what was indexed from folders that are not watched any more."""
         self.catalogue.files.sync_folders([folder.path for folder in folders])
         self.store.refresh()
+        if self.next is not None:
+            self.next.sync_folders(folders)
 
     def forget(self, path: str) -> int:
         """Remove every trace of a file or folder from the index; how many files it was.
@@ -277,6 +425,10 @@ class Engine:
         self.cache.clear()
         self.store.rewrite_without(segments)
         self.catalogue.scrub()
+        if self.next is not None:
+            self.next.forget(path)
+        else:
+            self.give_up_next()  # it is begun anew rather than looked through
         return len(ids)
 
     def _segments_of(self, file_ids: Sequence[int]) -> set[int]:
@@ -296,6 +448,7 @@ class Engine:
         if problems := self.catalogue.problems():
             self.catalogue.close()
             self._remove_catalogue()
+            self._fixed = self.model
             self.catalogue, self.store = self._open()
             self.catalogue.note_loss(Loss(problems[0], 0))
             self._quarantine = Quarantine()

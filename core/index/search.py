@@ -150,6 +150,8 @@ class Searcher:
                 semantic = self._best_first(
                     vector, allowed, seeds, query.k, max_recomputes, deadline, work, hits
                 )
+                if seeds is not None:
+                    semantic |= self._known_by_words(vector, seeds, work)
         return self._results(query, lexical, semantic, work, started + deadline_s, phrases)
 
     def related(
@@ -249,6 +251,7 @@ class Searcher:
         words: WordHits | None = None,
     ) -> dict[int, float]:
         mark = time.perf_counter()
+        allowed = allowed & self._view.meant
         estimates = self._view.estimates(vector)
         if words is not None:
             estimates = with_words(estimates, words.positions, words.scores)
@@ -282,6 +285,15 @@ class Searcher:
             done += len(batch)
         work.unscored = lambda: unscored(frontier)
         return scored_first(frontier, k)
+
+    def _known_by_words(self, vector: Floats, seeds: Ints, work: Work) -> dict[int, float]:
+        """Exact cosines of the best hits by words that cannot be found by meaning so far."""
+        foreign = seeds[~self._view.meant[seeds]]
+        if len(foreign) == 0:
+            return {}
+        scores = self._scores(foreign, vector, work)
+        found = zip(foreign.tolist(), scores.tolist(), strict=True)
+        return {position: score for position, score in found if not np.isnan(score)}
 
     def _without_twins(self, positions: Ints, size: int) -> tuple[Ints, dict[int, Ints]]:
         """The first `size` positions that are worth a score of their own, and their twins."""

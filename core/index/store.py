@@ -6,7 +6,6 @@ Only the indexing thread uses it; searches take `view`, which never changes.
 from __future__ import annotations
 
 import os
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import UserError
 from core.index.bits import CodecError
 from core.index.codes import Rotation
+from core.index.foreign import new_path, write_part
 from core.index.graph import Edges, build_edges, tidy
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import (
@@ -121,16 +121,17 @@ class IndexStore:
     ) -> None:
         """Open every published segment.
 
-        A damaged or missing one, and one of another embedding model, is dropped
-        and its files wait to be read again; `repaired` says which. Raises UserError,
-        and drops nothing, when a newer version of Satchel wrote one. `room` gives
+        A damaged or missing one is dropped and its files wait to be read again;
+        `repaired` says which. One of another embedding model serves for words until
+        its files have been read again. Raises UserError, and drops nothing, when a
+        newer version of Satchel wrote one. `room` gives
         the bytes that the disk budget still allows. With `model` None any model's
         segments are taken, and nothing can be published. Without a rotation the first
         embeddings published give one by way of `fit`; with `fit` it may be fitted anew.
         `older` are rotations that segments may have been written with before; with `own`
         the home gets a rotation of its own once there are embeddings enough.
         """
-        self._folder = folder
+        self.folder = self._folder = folder
         self._catalogue = catalogue
         self.rotation = rotation
         self._fit = fit
@@ -143,6 +144,7 @@ class IndexStore:
         self._texts = texts
         self._room = room
         self._segments: OrderedDict[int, Segment] = OrderedDict()
+        self._foreign: set[int] = set()  # segments of another embedding model
         self._embeddings: OrderedDict[int, Halves] = OrderedDict()
         self._tokenizer = Tokenizer()
         self.repaired: list[str] = []
@@ -172,13 +174,16 @@ class IndexStore:
                 path.unlink(missing_ok=True)
 
     def _open_one(self, row: SegmentRow, documents: DocumentTable) -> Segment:
-        if row.model != self._model:
-            raise SegmentError("it was made with another embedding model")
-        if not self._has_rotation:
-            raise SegmentError("the rotation of its codes is gone")
         segment = Segment(self._folder / row.name)
         if not is_as_published(segment, row, documents):
             raise SegmentError(f"{row.name} is not the one that was published")
+        if row.model != self._model:
+            self._foreign.add(row.id)
+            if self._model_known:
+                self._catalogue.read_again(row.id)
+            return segment
+        if not self._has_rotation:
+            raise SegmentError("the rotation of its codes is gone")
         if not self._model_known:
             self._rotations.setdefault(segment.header.rotation, self.rotation)
         elif segment.header.rotation not in self._rotations:
@@ -186,7 +191,8 @@ class IndexStore:
         return segment
 
     def _make_view(self) -> View:
-        return View(list(self._segments.items()), self._catalogue.documents(), self._rotations)
+        rows = self._catalogue.documents()
+        return View(list(self._segments.items()), rows, self._rotations, frozenset(self._foreign))
 
     def refresh(self) -> None:
         """Make a new view after documents were deleted in the catalogue."""
@@ -211,7 +217,7 @@ class IndexStore:
             if len(embeddings) >= ENOUGH_CHUNKS:
                 self._fit = None
         packed = [(len(item.spans), pack_document(item.spans, item.page_chars)) for item in full]
-        path = self._new_path()
+        path = new_path(self._folder)
         edges = build_edges(embeddings)
         texts = (text for item in full for text in item.document.chunk_texts)
         words = build(texts, self._tokenizer)
@@ -255,7 +261,7 @@ class IndexStore:
         """
         if self._fit is None or not self._has_rotation or self.view.chunks >= ENOUGH_CHUNKS:
             return False
-        self.drop(list(self._segments))
+        self.drop([number for number in self._segments if number not in self._foreign])
         self._has_rotation = False
         return True
 
@@ -277,9 +283,6 @@ class IndexStore:
             "The disk budget is used up; new content waits.",
             "Give Satchel more with `satchel budget --disk SIZE`, or watch fewer folders.",
         )
-
-    def _new_path(self) -> Path:
-        return self._folder / f"{uuid.uuid4().hex[:16]}.segment"
 
     def _write(
         self,
@@ -309,7 +312,10 @@ class IndexStore:
         self._adopt_own()
         rows = self._catalogue.documents()
         live = {number: int(rows.chunks[rows.segment == number].sum()) for number in self._segments}
-        sizes = [(number, one.chunks, live[number]) for number, one in self._segments.items()]
+        every = [(number, one.chunks, live[number]) for number, one in self._segments.items()]
+        if self._shrink_foreign([size for size in every if size[0] in self._foreign], rows):
+            return True
+        sizes = [size for size in every if size[0] not in self._foreign]
         group = plan_merge([size for size in sizes if self._can_turn(size[0])])
         group = group or [size[0] for size in sizes if self._should_turn(size[0])]
         for size in sizes:
@@ -320,6 +326,30 @@ class IndexStore:
             return False
         self._merge(group, rows.select(np.isin(rows.segment, group)))
         return True
+
+    def _shrink_foreign(self, sizes: Sequence[tuple[int, int, int]], rows: DocumentTable) -> bool:
+        """Write a segment of another model anew if much of it is deleted; whether that was due."""
+        for number, chunks, live in sizes:
+            room = live == 0 or self._segments[number].sizes().total <= self._room()
+            if chunks - live > DEAD_SHARE * chunks and room:
+                self._rewrite_foreign(number, rows.select(rows.segment == number))
+                return True
+        return False
+
+    def _rewrite_foreign(self, number: int, rows: DocumentTable) -> None:
+        segment = self._segments[number]
+        if len(rows) == 0:
+            self._catalogue.replace_segments([number], None, "", [])
+            self._foreign.discard(number)
+            self._swap([number], None, None)
+            return
+        path = new_path(self._folder)
+        write_part(segment, rows, path)
+        model = segment.header.model
+        self._catalogue.replace_segments([number], path.name, model, rows.id.tolist())
+        new = self._catalogue.segments()[-1].id
+        self._foreign ^= {number, new}
+        self._swap([number], new, Segment(path))
 
     def _merge(self, group: Sequence[int], rows: DocumentTable) -> None:
         rows = rows.select(np.argsort(rows.id))
@@ -343,7 +373,7 @@ class IndexStore:
                 rows.chunks.tolist(), rows.segment.tolist(), rows.place.tolist(), strict=True
             )
         ]
-        path = self._new_path()
+        path = new_path(self._folder)
         words = self._joined_words(group, old_to_new)
         self._write(path, rotation, codes, edges, packed, words)
         self._catalogue.replace_segments(group, path.name, self._model, rows.id.tolist())
@@ -351,6 +381,9 @@ class IndexStore:
         self._swap(group, number, Segment(path))
         if exact and total <= KEPT_EMBEDDINGS:
             self._embeddings[number] = vectors
+
+    def _merge_one(self, number: int, rows: DocumentTable) -> None:
+        self._merge([number], rows)
 
     def _can_turn(self, number: int) -> bool:
         """Whether a segment has, or can get, codes of the present rotation."""
@@ -456,8 +489,9 @@ class IndexStore:
         """Write segments anew without their deleted documents, so that no trace of them stays."""
         rows = self._catalogue.documents()
         for number in segments & set(self._segments):
+            rewrite = self._rewrite_foreign if number in self._foreign else self._merge_one
             try:
-                self._merge([number], rows.select(rows.segment == number))
+                rewrite(number, rows.select(rows.segment == number))
             except SegmentError as error:  # no trace may stay in what cannot be written anew
                 self.drop([number], {number: str(error)})
 
@@ -503,6 +537,7 @@ class IndexStore:
         for number in segments:
             files += self._catalogue.forget_segment(number, damage.get(number))
             self._embeddings.pop(number, None)
+            self._foreign.discard(number)
             remove_file(self._segments.pop(number).path)
         self.view = self._make_view()
         return files

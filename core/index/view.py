@@ -42,14 +42,19 @@ class View:
         segments: Sequence[tuple[int, Segment]],
         rows: DocumentTable,
         rotations: Mapping[str, Rotation],
+        words_only: Collection[int] = (),
     ):
-        """`segments` with their ids, the live documents of the catalogue, and the
-        rotations of the segments' codes by their names.
+        """`segments` with their ids, the live documents of the catalogue, the
+        rotations of the segments' codes by their names, and the segments, by id, whose
+        codes are of another embedding model.
         """
         self.segments = tuple(segments)
-        self._made_of = rows, rotations
+        self._made_of = rows, rotations, words_only
         self._segments = [segment for _, segment in segments]
-        self._rotations = [rotations[segment.header.rotation] for _, segment in segments]
+        self._rotations = [
+            None if number in words_only else rotations[segment.header.rotation]
+            for number, segment in segments
+        ]
         sizes = [segment.chunks for segment in self._segments]
         self._offsets: Ints = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         self.chunks = int(self._offsets[-1])
@@ -58,7 +63,16 @@ class View:
     @property
     def trusted(self) -> bool:
         """Whether all codes are of rotations fitted to this home's own passages."""
-        return all(rotation.own for rotation in self._rotations)
+        return all(rotation is None or rotation.own for rotation in self._rotations)
+
+    @cached_property
+    def meant(self) -> Flags:
+        """The live chunks that can be found by meaning; words alone find the others."""
+        known = [rotation is not None for rotation in self._rotations]
+        if all(known):
+            return self.live
+        sizes = [segment.chunks for segment in self._segments]
+        return self.live & np.repeat(np.array(known, dtype=np.bool_), sizes)
 
     def _fill(self, rows: DocumentTable, number: dict[int, int]) -> None:
         starts = np.full(len(rows.id), -1, dtype=np.int64)
@@ -90,24 +104,34 @@ class View:
         return WordSearch([segment.words for segment in self._segments], self.live)
 
     def estimates(self, query: Floats) -> Floats:
-        """The codes' estimate of every chunk's cosine with the query, by position."""
-        tables = {rotation.name: rotation.tables(query) for rotation in self._rotations}
+        """The codes' estimate of every chunk's cosine with the query, by position.
+
+        Of those that are not `meant` it says nothing.
+        """
+        tables = {one.name: one.tables(query) for one in self._rotations if one is not None}
         parts = [
-            scan(*tables[rotation.name], segment.codes, segment.lengths(rotation))
+            np.full(segment.chunks, -1, dtype=np.float32)
+            if rotation is None
+            else scan(*tables[rotation.name], segment.codes, segment.lengths(rotation))
             for segment, rotation in zip(self._segments, self._rotations, strict=True)
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
     def decoded(self, positions: Ints) -> Floats:
-        """What the codes of these chunks (at least one) stand for (n, d), as steps from
-        the mean.
+        """What the codes of these chunks (at least one, all `meant`) stand for (n, d), as steps
+        from the mean.
         """
         owners = np.searchsorted(self._offsets, positions, side="right") - 1
-        found = np.empty((len(positions), len(self._rotations[0].mean)), dtype=np.float32)
+        parts: list[tuple[Flags, Floats]] = []
         for owner in np.unique(owners):
             mine = owners == owner
             codes = self._segments[owner].codes[positions[mine] - self._offsets[owner]]
-            found[mine] = self._rotations[owner].decode(codes)
+            rotation = self._rotations[owner]
+            assert rotation is not None
+            parts.append((mine, rotation.decode(codes)))
+        found = np.empty((len(positions), parts[0][1].shape[1]), dtype=np.float32)
+        for mine, steps in parts:
+            found[mine] = steps
         return found
 
     def neighbours(self, position: int) -> Ints:

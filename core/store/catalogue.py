@@ -35,7 +35,7 @@ class Catalogue:
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         """Open it and bring its schema up to date. Raises UserError or StoreDamagedError."""
-        self._path = path
+        self.path = self._path = path
         self.db = open_database(path, read_only)
         if not read_only:
             with errors(path):
@@ -88,14 +88,14 @@ class Catalogue:
                 inside = [
                     n for n, document in zip(ids, documents, strict=True) if document.chunk_texts
                 ]
-                number = self._add_segment(segment, model, inside)
+                number = self.add_segment(segment, model, inside)
             self._drop_orphans(old for old in replaced if old is not None)
             join_families(self.db, ids)
         return number, ids
 
     def _publish_one(self, document: NewDocument) -> int:
         chunks = len(document.chunk_texts)
-        number = self._next_chunk(chunks)
+        number = self.next_chunk(chunks)
         self.db.execute(
             "INSERT INTO document(id, hash, chunks, text_bytes, file, sketch, about) "
             "VALUES(?,?,?,?,?,?,?)",
@@ -105,15 +105,16 @@ class Catalogue:
         )  # fmt: skip
         return number
 
-    def _next_chunk(self, count: int) -> int:
-        """A number for a document and its chunks: the first one's, and of one without any."""
+    def next_chunk(self, count: int) -> int:
+        """A number for a document and its chunks, the first one's; inside a transaction."""
         row = self.db.execute("SELECT value FROM meta WHERE key='next_chunk'").fetchone()
         first = int(row[0]) if row is not None else 1
         after = first + max(1, count)
         self.db.execute("INSERT OR REPLACE INTO meta VALUES('next_chunk', ?)", (after,))
         return first
 
-    def _add_segment(self, name: str, model: str, documents: Sequence[int]) -> int:
+    def add_segment(self, name: str, model: str, documents: Sequence[int]) -> int:
+        """A row for a segment of some documents, in order; inside a transaction."""
         chunks = self.db.execute(
             "SELECT sum(chunks) FROM document WHERE id IN (SELECT value FROM json_each(?1))",
             numbers(documents),
@@ -130,7 +131,7 @@ class Catalogue:
         """Publish the merge of some segments: the documents, in ascending order, move over."""
         with errors(self._path), self.db:
             if name is not None:
-                self._add_segment(name, model, documents)
+                self.add_segment(name, model, documents)
             self.db.execute(f"DELETE FROM segment WHERE id IN ({_marks(old)})", old)
 
     def segments(self) -> list[SegmentRow]:
@@ -183,6 +184,35 @@ class Catalogue:
                 if what is not None:
                     self.note_loss(Loss(what, len(files)))
         return len(files)
+
+    def read_again(self, segment: int) -> None:
+        """Let the files of a segment wait to be read again; what it holds serves until then.
+
+        Their content counts as unknown: it is not linked to what is there.
+        """
+        rows = self.documents()
+        inside = numbers(rows.id[rows.segment == segment].tolist())
+        with errors(self._path), self.db:
+            self.db.execute(
+                "UPDATE file SET state=0, reason=NULL WHERE state=1 AND id IN "
+                f"(SELECT file.id FROM {HELD_FILES})",
+                inside,
+            )
+            self.db.execute(
+                "UPDATE document SET hash=zeroblob(length(hash)) "
+                "WHERE id IN (SELECT value FROM json_each(?1))",
+                inside,
+            )
+
+    def model(self) -> str | None:
+        """The fingerprint of the embedding model that this index was made anew for, if it was."""
+        row = self.db.execute("SELECT value FROM meta WHERE key='model'").fetchone()
+        return None if row is None else str(row[0])
+
+    def set_model(self, fingerprint: str) -> None:
+        """Note the embedding model that this index was made anew for."""
+        with errors(self._path), self.db:
+            self.db.execute("INSERT OR REPLACE INTO meta VALUES('model', ?)", (fingerprint,))
 
     def note_loss(self, loss: Loss) -> None:
         """Remember that a part was dropped because it is damaged."""

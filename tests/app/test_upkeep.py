@@ -16,6 +16,7 @@ from helpers import one_line, satchel, satchel_json
 from app import work
 from app.local import InProcess
 from app.upkeep import Upkeep
+from core.errors import UserError
 from core.home import find_home
 from core.index.segment import FORMAT, MAGIC, Segment, seal
 from core.messages import Message, Report, Search, SearchResults, StatusRequest
@@ -133,15 +134,16 @@ def test_what_is_found_damaged_at_opening_is_told_and_made_anew(
         assert names(search(caller))[0] == "boats.txt"
 
 
-def test_a_newer_segment_is_refused_by_every_command(home: Path) -> None:
+def test_a_newer_segment_is_refused(home: Path) -> None:
     path = segment_of(home)
     header = seal(b'{"format":%d}' % (FORMAT + 1))
     newer = MAGIC + len(header).to_bytes(4, "little") + header + b"what only that one reads"
     path.write_bytes(newer)
-    for command in ("search ferry", "index", "doctor --repair"):
-        said = one_line(satchel(home, *command.split()))
-        assert f"format {FORMAT + 1}" in said
-        assert "Update Satchel" in said
+    with pytest.raises(UserError, match="newer version"), serving(home):
+        pass
+    said = one_line(satchel(home, "doctor", "--repair"))
+    assert f"format {FORMAT + 1}" in said
+    assert "Update Satchel" in said
     assert path.read_bytes() == newer
 
 
@@ -152,7 +154,13 @@ def test_upkeep_is_begun_once() -> None:
     assert (upkeep.due, upkeep.why) == (True, "why")
     upkeep.begin()
     assert (upkeep.due, upkeep.why) == (False, "why")
-    upkeep.want("rebuild", "again")
+    upkeep.want("rebuild", "why")
+    assert not upkeep.due, "it was begun and did not come to its end"
+    upkeep.again()
     assert upkeep.due
+    upkeep.begin()
+    upkeep.want("other", "else")
+    assert upkeep.due
+    upkeep.done("other")
     upkeep.done("rebuild")
     assert (upkeep.due, upkeep.why) == (False, None)

@@ -9,9 +9,11 @@ import pytest
 from helpers import Lab
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from core.errors import Cancelled, UserError
 from core.index.codes import Rotation
+from core.index.foreign import write_part
 from core.index.indexer import content_digest
 from core.index.rotations import fit_to_sample
 from core.index.segment import Segment
@@ -398,13 +400,92 @@ def test_orphans_are_removed_at_opening(lab: Lab) -> None:
     assert lab.names("marker1x0")[0] == "note-1.txt"
 
 
-def test_a_segment_of_another_model_is_made_anew(lab: Lab) -> None:
-    fill(lab, 3)
-    lab.index()
-    lab.catalogue.db.execute("UPDATE segment SET model='older'")
+def of_another_model(lab: Lab) -> None:
+    """Let all that is indexed so far look as if another embedding model had made it."""
+    rows, model = lab.catalogue.documents(), "older"
+    for row in lab.catalogue.segments():
+        path = lab.segments / f"{model}{row.name}"
+        segment = Segment(lab.segments / row.name)
+        segment.header = structs.replace(segment.header, model=model)
+        inside = rows.select(rows.segment == row.id)
+        write_part(segment, inside, path)
+        lab.catalogue.replace_segments([row.id], path.name, model, inside.id.tolist())
     lab.reopen()
-    assert "another embedding model" in lab.store.repaired[0]
-    assert lab.index().embedded_chunks == 9
+
+
+def test_what_another_model_made_serves_for_words_until_it_is_read_again(lab: Lab) -> None:
+    fill(lab, 9)
+    lab.index()
+    found = answers(lab)
+    of_another_model(lab)
+    assert lab.store.repaired == []
+    assert lab.names("marker3x1 garden", mode="lexical") == lab.names("marker3x1 garden")
+    assert lab.names("marker3x1 garden")[0] == "note-3.txt"
+    assert lab.search("garden", mode="semantic").hits == ()
+    assert lab.catalogue.files.coverage()["waiting"] == 9
+    assert lab.index().embedded_chunks == 27
+    assert answers(lab) == found
+    assert {row.model for row in lab.catalogue.segments()} == {"fake"}
+    assert lab.store.segment_count == 1
+    assert lab.index().embedded_chunks == 0
+
+
+def test_what_another_model_made_goes_part_by_part(lab: Lab) -> None:
+    """An interrupted run has replaced some of it; the rest still serves for words."""
+    fill(lab, 40)
+    lab.index()
+    of_another_model(lab)
+    [before] = [path.stat().st_size for path in lab.segments.iterdir()]
+    lab.room = 30_000
+    assert lab.index().stopped is not None
+    while lab.store.merge_once():
+        pass
+    counts = lab.catalogue.files.coverage()
+    assert 0 < counts["indexed"] < 40
+    assert {row.model for row in lab.catalogue.segments()} == {"fake", "older"}
+    [older] = [lab.segments / row.name for row in lab.catalogue.segments() if row.model == "older"]
+    assert older.stat().st_size < before, "what was read again is not kept twice"
+    assert lab.store.verify() == {}
+    for number in range(40):
+        topic = TOPICS[number % len(TOPICS)]
+        query, name = f"marker{number}x1 {topic}", f"note-{number}.txt"
+        assert lab.names(query, mode="lexical")[0] == name
+        assert name in lab.names(query)
+    lab.room = 10**9
+    lab.reopen()
+    lab.index()
+    assert lab.catalogue.files.coverage()["indexed"] == 40
+    assert {row.model for row in lab.catalogue.segments()} == {"fake"}
+
+
+def test_what_another_model_made_of_a_drive_that_is_away_stays_for_words(lab: Lab) -> None:
+    fill(lab, 4)
+    lab.index()
+    lab.files.rename(lab.root / "away")
+    of_another_model(lab)
+    lab.index()
+    [hit, *_] = lab.search("marker1x0 lighthouse").hits
+    assert (Path(hit.path).name, hit.state) == ("note-1.txt", "offline")
+    assert lab.catalogue.files.coverage()["offline"] == 4
+    (lab.root / "away").rename(lab.files)
+    assert lab.index().embedded_chunks == 12
+    assert lab.search("marker1x0 lighthouse", mode="semantic").hits[0].state == "ok"
+
+
+def test_forgetting_reaches_what_another_model_made(lab: Lab) -> None:
+    fill(lab, 4)
+    lab.index()
+    of_another_model(lab)
+    segments = set(lab.catalogue.documents().segment.tolist())
+    lab.catalogue.files.remove(lab.catalogue.files.below(str(lab.files / "note-1.txt")))
+    lab.store.refresh()
+    lab.store.rewrite_without(segments)
+    assert lab.store.view.chunks == 9
+    assert lab.store.view.live.all()
+    assert lab.names("marker1x0", mode="lexical") == []
+    assert lab.names("marker2x0", mode="lexical") == ["note-2.txt"]
+    for path in lab.segments.iterdir():
+        Segment(path).verify()
 
 
 def test_codes_of_the_store_are_those_of_the_texts(lab: Lab) -> None:

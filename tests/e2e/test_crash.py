@@ -179,8 +179,9 @@ def test_a_catalogue_with_damaged_pages(own_sample: Indexed, seed: int) -> None:
     path = home / "data" / "catalogue.db"
     data = bytearray(path.read_bytes())
     rng = random.Random(seed)
-    for page in rng.sample(range(1, len(data) // 4096), 8):
-        data[4096 * page : 4096 * page + 600] = rng.randbytes(600)
+    size = int.from_bytes(data[16:18], "big")
+    for page in rng.sample(range(1, len(data) // size), 8):
+        data[size * page : size * page + 600] = rng.randbytes(600)
     path.write_bytes(bytes(data))
     for arguments in (("search", "rent"), ("status",), ("doctor",)):
         done = satchel(home, *arguments)

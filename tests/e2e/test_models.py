@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from helpers import SAMPLE, models_folder, one_line, satchel, satchel_json
+from helpers import ROOT, SAMPLE, models_folder, one_line, satchel, satchel_json
 from languages import SAMPLES
 
 STARTER, OTHER, MULTILINGUAL = "all-minilm-l6-v2", "renamed-minilm", "multilingual-e5-small"
@@ -80,3 +85,114 @@ def test_a_question_finds_texts_in_other_languages(tmp_path: Path) -> None:
         body = satchel_json(home, "search", question, "--mode", "semantic", "-k", "3")
         found = [Path(hit["path"]).stem for hit in body["results"]]
         assert wanted in found, (question, found)
+
+
+# --- while the index for another model is being made ---------------------------------------------
+
+
+@pytest.fixture
+def library(tmp_path: Path, two_models: Path) -> tuple[Path, dict[str, dict[str, str]]]:
+    """A home with some files indexed by the starter, and the other model chosen; its store."""
+    home, files, store = tmp_path / "home", tmp_path / "files", tmp_path / "models"
+    shutil.copytree(two_models, store, copy_function=os.link)
+    with_store = {"environment": {"SATCHEL_MODELS": str(store)}}
+    files.mkdir()
+    for number in range(40):
+        (files / f"note{number}.txt").write_text(
+            "\n\n".join(f"{WORDS[(number + part) % 8]} {number}. " * 60 for part in range(4))
+        )
+    satchel_json(home, "folders", "add", str(files), **with_store)
+    assert satchel_json(home, "index", **with_store)["files"]["indexed"] == 40
+    satchel_json(home, "models", "use", OTHER, "--yes", **with_store)
+    return home, with_store
+
+
+WORDS = ("ferry", "lighthouse", "market", "council", "letter", "garden", "bicycle", "winter")
+
+
+def best(home: Path, options: dict[str, dict[str, str]], mode: str = "semantic") -> list[str]:
+    body = satchel_json(home, "search", "lighthouse 17", "--mode", mode, "-k", "40", **options)
+    return [Path(hit["path"]).name for hit in body["results"]]
+
+
+def state(home: Path, options: dict[str, dict[str, str]]) -> dict[str, Any]:
+    body: dict[str, Any] = satchel_json(home, "status", **options)
+    return body
+
+
+@pytest.mark.slow
+def test_the_old_model_searches_until_the_index_for_the_new_is_whole(
+    library: tuple[Path, dict[str, dict[str, str]]],
+) -> None:
+    home, options = library
+    said = one_line(satchel(home, "models", "remove", STARTER, **options))
+    assert "until the index for the new model is whole" in said
+    expected = best(home, options)
+    assert len(expected) > 20
+    done = 0
+    for after_s in (4.0, 5.0, 6.0, 7.0, 8.0):
+        environment = {**os.environ, **options["environment"]}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "--home", str(home), "index"],
+            cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=after_s)
+        process.kill()
+        process.wait()
+        body = state(home, options)
+        moving = body["index"]["moving"]
+        if moving is None:
+            break
+        assert (moving["model"], moving["serving"]) == (OTHER, STARTER)
+        assert body["model"]["embedding"] == STARTER
+        assert moving["done"] >= done, "what was made stays"
+        done = moving["done"]
+        found = best(home, options)
+        assert (found[0], len(found)) == (expected[0], len(expected))
+        assert satchel_json(home, "doctor", **options)["findings"] == []
+    satchel_json(home, "index", timeout_s=300, **options)
+    body = state(home, options)
+    assert body["index"]["moving"] is None
+    assert body["model"]["embedding"] == OTHER
+    assert body["index"]["files"]["indexed"] == 40
+    assert not (home / "data" / "next").exists()
+    assert best(home, options)[0] == expected[0]
+    assert satchel_json(home, "doctor", **options)["findings"] == []
+    assert satchel_json(home, "index", **options)["embedded_chunks"] == 0
+
+
+@pytest.mark.slow
+def test_without_room_for_both_the_old_one_stays(
+    library: tuple[Path, dict[str, dict[str, str]]],
+) -> None:
+    home, options = library
+    satchel_json(home, "budget", "--disk", "4MB", **options)
+    filler = home / "cache" / "filler"
+    used = sum(path.lstat().st_size for path in home.rglob("*"))
+    filler.write_bytes(bytes(3_600_000 - used))
+    expected = best(home, options)
+    done = satchel(home, "index", **options)
+    assert done.returncode == 0
+    assert "goes on searching" in done.stderr
+    assert "budget --disk" in done.stderr
+    assert state(home, options)["model"]["embedding"] == STARTER
+    assert best(home, options)[0] == expected[0]
+    satchel_json(home, "models", "use", STARTER, **options)
+    assert satchel_json(home, "index", **options)["stopped"] is None
+    assert not (home / "data" / "next").exists()
+
+
+@pytest.mark.slow
+def test_when_the_old_model_is_gone_words_serve(
+    library: tuple[Path, dict[str, dict[str, str]]],
+) -> None:
+    home, options = library
+    shutil.rmtree(Path(options["environment"]["SATCHEL_MODELS"]) / "embedding" / STARTER)
+    assert best(home, options) == []
+    assert len(best(home, options, "lexical")) > 20
+    assert state(home, options)["model"]["embedding"] == OTHER
+    body = satchel_json(home, "index", timeout_s=300, **options)
+    assert (body["files"]["indexed"], body["embedded_chunks"]) == (40, body["chunks"])
+    assert len(best(home, options)) > 20
+    assert satchel_json(home, "doctor", **options)["findings"] == []
