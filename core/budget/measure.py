@@ -11,12 +11,18 @@ from pathlib import Path
 
 import psutil
 
+from core.budget.person import idle_s
+from core.budget.pressure import Pressure, measure_group, measure_pressure
 from core.home import Home
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The machine as it is now; sizes in bytes."""
+    """The machine as it is now; sizes in bytes.
+
+    Memory is what this process may take: a control group may allow less than the machine
+    has. `battery_share` is 0 to 1, `person_idle_s` since when nobody has typed or moved.
+    """
 
     system: str
     processors: int
@@ -25,6 +31,9 @@ class Device:
     disk_bytes: int | None
     disk_free_bytes: int | None
     on_battery: bool | None
+    battery_share: float | None
+    pressure: Pressure
+    person_idle_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class DiskUse:
 
 def measure_device(home: Home) -> Device:
     """Look at the machine and at the disk that the home is on."""
-    memory = psutil.virtual_memory()
+    memory, group = psutil.virtual_memory(), measure_group()
     try:
         disk = shutil.disk_usage(home.data)
     except OSError:
@@ -56,11 +65,16 @@ def measure_device(home: Home) -> Device:
         processors=len(psutil.Process().cpu_affinity())
         if hasattr(psutil.Process, "cpu_affinity")
         else (os.cpu_count() or 1),
-        memory_bytes=memory.total,
-        memory_available_bytes=memory.available,
+        memory_bytes=min(memory.total, group.limit_bytes) if group else memory.total,
+        memory_available_bytes=min(memory.available, group.available_bytes)
+        if group
+        else memory.available,
         disk_bytes=disk.total if disk else None,
         disk_free_bytes=disk.free if disk else None,
         on_battery=None if battery is None else not battery.power_plugged,
+        battery_share=None if battery is None else battery.percent / 100,
+        pressure=measure_pressure(),
+        person_idle_s=idle_s(),
     )
 
 

@@ -3,7 +3,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from core.budget.measure import measure_device, measure_disk, memory_of, models_bytes
+from core.budget.person import idle_s, parse_ioreg, parse_loginctl
+from core.budget.pressure import Group, Pressure, measure_group, measure_pressure, parse_pressure
 from core.home import Home
 
 
@@ -68,3 +72,57 @@ def test_memory_of_processes() -> None:
     finally:
         child.communicate(b"\n")
     assert memory_of([child.pid]) == 0
+
+
+def test_pressure_is_a_share_or_unknown() -> None:
+    told = "some avg10=12.50 avg60=1.00 avg300=0.20 total=99\nfull avg10=3.00 avg60=0 total=1\n"
+    assert parse_pressure(told) == 0.125
+    assert parse_pressure("full avg10=3.00 avg60=0\n") is None
+    assert parse_pressure("some avg10=much\n") is None
+    assert parse_pressure(None) is None
+    found = measure_pressure()
+    for share in (found.memory, found.disk, found.processor):
+        assert share is None or 0 <= share <= 1
+    assert measure_pressure(Path("/nowhere")) == Pressure()
+
+
+def test_the_narrowest_group_counts(tmp_path: Path) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "cgroup").write_text("0::/user/app\n")
+    groups = tmp_path / "groups"
+    (groups / "user" / "app").mkdir(parents=True)
+    assert measure_group(tmp_path, groups) is None
+    for folder, limit, used in ((groups / "user", "1000", "300"), (groups / "user" / "app", "max",
+                                                                   "250")):  # fmt: skip
+        (folder / "memory.max").write_text(limit + "\n")
+        (folder / "memory.current").write_text(used + "\n")
+    assert measure_group(tmp_path, groups) == Group(1000, 700)
+    (groups / "user" / "memory.stat").write_text("anon 100\ninactive_file 150\n")
+    assert measure_group(tmp_path, groups) == Group(1000, 850)
+    (groups / "user" / "app" / "memory.max").write_text("260\n")
+    assert measure_group(tmp_path, groups) == Group(260, 10)
+    (tmp_path / "self" / "cgroup").write_text("0::/../../outside\n")
+    assert measure_group(tmp_path, groups) is None
+    (tmp_path / "self" / "cgroup").write_text("1:name=systemd:/\n")
+    assert measure_group(tmp_path, groups) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("IdleHint=no\nIdleSinceHint=0\n", 0.0),
+        ("IdleHint=yes\nIdleSinceHint=1000000000\n", 500.0),
+        ("IdleHint=yes\nIdleSinceHint=\n", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_how_long_nobody_was_there_on_linux(told: str | None, expected: float | None) -> None:
+    assert parse_loginctl(told, 1500.0) == expected
+
+
+def test_how_long_nobody_was_there_elsewhere() -> None:
+    assert parse_ioreg('    |   "HIDIdleTime" = 2500000000\n') == 2.5
+    assert parse_ioreg('"HIDIdleTime" = soon') is None
+    found = idle_s()
+    assert found is None or found >= 0
