@@ -208,6 +208,8 @@ class Output:
             f"{_size(device['memory_available_bytes'])} of {_size(device['memory_bytes'])} memory "
             f"available, disk free: {_size(free) if free is not None else 'unknown'}"
         )
+        if device["measured"]:
+            self._line(f"         {_speed(device['measured'])}")
         self._line(
             f"budgets  disk {_size(body['budgets']['disk_bytes'])}, used "
             f"{_size(usage['disk_bytes'])}; memory {_size(body['budgets']['ram_bytes'])}, used "
@@ -290,8 +292,16 @@ class Output:
         if not body["findings"]:
             self._line(f"All is well: {', '.join(body['checked'])}.")
         self._line(f"Readers of files: {_readers(body['readers'])}.")
+        self._line(f"This machine {_speed(body['device'])}.")
         if body["advice"]:
             self._line(body["advice"])
+
+
+def _speed(body: Mapping[str, Any]) -> str:
+    """How fast the machine was found to be."""
+    disk = body["disk_read_bytes_per_s"]
+    read = "unknown" if disk is None else f"{_size(disk)} a second"
+    return f"computes {body['gflop_per_s']:.0f} GFLOP a second; reads from the disk: {read}"
 
 
 def _readers(body: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from core.budget.measure import measure_device, measure_disk, memory_of, models_bytes
+from app.machine import device_report
+from core.budget.measure import measure_disk, memory_of, models_bytes
 from core.budget.plan import MB, Limits, Plan, make_plan
 from core.files.folders import WatchedFolder
 from core.home import Home
@@ -97,7 +98,7 @@ def status_report(
     embedding = engine.model.description if engine.model else None
     moving = engine.progress_of_next()
     return {
-        "device": dataclasses.asdict(measure_device(home)),
+        "device": device_report(home),
         "budgets": {
             "disk_bytes": int(settings.number("budget.disk_mb") * MB),
             "ram_bytes": int(settings.number("budget.ram_mb") * MB),

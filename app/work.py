@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from app.forgetting import forget
+from app.machine import probe_machine
 from app.models import change_models, check_choice
 from app.moving import Mover
 from app.reports import budget_report, current_plan, folders_report, models_report, readers_report
@@ -381,6 +384,7 @@ class Work:
         except UserError as error:
             findings.append({"part": "readers", "problem": str(error), "repaired": False})
         device = measure_device(service.home)
+        measured = probe_machine(service.home, device)
         if device.disk_free_bytes is not None and device.disk_free_bytes < 200 * MB:
             findings.append(
                 {
@@ -400,6 +404,7 @@ class Work:
             "healthy": all(found["repaired"] for found in findings),
             "checked": ["store", "models", "readers", "device"],
             "readers": readers_report(service.index_readers.protections),
+            "device": msgspec.to_builtins(measured),
         }
 
     def _budget(self, message: BudgetRequest) -> object:

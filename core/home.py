@@ -61,6 +61,11 @@ class Home:
         return self.cache / "scratch"
 
     @property
+    def probe(self) -> Path:
+        """How fast this machine was found to be."""
+        return self.cache / "machine.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that runs the service for this home."""
         return self.data / "lock"
