@@ -192,6 +192,9 @@ def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Carry out one command."""
+    from core.memory import keep_numpy_small
+
+    keep_numpy_small()
     # Late, for the window's process does without all of this.
     from app.commands import COMMANDS
     from app.local import connect

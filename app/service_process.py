@@ -20,6 +20,7 @@ from app.address import address, raise_other_window
 from app.stdio import Channel, child_channel
 from core.errors import UserError
 from core.home import Home, find_home
+from core.memory import keep_numpy_small
 from core.messages import Done, Failed, Hello, ProtocolError, decode, encode
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def main() -> int:
 
 def serve(home: Home, channel: Channel) -> int:
     """Open the home and answer the window, or pass on to who has it open. Raises UserError."""
+    keep_numpy_small()
     # Late, so that a second start is told from a first one before the heavy libraries load.
     from app.service import Service
     from app.session import HomeBusy

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 # glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_DONT_NEED = 4  # madvise
 _MAPPED_FROM_BYTES = 1 << 20
 _TRIM_FROM_BYTES = 8 << 20
 
@@ -25,6 +29,35 @@ def keep_one_heap() -> None:
         set_option(_M_ARENA_MAX, 1)
         set_option(_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES)
         set_option(_M_TRIM_THRESHOLD, _TRIM_FROM_BYTES)
+
+
+def keep_numpy_small() -> None:
+    """Let numpy's linear algebra run in one thread, each of which takes some megabytes.
+
+    It is little used beside the embedding model. Call it before numpy is loaded.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def drop_program_pages(library: str, maps: str = "/proc/self/maps") -> int:
+    """Take the program code of a library, by a part of its path, out of this process's memory.
+
+    It is read from the file again where it is run again. How many bytes are mapped; on
+    other systems than Linux nothing happens.
+    """
+    advise = _glibc("madvise")
+    if advise is None:
+        return 0
+    total = 0
+    with contextlib.suppress(OSError), Path(maps).open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            fields = line.split(maxsplit=5)
+            # Code is never written to; what else is mapped of a file may have been.
+            if len(fields) == 6 and fields[1] == "r-xp" and library in fields[5]:
+                start, end = (int(part, 16) for part in fields[0].split("-"))
+                if advise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _DONT_NEED) == 0:
+                    total += end - start
+    return total
 
 
 def return_memory() -> None:

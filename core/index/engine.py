@@ -61,6 +61,7 @@ from core.index.search import Searcher
 from core.index.store import IndexStore
 from core.index.text_cache import TextCache
 from core.index.view import View
+from core.memory import drop_program_pages
 from core.messages import IndexProgress
 from core.settings import Settings
 from core.store.catalogue import Catalogue
@@ -317,6 +318,7 @@ class Engine:
         """Unload the embedding model and forget recent embeddings; both come back when needed."""
         with self._loading:
             self._embedder = None
+            drop_program_pages("/openvino/")
         self.cache.clear()
         if self.next is not None:
             self.next.let_go()

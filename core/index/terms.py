@@ -40,7 +40,7 @@ COMMON_TERMS = frozenset(map(term_of, COMMON))
 class Tokenizer:
     """Cuts texts into terms; remembers the words it met, within a bound."""
 
-    _MOST_WORDS = 200_000
+    _MOST_WORDS = 60_000
     _LONGEST_WORD = 32  # characters; longer ones hardly repeat
 
     def __init__(self) -> None:

@@ -1,15 +1,18 @@
 import os
 import queue
+import sys
 import threading
 import time
 
+import psutil
+import pytest
 from helpers import Indexed
 
 from app.idle import IdleKeeper
 from app.service import Service
 from app.session import Session
 from core.home import find_home
-from core.memory import return_memory
+from core.memory import drop_program_pages, return_memory
 from core.messages import Message, Search, SearchResults
 from core.settings import Settings
 
@@ -33,6 +36,26 @@ def test_each_idle_time_is_used_once() -> None:
 
 def test_returning_memory_is_always_possible() -> None:
     return_memory()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets go of a library's code")
+def test_a_library_works_after_its_code_was_let_go() -> None:
+    import numpy as np
+
+    def resident_bytes() -> int:
+        return sum(
+            row.rss
+            for row in psutil.Process().memory_maps(grouped=False)
+            if "_multiarray_umath" in row.path and row.perms == "r-xp"
+        )
+
+    expected = np.sort(np.arange(5000)[::-1] % 77).sum()
+    before = resident_bytes()
+    assert drop_program_pages("/numpy/") > 0
+    assert resident_bytes() < before / 2
+    assert np.sort(np.arange(5000)[::-1] % 77).sum() == expected
+    assert drop_program_pages("/no such library/") == 0
+    assert drop_program_pages("/numpy/", "/no such file") == 0
 
 
 def test_an_idle_service_unloads_the_search_model_and_loads_it_again(own_sample: Indexed) -> None:
