@@ -146,9 +146,8 @@ class Work:
 
     def _mend(self) -> None:
         engine = self._service.engine
-        problems = engine.verify()
-        engine.rebuild()
-        engine.repaired += problems
+        with self._service.standstill():
+            engine.repaired += engine.rebuild(deep=False)
         self._want_rebuild()
 
     def _want_rebuild(self) -> None:

@@ -392,10 +392,11 @@ class Engine:
         """What is wrong with the store, in words."""
         return self.catalogue.problems() + list(self.store.verify().values())
 
-    def rebuild(self) -> None:
+    def rebuild(self, deep: bool = True) -> list[str]:
         """Give up what is damaged. All of it is derived: the next indexing makes it anew.
 
-        After a new catalogue `generation` is another, and readers open it again.
+        What was damaged, in words; without `deep` only checksums are compared. After a
+        new catalogue `generation` is another, and readers open it again.
         """
         if problems := self.catalogue.problems():
             self.catalogue.close()
@@ -406,10 +407,12 @@ class Engine:
             self._quarantine = Quarantine()
             self.generation += 1
         else:
-            damaged = self.store.verify()
+            damaged = self.store.verify(deep)
             self.store.drop(list(damaged), damaged)
             self._quarantine.release(set(damaged))
+            problems = list(damaged.values())
         self.cache.clear()
+        return problems
 
     def store_bytes(self) -> dict[str, int]:
         """Bytes of the home by part of the index; they add up to `total`."""

@@ -37,7 +37,7 @@ class Quarantine:
         found: dict[int, str] = {}
         for number, segment in self.sound(view).segments:
             try:
-                segment.verify()
+                segment.check()
             except SegmentError as error:
                 found[number] = str(error)
         with self._lock:
