@@ -298,26 +298,14 @@ class Service:
             mistake = as_mistake(error)
             session.reply(Failed(number, mistake.title, mistake.advice))
 
-    def take_over(self) -> None:
-        """Let the new index take the old one's place, between two requests.
-
-        Raises UserError when that cannot be done while this process runs.
-        """
+    @contextlib.contextmanager
+    def standstill(self) -> Iterator[None]:
+        """Between two requests: while nothing is answered, the engine may be changed."""
         with contextlib.ExitStack() as stack:
             for lock in self._answering.values():
                 stack.enter_context(lock)
             self._lookups.let_go()
-            try:
-                self.engine.finish_next()
-            except OSError as error:
-                raise UserError(
-                    f"The new index cannot take the old one's place: {error.strerror or error}.",
-                    "Start Satchel again.",
-                ) from error
-            for pool in (self.index_readers, self.query_readers):
-                pool.close()
-            self.index_readers = self.make_readers("index", self.engine.model)
-            self.query_readers = self.make_readers("query", self.engine.model)
+            yield
 
     @contextlib.contextmanager
     def first_things_first(self) -> Iterator[None]:

@@ -8,16 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
-
+from app.doctor import examine
 from app.forgetting import forget
-from app.machine import probe_machine
 from app.models import change_models, check_choice
-from app.moving import Mover
-from app.reports import budget_report, current_plan, folders_report, models_report, readers_report
+from app.reports import budget_report, current_plan, folders_report, models_report
 from app.session import Session
+from app.succession import Succession
 from app.upkeep import UPKEEP_AFTER_S, Mend, Upkeep
-from core.budget.measure import measure_device
 from core.budget.plan import MB
 from core.errors import Cancelled, UserError
 from core.files.changes import EVERYTHING, Changes
@@ -31,8 +28,6 @@ from core.files.folders import (
 )
 from core.files.watch import Watcher
 from core.index.indexer import Outcome
-from core.llm import store as model_store
-from core.llm.gguf import read_header
 from core.messages import (
     BudgetRequest,
     Doctor,
@@ -77,9 +72,8 @@ class Work:
         self._jobs: queue.Queue[tuple[Session, Message | Mend] | None] = queue.Queue()
         self._own = Session(lambda _reply: None)
         self._upkeep = Upkeep()
-        self._mover = Mover(service)
-        if service.engine.catalogue.losses():
-            self._upkeep.want(REBUILD, REBUILD_WHY)
+        self._succession = Succession(service)
+        self._want_rebuild()
         self._look_for_move()
         self._paused = threading.Event()
         self._stopping = threading.Event()
@@ -130,7 +124,7 @@ class Work:
         self._jobs.put(None)
         self._thread.join()
         self._watcher.close()
-        self._mover.close()
+        self._succession.close()
 
     # --- the thread ---------------------------------------------------------------------
 
@@ -152,10 +146,12 @@ class Work:
 
     def _mend(self) -> None:
         engine = self._service.engine
-        problems = engine.verify()
-        engine.rebuild()
-        engine.repaired += problems
-        if engine.catalogue.losses():
+        with self._service.standstill():
+            engine.repaired += engine.rebuild(deep=False)
+        self._want_rebuild()
+
+    def _want_rebuild(self) -> None:
+        if self._service.engine.catalogue.notes.losses():
             self._upkeep.want(REBUILD, REBUILD_WHY)
             self._upkeep.again()
 
@@ -191,7 +187,9 @@ class Work:
         if isinstance(message, Forget):
             return forget(service, absolute(message.path))
         if isinstance(message, Doctor):
-            return self._doctor(message.repair)
+            found = examine(service, message.repair)
+            self._want_rebuild()
+            return found
         if isinstance(message, BudgetRequest):
             return self._budget(message)
         if isinstance(message, SettingsSet):
@@ -262,7 +260,9 @@ class Work:
         """Go on with the index for another embedding model, where one was chosen."""
         self._look_for_move()
         self._tell("indexing", self._upkeep.why)
-        moved = self._mover.run(lambda p: self._progress(session, message, p), breathe, watcher)
+        moved = self._succession.run(
+            lambda p: self._progress(session, message, p), breathe, watcher
+        )
         if moved is None:
             return
         outcome.embedded_chunks += moved.embedded_chunks
@@ -308,7 +308,7 @@ class Work:
             self._tell("attention", str(outcome.stopped))
         else:
             self._upkeep.done(REBUILD)
-            self._service.engine.catalogue.forget_losses()
+            self._service.engine.catalogue.notes.forget_losses()
         if watcher is not None:
             self._watch(session, message, outcome, watcher)
         else:
@@ -363,49 +363,6 @@ class Work:
             self._service.broadcast(State(0, *self.state()))  # paused outweighs what is held up
 
     # --- other changes ------------------------------------------------------------------
-
-    def _doctor(self, repair: bool) -> dict[str, object]:
-        service = self._service
-        problems = service.engine.verify()
-        if repair and problems:
-            service.engine.rebuild()
-        findings: list[dict[str, object]] = [
-            {"part": "store", "problem": problem, "repaired": done}
-            for done, found in ((True, service.engine.repaired), (repair, problems))
-            for problem in found
-        ]
-        for model in model_store.installed(service.home.models):
-            try:
-                read_header(model.path)
-            except UserError as error:
-                findings.append({"part": "models", "problem": str(error), "repaired": False})
-        try:
-            service.index_readers.check()
-        except UserError as error:
-            findings.append({"part": "readers", "problem": str(error), "repaired": False})
-        device = measure_device(service.home)
-        measured = probe_machine(service.home, device)
-        if device.disk_free_bytes is not None and device.disk_free_bytes < 200 * MB:
-            findings.append(
-                {
-                    "part": "device",
-                    "problem": f"the disk has only {device.disk_free_bytes / MB:.0f} MB free",
-                    "repaired": False,
-                }
-            )
-        advice = None
-        if repair and problems:
-            advice = "Run `satchel index` to read the files again."
-        elif problems:
-            advice = "Run `satchel doctor --repair`; your files are not touched."
-        return {
-            "findings": findings,
-            "advice": advice,
-            "healthy": all(found["repaired"] for found in findings),
-            "checked": ["store", "models", "readers", "device"],
-            "readers": readers_report(service.index_readers.protections),
-            "device": msgspec.to_builtins(measured),
-        }
 
     def _budget(self, message: BudgetRequest) -> object:
         service = self._service

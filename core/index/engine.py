@@ -6,15 +6,12 @@ searches through `Engine.searcher`. They meet in the view, which never changes.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
 
-import apsw
 import numpy as np
 
-from core.atomic import write_atomic
 from core.budget.measure import measure_disk
 from core.budget.plan import Plan
 from core.errors import UserError
@@ -24,7 +21,6 @@ from core.home import Home
 from core.index.codes import Rotation
 from core.index.embedder import ABOUT_COSINE, Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
-from core.index.foreign import carry_out_of_reach
 from core.index.indexer import Hints, Indexer, Outcome
 from core.index.kept_pages import KeptPages
 from core.index.models import (
@@ -33,18 +29,7 @@ from core.index.models import (
     installed_embeddings,
     load_embedding_catalogue,
 )
-from core.index.moving import (
-    FOR_MODEL,
-    Progress,
-    choose_serving,
-    give_up,
-    has_next,
-    mark_ready,
-    next_home,
-    shortage,
-    take_place,
-)
-from core.index.quarantine import Quarantine
+from core.index.quarantine import Quarantine, in_words
 from core.index.reader import Reader
 from core.index.rotations import (
     FIRST_CODE_BYTES,
@@ -59,6 +44,7 @@ from core.index.rotations import (
 )
 from core.index.search import Searcher
 from core.index.store import IndexStore
+from core.index.succession import Progress, Successor, choose_serving, take_place
 from core.index.text_cache import TextCache
 from core.index.view import View
 from core.memory import drop_program_pages
@@ -101,7 +87,7 @@ class Engine:
         self.model = model
         self._own_room = room
         self._plan = plan
-        self.next: Engine | None = None
+        self._successor = Successor(home, self._open_next)
         if model is None:
             self._take_place()
         self._code_bytes = plan.code_bytes_a_chunk
@@ -119,7 +105,7 @@ class Engine:
             self._remove_catalogue()
             self.repaired.append(f"{error}; it is derived from your files and is made anew")
             catalogue, store = self._open_parts()
-            catalogue.note_loss(Loss(str(error), 0))
+            catalogue.notes.add_loss(Loss(str(error), 0))
         self.repaired += store.repaired
         return catalogue, store
 
@@ -131,7 +117,7 @@ class Engine:
                     catalogue.segments(),
                     self._chosen_model(),
                     installed_embeddings(self._home.models),
-                    catalogue.model(),
+                    catalogue.notes.model,
                 )
                 model, size, kept = self.model, self._code_bytes, self._home.rotations
                 entry = entry_named(load_embedding_catalogue(), self.model_name)
@@ -164,8 +150,7 @@ class Engine:
 
     def close(self) -> None:
         """Close the database."""
-        if self.next is not None:
-            self.next.close()
+        self._successor.close()
         self.catalogue.close()
 
     def apply(self, plan: Plan) -> None:
@@ -224,57 +209,29 @@ class Engine:
 
         Raises UserError when the disk budget has no room for both.
         """
-        if self.next is not None and self.next.model == model:
-            return self.next
-        self.give_up_next(model)
-        home = next_home(self._home)
-        use, begun = measure_disk(self._home), measure_disk(home) if has_next(self._home) else None
-        needed = use.catalogue + use.segments
-        needed -= begun.catalogue + begun.segments if begun else 0
-        problem = shortage(self.model_name, model.folder.name, needed, self.room())
-        if problem is not None:
-            raise problem
-        home.create()
-        self.next = Engine(
-            home, self._settings, self._plan, self._threads, model=model, room=self._room_for_next
-        )
-        return self.next
+        return self._successor.open(model, self.model_name, self.room())
 
-    def _room_for_next(self) -> int:
-        return self.room() - LEAST_ROOM_BYTES
+    def _open_next(self, home: Home, model: EmbeddingModel) -> Engine:
+        def room() -> int:
+            return self.room() - LEAST_ROOM_BYTES
 
-    def give_up_next(self, unless: EmbeddingModel | None = None) -> None:
-        """Remove what was made of a new index, but one for this model."""
-        kept = next_home(self._home).data / FOR_MODEL
-        name = unless.description.fingerprint if unless else None
-        if self.next is not None:
-            self.next.close()
-            self.next = None
-        with contextlib.suppress(OSError):
-            if name is not None and kept.read_text("ascii") == name:
-                return
-        give_up(self._home)
-        if name is not None:
-            next_home(self._home).data.mkdir(mode=0o700, parents=True)
-            write_atomic(kept, name.encode("ascii"))
+        return Engine(home, self._settings, self._plan, self._threads, model=model, room=room)
+
+    def give_up_next(self) -> None:
+        """Remove what was made of a new index."""
+        self._successor.give_up()
 
     def finish_next(self) -> None:
         """Let the new index, which is whole, take this one's place. Nobody may search meanwhile.
 
         Raises OSError: then nothing has changed for this process, and the next start goes on.
         """
-        new = self.next
-        assert new is not None
-        carry_out_of_reach(self.catalogue, self.store.view, new.catalogue, new.store.folder)
-        new.catalogue.set_model(new.require_model().description.fingerprint)
-        new.close()
-        mark_ready(self._home)
+        embedder = self._successor.hand_over(self.catalogue, self.store.view)
         self.catalogue.close()
         take_place(self._home)
-        self.next = None
         self.cache = EmbeddingCache(self._plan.embedding_cache_entries)
         with self._loading:
-            self._embedder = new._embedder
+            self._embedder = embedder
         self._quarantine = Quarantine()
         self._fixed = None
         self.catalogue, self.store = self._open()
@@ -294,13 +251,8 @@ class Engine:
         chosen = self.wanted_model
         if chosen is None:
             return None
-        done, new = 0, next_home(self._home)
-        if new.catalogue.is_file():
-            with contextlib.suppress(UserError, StoreDamagedError, apsw.Error):
-                catalogue = Catalogue(new.catalogue, read_only=True)
-                done = catalogue.totals()[0]
-                catalogue.close()
-        return Progress(chosen.folder.name, self.model_name, done, self.store.view.chunks)
+        made, total = self._successor.made_chunks(), self.store.view.chunks
+        return Progress(chosen.folder.name, self.model_name, made, total)
 
     def embedder(self) -> Embedder:
         """The embedding model, loaded at its first use. Raises UserError when it is not there."""
@@ -320,8 +272,8 @@ class Engine:
             self._embedder = None
             drop_program_pages("/openvino/")
         self.cache.clear()
-        if self.next is not None:
-            self.next.let_go()
+        if self._successor.engine is not None:
+            self._successor.engine.let_go()
 
     def require_model(self) -> EmbeddingModel:
         """The embedding model on disk. Raises UserError that says what is missing."""
@@ -356,7 +308,7 @@ class Engine:
 
         `catalogue` belongs to the caller's thread.
         """
-        losses = catalogue.losses()
+        losses = catalogue.notes.losses()
         for number, what in self._quarantine.damaged.items():
             losses.append(Loss(what, catalogue.files_in_segment(number)))
         return in_words(losses)
@@ -411,8 +363,8 @@ class Engine:
         """Drop what was indexed from folders that are not watched any more."""
         self.catalogue.files.sync_folders([folder.path for folder in folders])
         self.store.refresh()
-        if self.next is not None:
-            self.next.sync_folders(folders)
+        if self._successor.engine is not None:
+            self._successor.engine.sync_folders(folders)
 
     def forget(self, path: str) -> int:
         """Remove every trace of a file or folder from the index; how many files it was.
@@ -427,8 +379,8 @@ class Engine:
         self.cache.clear()
         self.store.rewrite_without(segments)
         self.catalogue.scrub()
-        if self.next is not None:
-            self.next.forget(path)
+        if self._successor.engine is not None:
+            self._successor.engine.forget(path)
         else:
             self.give_up_next()  # it is begun anew rather than looked through
         return len(ids)
@@ -442,24 +394,27 @@ class Engine:
         """What is wrong with the store, in words."""
         return self.catalogue.problems() + list(self.store.verify().values())
 
-    def rebuild(self) -> None:
+    def rebuild(self, deep: bool = True) -> list[str]:
         """Give up what is damaged. All of it is derived: the next indexing makes it anew.
 
-        After a new catalogue `generation` is another, and readers open it again.
+        What was damaged, in words; without `deep` only checksums are compared. After a
+        new catalogue `generation` is another, and readers open it again.
         """
         if problems := self.catalogue.problems():
             self.catalogue.close()
             self._remove_catalogue()
             self._fixed = self.model
             self.catalogue, self.store = self._open()
-            self.catalogue.note_loss(Loss(problems[0], 0))
+            self.catalogue.notes.add_loss(Loss(problems[0], 0))
             self._quarantine = Quarantine()
             self.generation += 1
         else:
-            damaged = self.store.verify()
+            damaged = self.store.verify(deep)
             self.store.drop(list(damaged), damaged)
             self._quarantine.release(set(damaged))
+            problems = list(damaged.values())
         self.cache.clear()
+        return problems
 
     def store_bytes(self) -> dict[str, int]:
         """Bytes of the home by part of the index; they add up to `total`."""
@@ -498,13 +453,3 @@ class Engine:
                 (FileState.FAILED, FileState.NEEDS_OCR), None, 100
             ),
         }
-
-
-def in_words(losses: Sequence[Loss]) -> str | None:
-    """What is missing because it was damaged; None when nothing is."""
-    if not losses:
-        return None
-    files = sum(loss.files for loss in losses)
-    what = losses[0].what if len(losses) == 1 else f"{losses[0].what} and {len(losses) - 1} more"
-    held = {0: "what was in it is", 1: "1 file is"}.get(files, f"{files} files are")
-    return f"Part of the index was damaged ({what}): {held} missing here until read again."

@@ -8,9 +8,11 @@ thread that changes the store has dropped what is damaged.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from core.index.segment import SegmentError
 from core.index.view import View
+from core.store.rows import Loss
 
 
 class Quarantine:
@@ -35,7 +37,7 @@ class Quarantine:
         found: dict[int, str] = {}
         for number, segment in self.sound(view).segments:
             try:
-                segment.verify()
+                segment.check()
             except SegmentError as error:
                 found[number] = str(error)
         with self._lock:
@@ -54,3 +56,13 @@ class Quarantine:
         with self._lock:
             self._damaged = {n: what for n, what in self._damaged.items() if n not in numbers}
             self._made = None
+
+
+def in_words(losses: Sequence[Loss]) -> str | None:
+    """What is missing because it was damaged; None when nothing is."""
+    if not losses:
+        return None
+    files = sum(loss.files for loss in losses)
+    what = losses[0].what if len(losses) == 1 else f"{losses[0].what} and {len(losses) - 1} more"
+    held = {0: "what was in it is", 1: "1 file is"}.get(files, f"{files} files are")
+    return f"Part of the index was damaged ({what}): {held} missing here until read again."

@@ -289,10 +289,14 @@ class Segment:
             total=len(self._view),
         )
 
-    def verify(self) -> None:
-        """Check every part, the ones not read so far too. Raises SegmentError."""
+    def check(self) -> None:
+        """Compare every part with its checksum. Raises SegmentError."""
         for name in self.header.parts:
             self._part(name)
+
+    def verify(self) -> None:
+        """Check every part and read all that is in it, which takes longer. Raises SegmentError."""
+        self.check()
         for document in range(self.header.documents):
             self.spans(document)
         _ = self.edges

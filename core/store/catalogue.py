@@ -22,6 +22,7 @@ from core.store.families import join_families, mend_families
 from core.store.files import FileTable, join_path
 from core.store.holders import HELD_FILES, hold, let_go, numbers
 from core.store.migrations import CATALOGUE, migrate
+from core.store.notes import Notes
 from core.store.places import Ints, pack_places, unpack_places
 from core.store.rows import DocumentTable, FileRef, Loss, NewDocument, SegmentRow
 from core.store.survey_table import SurveyTable
@@ -42,6 +43,7 @@ class Catalogue:
                 migrate(self.db, CATALOGUE, "catalogue")
         self.files = FileTable(self.db, path, self._drop_orphans)
         self.survey = SurveyTable(self.files, path)
+        self.notes = Notes(self.db, path)
 
     def close(self) -> None:
         """Close the connection; the log is folded into the database by the last one out."""
@@ -182,7 +184,7 @@ class Catalogue:
                 self._drop_orphans(inside)
                 self.db.execute("DELETE FROM segment WHERE id=?", (segment,))
                 if what is not None:
-                    self.note_loss(Loss(what, len(files)))
+                    self.notes.add_loss(Loss(what, len(files)))
         return len(files)
 
     def read_again(self, segment: int) -> None:
@@ -204,37 +206,11 @@ class Catalogue:
                 inside,
             )
 
-    def model(self) -> str | None:
-        """The fingerprint of the embedding model that this index was made anew for, if it was."""
-        row = self.db.execute("SELECT value FROM meta WHERE key='model'").fetchone()
-        return None if row is None else str(row[0])
-
-    def set_model(self, fingerprint: str) -> None:
-        """Note the embedding model that this index was made anew for."""
-        with errors(self._path), self.db:
-            self.db.execute("INSERT OR REPLACE INTO meta VALUES('model', ?)", (fingerprint,))
-
-    def note_loss(self, loss: Loss) -> None:
-        """Remember that a part was dropped because it is damaged."""
-        listed = json.dumps([[one.what, one.files] for one in (*self.losses(), loss)])
-        with errors(self._path), self.db:
-            self.db.execute("INSERT OR REPLACE INTO meta VALUES('losses', ?)", (listed,))
-
     def files_in_segment(self, segment: int) -> int:
         """How many files have their text in a segment."""
         rows = self.documents()
         inside = rows.id[rows.segment == segment].tolist()
         return int(self.db.execute(f"SELECT count(*) FROM {HELD_FILES}", numbers(inside)).get)
-
-    def losses(self) -> list[Loss]:
-        """What was dropped because it is damaged, and has not been made anew so far."""
-        row = self.db.execute("SELECT value FROM meta WHERE key='losses'").fetchone()
-        return [] if row is None else [Loss(*loss) for loss in json.loads(row[0])]
-
-    def forget_losses(self) -> None:
-        """All that was lost has been made anew."""
-        with errors(self._path), self.db:
-            self.db.execute("DELETE FROM meta WHERE key='losses'")
 
     def files_of(self, documents: Sequence[int]) -> dict[int, list[FileRef]]:
         """The files that hold each of these documents."""

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from helpers import one_line, satchel, satchel_json
+from service_desk import index_state, names, search, serving, until_whole
 
 from app import work
-from app.local import InProcess
 from app.upkeep import Upkeep
 from core.errors import UserError
-from core.home import find_home
 from core.index.segment import FORMAT, MAGIC, Segment, seal
-from core.messages import Message, Report, Search, SearchResults, StatusRequest
-
-TEXTS = {
-    "boats.txt": "The ferry to the island leaves the harbour at noon.",
-    "bread.txt": "The dough of the rye bread has to rest overnight.",
-    "bicycle.txt": "The spokes of the rear wheel are 288 millimetres long.",
-}
-
-
-@pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Path:  # noqa: ARG001
-    """A home with a few files indexed."""
-    root = tmp_path_factory.mktemp("upkeep")
-    (root / "files").mkdir()
-    for name, text in TEXTS.items():
-        (root / "files" / name).write_text(text)
-    satchel_json(root / "home", "folders", "add", str(root / "files"))
-    assert satchel_json(root / "home", "index")["chunks"] == len(TEXTS)
-    return root / "home"
-
-
-@pytest.fixture
-def home(indexed: Path, tmp_path: Path) -> Path:
-    shutil.copytree(indexed, tmp_path / "home", ignore=shutil.ignore_patterns("socket"))
-    return tmp_path / "home"
 
 
 def segment_of(home: Path) -> Path:
@@ -60,43 +28,6 @@ def damage(path: Path, part: str) -> None:
         at = len(data) - sum(p.length for p in parts.values()) + place.offset + place.length // 2
         file.seek(at)
         file.write(bytes([data[at] ^ 4]))
-
-
-@contextmanager
-def serving(home: Path) -> Iterator[InProcess]:
-    caller = InProcess(find_home(str(home), os.environ), os.environ)
-    try:
-        yield caller
-    finally:
-        caller.close()
-
-
-def last(caller: InProcess, request: Message) -> Any:
-    return list(caller.ask(request))[-1]
-
-
-def search(caller: InProcess, query: str = "when does the boat sail") -> SearchResults:
-    found = last(caller, Search(caller.next_id(), query, k=3))
-    assert isinstance(found, SearchResults), found
-    return found
-
-
-def names(found: SearchResults) -> list[str]:
-    return [Path(hit.path).name for hit in found.hits]
-
-
-def index_state(caller: InProcess) -> dict[str, Any]:
-    report = last(caller, StatusRequest(caller.next_id()))
-    assert isinstance(report, Report)
-    state: dict[str, Any] = report.body["index"]
-    return state
-
-
-def until_whole(caller: InProcess, timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while index_state(caller)["damage"] or index_state(caller)["files"]["waiting"]:
-        assert time.monotonic() < deadline, index_state(caller)
-        time.sleep(0.05)
 
 
 def test_what_is_found_damaged_in_use_is_made_anew(

@@ -109,7 +109,7 @@ def test_a_bit_that_flips_in_use_shows_nothing_false(two: Lab, part: str, seed: 
         assert part in what or "word index" in what
         mend(two, quarantine)
         assert quarantine.damaged == {}
-        assert [loss.files for loss in two.catalogue.losses()] == [8]
+        assert [loss.files for loss in two.catalogue.notes.losses()] == [8]
     assert two.store.verify() == {}
     assert_alike(shown(two, quarantine), full)
 
@@ -132,10 +132,10 @@ def test_cut_off_anywhere_it_is_named_and_made_anew(two: Lab) -> None:
         [problem] = two.store.repaired
         assert path.name in problem
         assert "8 files" in problem
-        assert [loss.files for loss in two.catalogue.losses()] == [8]
+        assert [loss.files for loss in two.catalogue.notes.losses()] == [8]
         assert shown(two, Quarantine()) == small
         two.index()
-        two.catalogue.forget_losses()
+        two.catalogue.notes.forget_losses()
         assert_alike(shown(two, Quarantine()), full)
 
 
@@ -205,7 +205,7 @@ def test_a_store_without_any_damage_is_left_alone(two: Lab) -> None:
     view = two.store.view
     assert not quarantine.look(view)
     assert quarantine.sound(view) is view
-    assert two.catalogue.losses() == []
+    assert two.catalogue.notes.losses() == []
 
 
 def test_a_list_of_documents_that_is_damaged_is_noticed(two: Lab) -> None:

@@ -9,22 +9,34 @@ from a mark on, every start finishes that.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
 
 from core.atomic import sync_folder, write_atomic
+from core.budget.measure import measure_disk
 from core.errors import UserError
 from core.home import Home
-from core.index.embedder import EmbeddingModel
+from core.index.embedder import Embedder, EmbeddingModel
+from core.index.foreign import carry_out_of_reach
+from core.index.view import View
+from core.store.catalogue import Catalogue
+from core.store.database import StoreDamagedError
 from core.store.rows import SegmentRow
+
+if TYPE_CHECKING:
+    from core.index.engine import Engine
 
 MB = 1_000_000
 _FOLDER = "next"
 _READY = "ready"
-FOR_MODEL = "model"  # a file that names the fingerprint of the model
+_FOR_MODEL = "model"  # a file that names the fingerprint of the model
 _LEAST_SPARE_BYTES = 500_000  # left for what is indexed meanwhile
 
 
@@ -120,3 +132,78 @@ def take_place(home: Home) -> bool:
 def _remove_folder(folder: Path) -> None:
     if folder.is_dir():
         shutil.rmtree(folder)
+
+
+class Successor:
+    """The index for another embedding model in the making. For the thread that changes the store.
+
+    Its engine is opened when there is room for it, and has a home of its own.
+    """
+
+    def __init__(self, home: Home, open_engine: Callable[[Home, EmbeddingModel], Engine]) -> None:
+        self._home = home
+        self._open_engine = open_engine
+        self.engine: Engine | None = None
+
+    def open(self, model: EmbeddingModel, serving: str, room_bytes: int) -> Engine:
+        """The engine for a model; what was made for yet another is removed.
+
+        Raises UserError when there is no room for it beside the one that serves.
+        """
+        if self.engine is not None and self.engine.model == model:
+            return self.engine
+        self.give_up(unless=model)
+        home = next_home(self._home)
+        use, begun = measure_disk(self._home), measure_disk(home) if has_next(self._home) else None
+        needed = use.catalogue + use.segments
+        needed -= begun.catalogue + begun.segments if begun else 0
+        problem = shortage(serving, model.folder.name, needed, room_bytes)
+        if problem is not None:
+            raise problem
+        home.create()
+        self.engine = self._open_engine(home, model)
+        return self.engine
+
+    def give_up(self, unless: EmbeddingModel | None = None) -> None:
+        """Remove what was made, but that for one model."""
+        self.close()
+        data = next_home(self._home).data
+        name = unless.description.fingerprint if unless else None
+        with contextlib.suppress(OSError):
+            if name is not None and (data / _FOR_MODEL).read_text("ascii") == name:
+                return
+        give_up(self._home)
+        if name is not None:
+            data.mkdir(mode=0o700, parents=True)
+            write_atomic(data / _FOR_MODEL, name.encode("ascii"))
+
+    def hand_over(self, catalogue: Catalogue, view: View) -> Embedder | None:
+        """Make the new index whole and ready to take the place of this catalogue's.
+
+        Its embedding model, if it is in memory. Raises SegmentError and OSError.
+        """
+        new = self.engine
+        assert new is not None
+        carry_out_of_reach(catalogue, view, new.catalogue, new.store.folder)
+        new.catalogue.notes.set_model(new.require_model().description.fingerprint)
+        self.close()
+        mark_ready(self._home)
+        return new.embedder() if new.has_embedder else None
+
+    def made_chunks(self) -> int:
+        """How many passages are in it. For any thread."""
+        path = next_home(self._home).catalogue
+        with contextlib.suppress(UserError, StoreDamagedError, apsw.Error):
+            if path.is_file():
+                catalogue = Catalogue(path, read_only=True)
+                try:
+                    return catalogue.totals()[0]
+                finally:
+                    catalogue.close()
+        return 0
+
+    def close(self) -> None:
+        """Close its engine; it is gone on with later."""
+        if self.engine is not None:
+            self.engine.close()
+            self.engine = None

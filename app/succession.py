@@ -10,15 +10,18 @@ from core.errors import Cancelled, UserError
 from core.files.changes import EVERYTHING, Changes
 from core.files.folders import load_folders
 from core.files.watch import Watcher
+from core.index.bits import CodecError
 from core.index.embedder import EmbeddingModel
 from core.index.indexer import Outcome
+from core.index.segment import SegmentError
 from core.messages import IndexProgress
+from core.store.database import StoreDamagedError
 
 if TYPE_CHECKING:
     from app.service import Service
 
 
-class Mover:
+class Succession:
     """Brings the index that is to take over up to date, piece by piece. For one thread."""
 
     def __init__(self, service: Service) -> None:
@@ -62,7 +65,11 @@ class Mover:
         folders = load_folders(service.home.folders)
         indexer = new.indexer(folders, self._readers, on_progress, breathe_or_look)
         # A piece that was interrupted is gone on with; what changed since is looked for at the end.
-        whole = indexer.run(Changes() if self._surveyed else EVERYTHING)
+        try:
+            whole = indexer.run(Changes() if self._surveyed else EVERYTHING)
+        except (SegmentError, CodecError, StoreDamagedError):
+            new.rebuild()  # what is damaged of it is read again
+            whole = Outcome(interrupted=True)
         self._surveyed = True
         if whole.stopped is not None:
             whole.stopped = UserError(
@@ -73,9 +80,25 @@ class Mover:
         ended = whole.interrupted or whole.stopped is not None
         if ended or self._late_changes(indexer.run, whole):
             return whole
-        service.take_over()
-        self.close()
+        self._take_over()
         return whole
+
+    def _take_over(self) -> None:
+        """Let the new index take the old one's place, and its readers theirs."""
+        service = self._service
+        with service.standstill():
+            try:
+                service.engine.finish_next()
+            except OSError as error:
+                raise UserError(
+                    f"The new index cannot take the old one's place: {error.strerror or error}.",
+                    "Start Satchel again.",
+                ) from error
+            for pool in (service.index_readers, service.query_readers):
+                pool.close()
+            service.index_readers = service.make_readers("index", service.engine.model)
+            service.query_readers = service.make_readers("query", service.engine.model)
+        self.close()
 
     @staticmethod
     def _late_changes(run: Callable[[Changes], Outcome], whole: Outcome) -> bool:

@@ -13,7 +13,8 @@ from core.index.codes import Rotation
 from core.index.embedder import Description, EmbeddingModel
 from core.index.fidelity import Fidelity
 from core.index.foreign import carry_out_of_reach
-from core.index.moving import (
+from core.index.segment import Segment
+from core.index.succession import (
     choose_serving,
     give_up,
     has_next,
@@ -22,7 +23,6 @@ from core.index.moving import (
     shortage,
     take_place,
 )
-from core.index.segment import Segment
 from core.store.rows import SegmentRow
 
 MB = 1_000_000

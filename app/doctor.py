@@ -1,0 +1,62 @@
+"""Checking the store, the models and the device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from app.machine import probe_machine
+from app.reports import readers_report
+from core.budget.measure import measure_device
+from core.budget.plan import MB
+from core.errors import UserError
+from core.llm import store as model_store
+from core.llm.gguf import read_header
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+
+def examine(service: Service, repair: bool) -> dict[str, object]:
+    """The findings of a check of the store, the models and the device; `repair` gives up damage."""
+    problems = service.engine.verify()
+    if repair and problems:
+        service.engine.rebuild()
+    findings: list[dict[str, object]] = [
+        {"part": "store", "problem": problem, "repaired": done}
+        for done, found in ((True, service.engine.repaired), (repair, problems))
+        for problem in found
+    ]
+    for model in model_store.installed(service.home.models):
+        try:
+            read_header(model.path)
+        except UserError as error:
+            findings.append({"part": "models", "problem": str(error), "repaired": False})
+    try:
+        service.index_readers.check()
+    except UserError as error:
+        findings.append({"part": "readers", "problem": str(error), "repaired": False})
+    device = measure_device(service.home)
+    measured = probe_machine(service.home, device)
+    if device.disk_free_bytes is not None and device.disk_free_bytes < 200 * MB:
+        findings.append(
+            {
+                "part": "device",
+                "problem": f"the disk has only {device.disk_free_bytes / MB:.0f} MB free",
+                "repaired": False,
+            }
+        )
+    advice = None
+    if repair and problems:
+        advice = "Run `satchel index` to read the files again."
+    elif problems:
+        advice = "Run `satchel doctor --repair`; your files are not touched."
+    return {
+        "findings": findings,
+        "advice": advice,
+        "healthy": all(found["repaired"] for found in findings),
+        "checked": ["store", "models", "readers", "device"],
+        "readers": readers_report(service.index_readers.protections),
+        "device": msgspec.to_builtins(measured),
+    }
