@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 from ablation import AT, Codes, Maker, Outcome, Parts, Passages, modelled, search
@@ -37,13 +37,12 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(ROOT))
 
 from core.index.codes import load_rotation
-from core.index.embedder import Embedder
 from core.index.embedding_cache import EmbeddingCache
 from core.index.fit_codes import fit_rotation
 from core.index.graph import Edges, build_edges, open_graph, tidy
 from core.index.passages import Work
 from core.index.ranking import fuse
-from core.index.reader import Reader
+from core.index.scores import Scores
 from core.index.search import LEXICAL_DEPTH, LEXICAL_SEEDS, Query, Searcher
 from core.index.segment import write_segment
 from core.index.spans import pack_document
@@ -69,17 +68,28 @@ FIT_SAMPLE = 20_000
 MODEL = "scale"
 
 
-class Looked(Searcher):
-    """A searcher whose exact scores are looked up."""
+class Looked(Scores):
+    """Exact scores that are looked up."""
 
     vectors: NDArray[np.float16]
 
-    def _scores(self, positions: Ints, vector: Floats, work: Work) -> Floats:
+    def of(self, positions: Ints, vector: Floats, work: Work) -> Floats:
+        """Cosines of chunks with the query."""
         work.recomputed += len(positions)
         return self.vectors[positions].astype(np.float32) @ vector
 
+
+class Finder(Searcher):
+    """A searcher that does all but embed and read."""
+
+    def look_up(self, vectors: NDArray[np.float16]) -> None:
+        """Take exact scores from these vectors."""
+        nothing: Any = None
+        self._scores = Looked(self._view, nothing, EmbeddingCache(0), self._passages)
+        self._scores.vectors = vectors
+
     def candidates(self, query: Query, vector: Floats) -> Work:
-        """All that a query does but to embed and to read; how long each part took."""
+        """What is found for a query without reading files; how long each part took."""
         work = Work(lambda: False)
         allowed = self._allowed(query)
         hits = self._lexical(query, allowed, work)
@@ -89,7 +99,7 @@ class Looked(Searcher):
             vector, allowed, seeds, query.k, RECOMPUTES, time.perf_counter() + 60, work, hits
         )
         mark = time.perf_counter()
-        fuse(lexical, scores)
+        fuse(lexical, scores, {})
         work.clock("rank", mark)
         work.clock("total", work.started)
         return work
@@ -154,8 +164,8 @@ def clustered_edges(vectors: NDArray[np.float16]) -> Edges:
     found = []
     for one in np.unique(owner):
         members = np.flatnonzero(owner == one)
-        for piece in np.array_split(members, -(-len(members) // (2 * CLUSTER))):
-            found.append(piece[build_edges(vectors[piece].astype(np.float32))])
+        pieces = np.array_split(members, -(-len(members) // (2 * CLUSTER)))
+        found += [piece[build_edges(vectors[piece].astype(np.float32))] for piece in pieces]
     return tidy(np.concatenate(found))
 
 
@@ -227,15 +237,9 @@ def measure(home: Path, folder: Path, queries: Floats, asked: list[str]) -> dict
     texts = TextCache(home / "texts", 0)
     store = IndexStore(home / "segments", catalogue, rotation, MODEL, texts, lambda: 10**12)
     opened = time.perf_counter()
-    searcher = Looked(
-        store.view,
-        catalogue,
-        cast("type[Embedder]", None),
-        cast("Reader", None),
-        EmbeddingCache(0),
-        texts,
-    )
-    searcher.vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+    nothing: Any = None
+    searcher = Finder(store.view, catalogue, nothing, nothing, EmbeddingCache(0), texts)
+    searcher.look_up(np.load(folder / "vectors.npy", mmap_mode="r"))
     searcher.candidates(Query(asked[0]), queries[0])
     first = time.perf_counter()
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
