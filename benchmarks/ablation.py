@@ -52,7 +52,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 AT = (16, 24, 32)  # recomputes at which the parts are compared
-CAUTIONS = (-0.25, 0.0, 0.1, 0.25, 0.5, 1.0)
+CAUTIONS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)
 SMALL = 5000
 LARGE = 1_000_000
 FIT_SAMPLE = 20_000

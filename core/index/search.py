@@ -45,7 +45,7 @@ Flags = NDArray[np.bool_]
 POOL = 400  # candidates taken from the codes before exact scoring starts
 LEXICAL_SEEDS = 8  # lexical hits that get an exact score in hybrid mode
 EVIDENCE_DEPTH = 1000  # lexical hits whose estimates are raised
-STEP = 8  # embedded at a time after the first batch, so that a search can end soon
+STEP = 4  # embedded at a time after the first batch, so that a search can end soon
 WIDER = 4  # candidates looked at for each one scored, so that copies do not take its place
 
 
