@@ -17,7 +17,7 @@ Everything here is arithmetic on arrays; reading and embedding are the caller's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,19 +121,22 @@ class Frontier:
             self.exact[place] = self._guess[place] if np.isnan(score) else score
         known = np.flatnonzero(~np.isnan(self.exact))
         best = known[np.argsort(-self.exact[known], kind="stable")[:BEST_TO_WIDEN]]
-        for chunk, score in zip(self.ids[best], self.exact[best], strict=True):
-            if int(chunk) not in self._widened:
-                self._widened.add(int(chunk))
-                self._widen(int(chunk), float(score))
+        self._widen([place for place in best.tolist() if int(self.ids[place]) not in self._widened])
 
-    def _widen(self, chunk: int, score: float) -> None:
-        near = self._corpus.neighbours(chunk)
+    def _widen(self, places: Sequence[int]) -> None:
+        """Let the neighbours of scored candidates join."""
+        chunks = self.ids[places].tolist()
+        self._widened.update(chunks)
+        around = [self._corpus.neighbours(chunk) for chunk in chunks]
         if self._allowed is not None:
-            near = near[self._allowed[near]]
-        self._join(np.array([n for n in near if int(n) not in self._place], dtype=np.int64))
-        places = [self._place[int(n)] for n in near]
-        own = self._estimates[near]
-        self._guess[places] = np.maximum(self._guess[places], own + PULL * (score - own))
+            around = [near[self._allowed[near]] for near in around]
+        # All at once, each where it was met first: decoding a few codes costs as much as one.
+        met = dict.fromkeys(chunk for near in around for chunk in near.tolist())
+        self._join(np.array([chunk for chunk in met if chunk not in self._place], dtype=np.int64))
+        for near, score in zip(around, self.exact[places].tolist(), strict=True):
+            of_near = [self._place[chunk] for chunk in near.tolist()]
+            own = self._estimates[near]
+            self._guess[of_near] = np.maximum(self._guess[of_near], own + PULL * (score - own))
 
     def _join(self, new: Ints) -> None:
         if len(new) == 0:

@@ -291,9 +291,7 @@ class Searcher:
         """The first `size` positions that are worth a score of their own, and their twins."""
         if len(positions) == 0:
             return positions, {}
-        families = self._catalogue.families(
-            [self._view.place(position).document for position in positions.tolist()]
-        )
+        families = self._catalogue.families(self._view.owners(positions).tolist())
         if not any(families):
             return positions[:size], {}
         return apart(positions, twins(families, self._view.decoded(positions)), size)
