@@ -52,7 +52,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 AT = (16, 24, 32)  # recomputes at which the parts are compared
-CAUTIONS = (-0.25, 0.0, 0.1, 0.25, 0.5, 1.0)
+CAUTIONS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)
 SMALL = 5000
 LARGE = 1_000_000
 FIT_SAMPLE = 20_000
@@ -185,15 +185,17 @@ class Maker:
 
     def judged(self, name: str) -> tuple[list[str], list[str], int]:
         """Chunks, queries and bytes of text of a judged collection."""
-        source = data_folder("retrieval", name)
-        texts = [
-            f"{one.get('title', '')}\n\n{one['text']}".strip() + "\n"
-            for one in read_jsonl(source / "corpus.jsonl")
+        texts = [text for _, text in _documents(name)]
+        queries = [
+            one["text"] for one in read_jsonl(data_folder("retrieval", name) / "queries.jsonl")
         ]
-        queries = [one["text"] for one in read_jsonl(source / "queries.jsonl")]
         step = max(1, len(queries) // self._queries)
         size = sum(len(text.encode()) for text in texts)
         return self._chunks(texts), queries[::step][: self._queries], size
+
+    def owners(self, name: str) -> list[str]:
+        """The document of each chunk of a judged collection."""
+        return [number for number, text in _documents(name) for _ in self._chunker.spans(text)]
 
     def files(self, folder: Path) -> tuple[list[str], int]:
         """Chunks and bytes of text of the files in a folder."""
@@ -208,19 +210,32 @@ class Maker:
     def _chunks(self, texts: Sequence[str]) -> list[str]:
         return [text[a:b] for text in texts for a, b in self._chunker.spans(text)]
 
+    def embedder(self) -> Embedder:
+        """The prepared model."""
+        self._embedder = self._embedder or Embedder(self._model.folder, threads=2)
+        return self._embedder
+
     def embed(self, name: str, texts: Sequence[str]) -> Floats:
         """Embeddings of texts, kept under a name."""
         path = self._cache / f"{name}.npy"
         if path.exists() and len(found := np.load(path)) == len(texts):
             return np.asarray(found, dtype=np.float32)
-        self._embedder = self._embedder or Embedder(self._model.folder, threads=2)
+        embedder = self.embedder()
         parts = []
         for at in range(0, len(texts), 256):
-            parts.append(self._embedder.embed(texts[at : at + 256]))
+            parts.append(embedder.embed(texts[at : at + 256]))
             print(f"\r{name}: {at} of {len(texts)} passages", end="", file=sys.stderr)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path, np.concatenate(parts))
         return np.concatenate(parts)
+
+
+def _documents(name: str) -> list[tuple[str, str]]:
+    """The numbers and texts of a judged collection's documents."""
+    return [
+        (one["id"], f"{one.get('title', '')}\n\n{one['text']}".strip() + "\n")
+        for one in read_jsonl(data_folder("retrieval", name) / "corpus.jsonl")
+    ]
 
 
 def with_evidence(

@@ -25,6 +25,7 @@ from core.errors import FileError
 from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
 from core.index.codes import Rotation
+from core.index.embedder import Question
 from core.index.embedding_cache import EmbeddingCache
 from core.index.fit_codes import fit_rotation
 from core.index.indexer import Hints, Indexer, Outcome
@@ -87,9 +88,19 @@ class WordEmbedder:
         unit: Floats = rows / np.maximum(norms, 1e-9)
         return unit
 
-    def embed_query(self, text: str) -> Floats:
-        found: Floats = self.embed([text])[0]
-        return found
+    def question(self, text: str) -> Question:
+        words = re.findall(r"\w+", text.lower())
+        self.embedded -= len(words)
+        return Question(self.embed([text])[0], self.embed(words))
+
+    def compare(self, texts: Sequence[str], question: Question) -> tuple[Floats, Floats]:
+        agreement = []
+        for text in texts:
+            words = re.findall(r"\w+", text.lower())
+            self.embedded -= len(words)
+            best = (question.tokens @ self.embed(words).T).max(axis=1) if words else [0.0]
+            agreement.append(float(np.mean(best)))
+        return self.embed(texts), np.array(agreement, dtype=np.float32)
 
 
 class PlainReader:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
+from core.index.agreement import ASKED, with_agreement
 from core.text.tokens import cut, load_tokens
 
 Floats = NDArray[np.float32]
@@ -99,6 +100,14 @@ def find_model(folder: Path) -> EmbeddingModel:
     return EmbeddingModel(folder, description)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What passages are compared with: a query's unit vector (d,) and its tokens' (t, d)."""
+
+    vector: Floats
+    tokens: Floats
+
+
 class Embedder:
     """One loaded model. It may be used from several threads; calls take turns."""
 
@@ -122,8 +131,10 @@ class Embedder:
         self.precision = "bf16" if can_bf16 and not exact else "f32"
         try:
             self._tokens = load_tokens(folder / form.tokenizer)
+            model = core.read_model(folder / form.model)
+            asking = with_agreement(model)
             compiled = core.compile_model(
-                core.read_model(folder / form.model),
+                asking or model,
                 "CPU",
                 {
                     "INFERENCE_NUM_THREADS": threads,
@@ -138,22 +149,44 @@ class Embedder:
                 f"Remove that folder, then run `satchel models fetch {folder.name}` or "
                 "`make setup`.",
             ) from error
+        self._asks = asking is not None
+        self._width = int(compiled.output(0).get_partial_shape()[1].get_length())
         self._request = compiled.create_infer_request()
 
     def embed(self, texts: Sequence[str]) -> Floats:
         """Unit vectors (n, d) of passages, each cut at 256 tokens, in batches of 16."""
-        return self._embed([self._form.passage_prefix + text for text in texts])
+        return self._embed([self._form.passage_prefix + text for text in texts])[0]
 
     def embed_query(self, text: str) -> Floats:
         """The unit vector (d,) of a question that passages are to answer."""
-        vector: Floats = self._embed([self._form.query_prefix + text])[0]
-        return vector
+        return self.question(text).vector
 
-    def _embed(self, texts: Sequence[str]) -> Floats:
-        parts = [self._batch(texts[at : at + BATCH]) for at in range(0, len(texts), BATCH)]
-        return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
+    def question(self, text: str) -> Question:
+        """A question that passages are to answer. It has no tokens if the network hides them."""
+        vectors, _, tokens = self._batch([self._form.query_prefix + text], None)
+        return Question(vectors[0], tokens[1:-1])  # without the special ones at both ends
 
-    def _batch(self, texts: Sequence[str]) -> Floats:
+    def compare(self, texts: Sequence[str], question: Question) -> tuple[Floats, Floats]:
+        """Unit vectors (n, d) as `embed` gives them, and the agreement (n,) with a question.
+
+        See core.index.agreement. It is NaN for a question without tokens.
+        """
+        asked = question.tokens if len(question.tokens) else None
+        vectors, agreement = self._embed(
+            [self._form.passage_prefix + text for text in texts], asked
+        )
+        return vectors, agreement if asked is not None else np.full_like(agreement, np.nan)
+
+    def _embed(self, texts: Sequence[str], asked: Floats | None = None) -> tuple[Floats, Floats]:
+        parts = [self._batch(texts[at : at + BATCH], asked) for at in range(0, len(texts), BATCH)]
+        if not parts:
+            return np.empty((0, 0), dtype=np.float32), np.empty(0, dtype=np.float32)
+        return np.concatenate([part[0] for part in parts]), np.concatenate(
+            [part[1] for part in parts]
+        )
+
+    def _batch(self, texts: Sequence[str], asked: Floats | None) -> tuple[Floats, Floats, Floats]:
+        """Vectors, agreements, and the first text's tokens' vectors."""
         found = [cut(ids, MAX_TOKENS) for ids in self._tokens.ids(texts)]
         # Few different lengths: OpenVINO keeps a compiled form for each shape it has seen.
         width = -(-max(map(len, found)) // 16) * 16
@@ -162,6 +195,12 @@ class Embedder:
         for row, tokens in enumerate(found):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask}
         with self._lock:
-            result = self._request.infer({"input_ids": ids, "attention_mask": mask})
-            return np.array(result[0], dtype=np.float32)
+            if not self._asks:
+                vectors = np.array(self._request.infer(inputs)[0], dtype=np.float32)
+                return vectors, np.full(len(vectors), np.nan, dtype=np.float32), vectors[:0]
+            nothing = np.zeros((1, self._width), dtype=np.float32)
+            result = self._request.infer({**inputs, ASKED: nothing if asked is None else asked})
+            vectors, agreement, first = (np.array(result[n], dtype=np.float32) for n in range(3))
+        return vectors, agreement, first[0, : len(found[0])]

@@ -196,9 +196,10 @@ def unpack_edges(data: bytes | memoryview, count: int) -> Edges:
 
 
 def open_graph(edges: Edges, count: int) -> Graph:
-    """Rows of neighbours in both directions."""
-    both = np.concatenate([edges, edges[:, ::-1]])
-    order = np.lexsort((both[:, 1], both[:, 0]))
+    """Rows of neighbours in both directions; `edges` as `tidy` gives them."""
+    # The lower neighbours of a chunk first: then each row ascends by a stable sort alone.
+    source = np.concatenate([edges[:, 1], edges[:, 0]])
+    target = np.concatenate([edges[:, 0], edges[:, 1]])
     starts = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(both[:, 0], minlength=count), out=starts[1:])
-    return Graph(starts, both[order, 1])
+    np.cumsum(np.bincount(source, minlength=count), out=starts[1:])
+    return Graph(starts, target[np.argsort(source, kind="stable")])

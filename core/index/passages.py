@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import Cancelled, FileError
+from core.index.embedder import Question
 from core.index.reader import Reader, Wanted
 from core.index.text_cache import TextCache
 from core.index.view import View
@@ -21,6 +22,7 @@ class Work:
 
     `choose` gives the files of a document that may be shown, best first;
     `unscored` the candidates without an exact score and their estimates, best first.
+    With a `question` the `agreement` of passages with it is noted as they are embedded.
     """
 
     cancelled: Callable[[], bool]
@@ -30,6 +32,9 @@ class Work:
     states: dict[int, str] = field(default_factory=dict)
     files: dict[int, FileRef] = field(default_factory=dict)
     unscored: Callable[[], Sequence[tuple[int, float]]] = tuple
+    question: Question | None = None
+    agreement: dict[int, float] = field(default_factory=dict)
+    scored: set[int] = field(default_factory=set)  # counted in `recomputed`
     recomputed: int = 0
     from_cache: int = 0
     spent_s: dict[str, float] = field(default_factory=dict)

@@ -31,6 +31,7 @@ from core.index.ranking import (
 )
 from core.index.reader import Reader
 from core.index.results import ResultMaker, Source, Wish
+from core.index.scores import Scores
 from core.index.text_cache import TextCache
 from core.index.view import View
 from core.index.word_search import WordHits
@@ -44,9 +45,8 @@ Flags = NDArray[np.bool_]
 POOL = 400  # candidates taken from the codes before exact scoring starts
 LEXICAL_SEEDS = 8  # lexical hits that get an exact score in hybrid mode
 EVIDENCE_DEPTH = 1000  # lexical hits whose estimates are raised
-STEP = 8  # embedded at a time after the first batch, so that a search can end soon
+STEP = 4  # embedded at a time after the first batch, so that a search can end soon
 WIDER = 4  # candidates looked at for each one scored, so that copies do not take its place
-EXACT_READ = 256  # chunks read at a time for an exact scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,10 @@ class Searcher:
         self._view = view
         self._catalogue = catalogue
         self._embedder = embedder
-        self._cache = cache
         self._reader = reader
         self._passages = Passages(view, catalogue, reader, texts)
+        self._scores = Scores(view, embedder, cache, self._passages)
         self._maker = ResultMaker(view, catalogue, self._passages)
-        self._exact: Floats | None = None
 
     def search(
         self,
@@ -140,11 +139,14 @@ class Searcher:
         semantic: dict[int, float] = {}
         if query.mode != "lexical" and query.text.strip() and self._view.chunks:
             mark = time.perf_counter()
-            vector = self._embedder().embed_query(query.text)
+            question = self._embedder().question(query.text)
+            vector = question.vector
+            if query.mode == "hybrid" and not query.typing and len(question.tokens):
+                work.question = question
             work.clock("embed_query", mark)
             seeds = lexical[:LEXICAL_SEEDS] if lexical is not None else None
             if exact:
-                semantic = self._exact_scores(vector, allowed, work)
+                semantic = self._scores.of_all(vector, allowed, work)
             else:
                 deadline = started + deadline_s
                 semantic = self._best_first(
@@ -152,6 +154,8 @@ class Searcher:
                 )
                 if seeds is not None:
                     semantic |= self._known_by_words(vector, seeds, work)
+            if time.perf_counter() < started + deadline_s:
+                self._scores.agree(semantic, work)
         return self._results(query, lexical, semantic, work, started + deadline_s, phrases)
 
     def related(
@@ -190,7 +194,7 @@ class Searcher:
                 return "semantic"
             return "both" if position in semantic else "lexical"
 
-        order = fuse(lexical, semantic)
+        order = fuse(lexical, semantic, work.agreement)
         rest = work.unscored if phrases is None else lambda: by_count(phrases)
         made = self._maker.make(query.wish(), then(order, rest), source, work, deadline)
         work.clock("total", work.started)
@@ -278,7 +282,7 @@ class Searcher:
             work.clock("rank", mark)
             if len(batch) == 0:
                 break
-            scores = self._scores(batch, vector, work)
+            scores = self._scores.of(batch, vector, work)
             mark = time.perf_counter()
             frontier.add_exact(*with_twins(batch, scores, followers))
             work.clock("rank", mark)
@@ -291,7 +295,7 @@ class Searcher:
         foreign = seeds[~self._view.meant[seeds]]
         if len(foreign) == 0:
             return {}
-        scores = self._scores(foreign, vector, work)
+        scores = self._scores.of(foreign, vector, work)
         found = zip(foreign.tolist(), scores.tolist(), strict=True)
         return {position: score for position, score in found if not np.isnan(score)}
 
@@ -299,56 +303,7 @@ class Searcher:
         """The first `size` positions that are worth a score of their own, and their twins."""
         if len(positions) == 0:
             return positions, {}
-        families = self._catalogue.families(
-            [self._view.place(position).document for position in positions.tolist()]
-        )
+        families = self._catalogue.families(self._view.owners(positions).tolist())
         if not any(families):
             return positions[:size], {}
         return apart(positions, twins(families, self._view.decoded(positions)), size)
-
-    def _scores(self, positions: Ints, vector: Floats, work: Work) -> Floats:
-        """Exact cosines (n,) of chunks with the query; NaN for those that cannot be read."""
-        embeddings: dict[int, Floats] = {}
-        for position in positions.tolist():
-            kept = self._cache.get(self._view.number(position))
-            if kept is not None:
-                embeddings[position] = kept
-        work.from_cache += len(embeddings)
-        missing = [p for p in positions.tolist() if p not in embeddings]
-        self._passages.load_texts(missing, work)
-        readable = [p for p in missing if p in work.texts]
-        mark = time.perf_counter()
-        computed = self._embedder().embed([work.texts[p] for p in readable])
-        work.clock("embed", mark)
-        for position, embedding in zip(readable, computed, strict=True):
-            embeddings[position] = embedding
-            self._cache.put(self._view.number(position), embedding)
-        work.recomputed += len(embeddings)
-        return np.array(
-            [
-                float(embeddings[p] @ vector) if p in embeddings else np.nan
-                for p in positions.tolist()
-            ],
-            dtype=np.float32,
-        )
-
-    def _exact_scores(self, vector: Floats, allowed: Flags, work: Work) -> dict[int, float]:
-        """Exact cosines of every allowed chunk; the embeddings are kept for the next query."""
-        if self._exact is None:
-            self._exact = np.zeros((self._view.chunks, len(vector)), dtype=np.float32)
-            self._exact[:] = np.nan
-        missing = np.flatnonzero(allowed & np.isnan(self._exact[:, 0]))
-        for at in range(0, len(missing), EXACT_READ):
-            work.check()
-            part = missing[at : at + EXACT_READ].tolist()
-            scratch = Work(work.cancelled)
-            self._passages.load(part, scratch)
-            readable = [p for p in part if p in scratch.passages]
-            if readable:
-                self._exact[readable] = self._embedder().embed(
-                    [scratch.passages[p].text for p in readable]
-                )
-        scores = self._exact @ vector
-        known = np.flatnonzero(allowed & ~np.isnan(scores))
-        work.recomputed += len(known)
-        return {int(position): float(scores[position]) for position in known}

@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 
 # Chosen after looking at SciFact and wiki_qa alike, for codes fitted to the passages searched.
 # Codes that ship err more; with them a search does not stop early.
-CAUTION = 0.1
+CAUTION = 1.0
 MOST_TOP = 10  # results that have to be settled; of a longer list the rest may be a guess
 
 

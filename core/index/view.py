@@ -183,10 +183,14 @@ class View:
             flags[self._starts[at] : self._starts[at] + self._counts[at]] = True
         return flags
 
+    def owners(self, positions: Ints) -> Ints:
+        """The document of each of these live chunks."""
+        found: Ints = self._documents[np.searchsorted(self._starts, positions, side="right") - 1]
+        return found
+
     def documents_at(self, positions: Ints) -> Ints:
         """The documents of some live chunks, each once, in ascending order."""
-        at = np.searchsorted(self._starts, positions, side="right") - 1
-        found: Ints = np.unique(self._documents[at])
+        found: Ints = np.unique(self.owners(positions))
         return found
 
     def chunks_of(self, document: int) -> Ints:

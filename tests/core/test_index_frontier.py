@@ -82,7 +82,19 @@ def test_learning_corrects_the_estimates_of_likes() -> None:
     frontier.add_exact(np.array([0, 3]), np.array([0.9, 0.2], dtype=np.float32))
     guess = frontier.current()
     assert guess[1] > 0.55
-    assert abs(guess[2] - 0.3) < 0.05
+    assert guess[1] - 0.4 > 3 * abs(guess[2] - 0.3)
+
+
+def test_learning_finds_out_when_all_estimates_are_too_high() -> None:
+    coordinates, _, estimates = corpus(200, 5)
+    alone = Corpus(lambda ids: coordinates[ids], lambda _: np.empty(0, dtype=np.int64))
+    frontier = Frontier(alone, estimates, np.arange(200))
+    batch = frontier.next_batch(16)
+    frontier.add_exact(batch, estimates[batch] - np.float32(0.1))
+    rest = np.setdiff1d(np.arange(200), batch)
+    np.testing.assert_allclose(
+        frontier.current()[rest].mean(), estimates[rest].mean() - 0.1, atol=0.04
+    )
 
 
 def test_nothing_to_start_with() -> None:

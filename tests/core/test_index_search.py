@@ -146,7 +146,7 @@ def test_related_passages_leave_out_the_asked_one(filled: Lab) -> None:
 def test_fusion_rewards_both_sides() -> None:
     import numpy as np
 
-    order = fuse(np.array([5, 6, 7]), {6: 0.5, 9: 0.9})
+    order = fuse(np.array([5, 6, 7]), {6: 0.5, 9: 0.9}, {})
     assert order[0][0] == 6
     assert {position for position, _ in order} == {5, 6, 7, 9}
 
