@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
+from core.index.levels import LEVEL_NAMES
 
 if TYPE_CHECKING:
     from app.local import Caller
@@ -147,12 +148,17 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
     index.add_argument("--watch", action="store_true", help="go on with every change, until Ctrl+C")
     index.add_argument("--retry", nargs="?", const="", metavar="PATH",
                        help="read failed files again, all or those at or below PATH")  # fmt: skip
+    # fmt: off
+    index.add_argument("--level", choices=LEVEL_NAMES, metavar="NAME",
+                       help=f"how much to keep of each passage: {', '.join(LEVEL_NAMES)}")
+    # fmt: on
     command("pause", "hold indexing in the background")
     command("resume", "let indexing in the background go on")
 
 
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--type", "--mode", "--model", "--disk", "--ram", "--exclude",
+    "--level",
 )  # fmt: skip
 
 

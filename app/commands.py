@@ -78,10 +78,12 @@ def folders(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 
 def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel index [--watch] [--retry [PATH]]`; the disk budget's limit is told on stderr."""
+    """`satchel index [--watch] [--retry [PATH]] [--level NAME]`; the disk budget's limit is told
+    on stderr.
+    """
     if options.retry is not None:
         _report(caller, Retry(caller.next_id(), options.retry or None))
-    request = Index(caller.next_id(), options.watch)
+    request = Index(caller.next_id(), options.watch, options.level)
     for reply in _replies(caller, request):
         if isinstance(reply, IndexProgress):
             output.progress(reply)

@@ -61,7 +61,13 @@ class Output:
         if not sys.stderr.isatty() and progress.phase == "indexing" and progress.files_done % 500:
             return
         parts: list[str] = [progress.phase]
-        if progress.phase == "indexing":
+        if progress.phase == "levelling":
+            parts = ["coming to the level"]
+            parts.append(f"{progress.files_done} of {progress.files_total} documents")
+            parts.append(f"{progress.chunks_per_s:g} passages/s")
+            if progress.eta_s is not None:
+                parts.append(f"about {_duration(progress.eta_s)} left")
+        elif progress.phase == "indexing":
             parts.append(f"{progress.files_done} of {progress.files_total} files")
             parts.append(f"{_size(progress.bytes_done)} of {_size(progress.bytes_total)}")
             parts.append(f"{progress.chunks} passages, {progress.chunks_per_s:g}/s")
@@ -215,7 +221,7 @@ class Output:
             f"{_size(usage['disk_bytes'])}; memory {_size(body['budgets']['ram_bytes'])}, used "
             f"{_size(sum(usage['memory_bytes'].values()))}"
         )
-        self._line(f"index    {index['state']}: {_counts(index['files'])}; {index['level']}")
+        self._line(f"index    {index['state']}: {_counts(index['files'])}; {_level(index)}")
         if index["reason"]:
             self._line(f"         {index['reason']}")
         if moving := index["moving"]:
@@ -317,6 +323,15 @@ def _readers(body: Mapping[str, Any]) -> str:
     helped = [f"{what} by {name}" for name, what in titles.items() if body["programs"][name]]
     said.append(", ".join(helped) or "no programs for scanned pages and old Office files")
     return "; ".join(said)
+
+
+def _level(index: Mapping[str, Any]) -> str:
+    """The level, and how far the index has come to it."""
+    code = index["code_bytes_a_chunk"]
+    text = f"level {index['level']}" + (f", {code} bytes of code a passage" if code else "")
+    if index["levelling"]:
+        text += f"; {index['level_chunks']} of {index['chunks']} passages are there"
+    return text
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -13,6 +13,7 @@ from core.budget.plan import MB, Limits, Plan, make_plan
 from core.files.folders import WatchedFolder
 from core.home import Home
 from core.index.engine import Engine
+from core.index.levels import LEVELS, MEASURED_WITH, level_named
 from core.index.models import (
     embedding_bytes,
     installed_embeddings,
@@ -56,7 +57,8 @@ def current_plan(
         ram_bytes if ram_bytes is not None else int(settings.number("budget.ram_mb") * MB),
     )
     wish = int(settings.number("index.text_cache_mb") * MB)
-    return make_plan(limits, wish, model_memory_bytes(home, settings, model))
+    level = level_named(settings.text("index.level"))
+    return make_plan(limits, wish, model_memory_bytes(home, settings, model), level)
 
 
 def budget_report(
@@ -116,7 +118,7 @@ def status_report(
             "text_bytes": text_bytes,
             "segments": engine.store.segment_count,
             "moving": None if moving is None else dataclasses.asdict(moving),
-            "level": f"{engine.rotation.code_bytes} bytes of code a passage, with the graph",
+            **_level_report(engine),
         },
         "readers": readers_report(protections),
         "model": {
@@ -138,6 +140,20 @@ def readers_report(protections: Sequence[str] | None) -> Table:
             "tesseract": USED and programs.tesseract is not None,
             "libreoffice": USED and programs.office is not None,
         },
+    }
+
+
+def _level_report(engine: Engine) -> Table:
+    """The level wished for, how many passages are at it, and what each level is predicted to be."""
+    store = engine.store
+    chunks, done = store.view.live_chunks, store.chunks_at_level
+    return {
+        "level": store.dial.level.name,
+        "level_chunks": done,
+        "levelling": done < chunks,
+        "code_bytes_a_chunk": engine.rotation.code_bytes if store.dial.level.code_bytes else 0,
+        "levels": [dataclasses.asdict(level) for level in LEVELS],
+        "levels_measured_with": MEASURED_WITH,
     }
 
 

@@ -55,6 +55,7 @@ YIELD_S = 2.0  # the longest that one piece of indexing waits for a search
 WATCH_POLL_S = 0.3
 # What decides which files count, beside the folders: another value means a whole survey.
 FILE_SETTINGS = ("files.exclude", "files.max_mb", "files.use_gitignore", "files.hidden")
+LEVEL = "index.level"
 PROGRESS_EVERY_S = 0.2
 MOVE = "move"
 REBUILD, REBUILD_WHY = "rebuild", "part of the index was damaged and is made anew"
@@ -196,6 +197,8 @@ class Work:
             check_choice(service, message.key, message.value)
             service.settings.set({message.key: message.value})
             self._look_for_move()
+            if message.key == LEVEL:
+                service.engine.set_level(service.settings.text(LEVEL))
             return service.settings.table()
         if isinstance(message, ModelsRequest):
             change_models(service, message, lambda: self._given_up(session, message.id))
@@ -207,6 +210,11 @@ class Work:
 
     def _index(self, session: Session, message: Index) -> None:
         service = self._service
+        if message.level is not None:
+            service.settings.set({LEVEL: message.level})
+            service.engine.set_level(message.level)
+            # It is set once: whoever sets another one meanwhile is not overruled.
+            message = Index(message.id, message.watch)
         folders = load_folders(service.home.folders)
         if not folders and not message.watch:
             raise UserError("No folder is watched yet.", "Add one with `satchel folders add PATH`.")
@@ -349,7 +357,7 @@ class Work:
 
     def _progress(self, session: Session, message: Index, progress: IndexProgress) -> None:
         now = time.monotonic()
-        if progress.phase == "indexing" and now - self._told_at < PROGRESS_EVERY_S:
+        if progress.phase in ("indexing", "levelling") and now - self._told_at < PROGRESS_EVERY_S:
             return
         self._told_at = now
         fields = {name: getattr(progress, name) for name in progress.__struct_fields__}

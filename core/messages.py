@@ -18,7 +18,7 @@ import msgspec
 PROTOCOL_VERSION = 1
 
 Mode = Literal["hybrid", "semantic", "lexical"]
-Phase = Literal["scanning", "indexing", "merging", "watching", "paused", "idle"]
+Phase = Literal["scanning", "indexing", "merging", "levelling", "watching", "paused", "idle"]
 
 
 class ProtocolError(Exception):
@@ -355,10 +355,14 @@ class Ask(Message, frozen=True):
 
 
 class Index(Message, frozen=True):
-    """Bring the index up to date; with `watch` go on until cancelled."""
+    """Bring the index up to date; with `watch` go on until cancelled.
+
+    `level` is the level that it is to have from now on.
+    """
 
     id: int
     watch: bool = False
+    level: str | None = None
 
 
 class Retry(Message, frozen=True):
@@ -619,6 +623,7 @@ class IndexProgress(Message, frozen=True):
     """How far indexing is; rates are those of the last half minute.
 
     A file is done when its passages are embedded. `eta_s` is None until it can be told.
+    While the index comes to another level (`levelling`), `files_done` counts documents.
     """
 
     id: int

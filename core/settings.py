@@ -13,6 +13,7 @@ import tomli_w
 
 from core.atomic import write_atomic
 from core.errors import UserError
+from core.index.levels import DEFAULT_LEVEL, LEVEL_NAMES
 
 Value = bool | int | float | str | tuple[str, ...]
 
@@ -119,9 +120,16 @@ DECLARED: tuple[Setting, ...] = (
         "start, all files are read again; until then a search does not find them.",
     ),
     Setting(
+        "index.level",
+        DEFAULT_LEVEL,
+        "How much is kept of each passage: more finds the right ones with less computing. "
+        "Passages that are indexed come to another level in the background.",
+        choices=LEVEL_NAMES,
+    ),
+    Setting(
         "search.max_recomputes",
         32,
-        "Most passages that one search embeds anew.",
+        "Most passages that one search embeds anew; at the level graph six times as many.",
         low=8,
         high=1000,
     ),

@@ -24,16 +24,19 @@ from core.download import Address
 from core.errors import FileError
 from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
+from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation
 from core.index.embedder import Question
 from core.index.embedding_cache import EmbeddingCache
 from core.index.fit_codes import fit_rotation
 from core.index.indexer import Hints, Indexer, Outcome
+from core.index.levelling import Leveller, Memory
+from core.index.levels import DEFAULT_LEVEL, level_named
 from core.index.models import EmbeddingEntry, ModelFile
 from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
-from core.index.store import IndexStore
 from core.index.text_cache import TextCache
+from core.index.upkeep import IndexStore
 from core.index.view import View
 from core.messages import (
     UNTITLED,
@@ -200,17 +203,22 @@ class Lab:
         self.progress: list[IndexProgress] = []
         self.catalogue = Catalogue(root / "catalogue.db")
         self.texts = TextCache(root / "texts", 100_000)
+        self.level = level_named(DEFAULT_LEVEL)
+        self.codes: CodeChoice | None = None
+        self.memory = Memory()
         self.store = self._open_store()
 
     def _open_store(self) -> IndexStore:
+        codes = self.codes or CodeChoice(self.rotation)
         return IndexStore(
-            self.segments, self.catalogue, self.rotation, "fake", self.texts, lambda: self.room
+            self.segments, self.catalogue, codes, "fake", self.texts, lambda: self.room, self.level
         )
 
     def reopen(self) -> None:
         self.catalogue.close()
         self.catalogue = Catalogue(self.root / "catalogue.db")
         self.store = self._open_store()
+        self.memory = Memory()
 
     def write(self, name: str, text: str) -> Path:
         path = self.files / name
@@ -228,9 +236,22 @@ class Lab:
             lambda path: Rules(path, (), own_home=[], max_file_bytes=10**6),
             self.progress.append,
             self.breathe,
+            self.leveller(),
             hints=hints,
         )
         return indexer.run(changes)
+
+    def leveller(self) -> Leveller:
+        return Leveller(
+            self.catalogue,
+            self.store,
+            self.reader,
+            self.texts,
+            lambda: self.embedder,  # type: ignore[arg-type,return-value]
+            self.progress.append,
+            self.breathe,
+            self.memory,
+        )
 
     def searcher(self, view: View | None = None) -> Searcher:
         return Searcher(

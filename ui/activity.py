@@ -12,6 +12,8 @@ from ui.text import tr
 
 Doing = Literal["starting", "idle", "indexing", "paused", "attention", "lost", "stopped"]
 
+SHOWN_PHASES = ("scanning", "indexing", "levelling")
+
 
 class Activity(QObject):
     """Keeps indexing going and knows its state; `changed` follows every change of it."""
@@ -52,7 +54,9 @@ class Activity(QObject):
             return self.failed.title
         if self.doing == "indexing" and self.progress is not None and self.progress.files_total:
             share = 100 * self.progress.files_done // max(1, self.progress.files_total)
-            return tr("Indexing, %1 %").replace("%1", str(share))
+            moving = self.progress.phase == "levelling"
+            text = tr("Coming to another level, %1 %") if moving else tr("Indexing, %1 %")
+            return text.replace("%1", str(share))
         return {
             "starting": tr("Starting…"),
             "idle": tr("Up to date"),
@@ -73,7 +77,7 @@ class Activity(QObject):
             if was != self.doing:
                 self.settled.emit()
         elif isinstance(message, IndexProgress):
-            self.progress = message if message.phase in ("scanning", "indexing") else None
+            self.progress = message if message.phase in SHOWN_PHASES else None
             self.changed.emit()
             if message.phase == "watching":
                 self.settled.emit()

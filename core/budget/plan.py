@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from core.errors import UserError
 from core.home import SMALLEST_DISK_BUDGET_BYTES
+from core.index.levels import Level
 
 MB = 1_000_000
 
-CODE_BYTES = 16
-INDEX_BYTES_A_CHUNK = CODE_BYTES + 8  # codes, graph and spans, measured on SciFact
 LEXICAL_SHARE = 0.2  # of the text, measured on SciFact
 CHUNK_TEXT_BYTES = 800
 
@@ -35,7 +34,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Bytes for each consumer and why. `text_bytes_that_fit` is a prediction."""
+    """Bytes for each consumer and why.
+
+    `level` names the index's level, `index_bytes_a_chunk` and `text_bytes_that_fit` are
+    predictions for it.
+    """
 
     text_cache_bytes: int
     index_bytes: int
@@ -44,24 +47,27 @@ class Plan:
     service_bytes: int
     extractor_bytes: int
     model_bytes: int
+    level: str
     code_bytes_a_chunk: int
+    index_bytes_a_chunk: float
     text_bytes_that_fit: int
     can_answer: bool
     reasons: tuple[str, ...]
 
 
-def make_plan(limits: Limits, text_cache_bytes: int, model_bytes: int) -> Plan:
+def make_plan(limits: Limits, text_cache_bytes: int, model_bytes: int, level: Level) -> Plan:
     """Share out the limits.
 
     `text_cache_bytes` is the person's wish for the text cache; `model_bytes` the
-    memory that the chosen language model takes, 0 when there is none. Raises
-    UserError when the disk limit is under the smallest that Satchel works with.
+    memory that the chosen language model takes, 0 when there is none; `level` the
+    index's level that the person chose. Raises UserError when the disk limit is under
+    the smallest that Satchel works with.
     """
     if limits.disk_bytes < SMALLEST_DISK_BUDGET_BYTES:
         raise UserError(
             f"A disk budget of {limits.disk_bytes / MB:g} MB is too small.",
             f"The smallest is {SMALLEST_DISK_BUDGET_BYTES / MB:g} MB, which holds about "
-            f"{_fitting_text(SMALLEST_DISK_BUDGET_BYTES) / MB:.0f} MB of text.",
+            f"{_fitting_text(SMALLEST_DISK_BUDGET_BYTES, level) / MB:.0f} MB of text.",
         )
     cache = min(text_cache_bytes, limits.disk_bytes // 10)
     index = limits.disk_bytes - cache
@@ -70,10 +76,9 @@ def make_plan(limits: Limits, text_cache_bytes: int, model_bytes: int) -> Plan:
     can_answer = 0 < model_bytes <= spare
     left = spare - model_bytes if can_answer else spare
     embeddings = min(MOST_CACHE_BYTES, left // 2)
-    fits = _fitting_text(index)
+    fits = _fitting_text(index, level)
     reasons = [
-        f"{CODE_BYTES} bytes of code a passage and the graph find the right passages with about "
-        "32 recomputed embeddings a query; the embeddings themselves are not stored.",
+        _level_in_words(level),
         f"{index / MB:.0f} MB of index hold about {fits / MB:.0f} MB of text.",
     ]
     if cache:
@@ -100,13 +105,32 @@ def make_plan(limits: Limits, text_cache_bytes: int, model_bytes: int) -> Plan:
         service_bytes=SERVICE_BYTES,
         extractor_bytes=2 * EXTRACTOR_BYTES,
         model_bytes=model_bytes if can_answer else 0,
-        code_bytes_a_chunk=CODE_BYTES,
+        level=level.name,
+        code_bytes_a_chunk=level.code_bytes,
+        index_bytes_a_chunk=level.bytes_a_chunk,
         text_bytes_that_fit=fits,
         can_answer=can_answer,
         reasons=tuple(reasons),
     )
 
 
-def _fitting_text(index_bytes: int) -> int:
+def _level_in_words(level: Level) -> str:
+    """What the level keeps and what it is predicted to give."""
+    recall = f"{level.recall_at_10:.0%} of the ten best passages"
+    if level.kept == "all":
+        what = "the embeddings of all passages in 8 bits"
+        cost = "without embedding anything but the question"
+    else:
+        what = f"{level.code_bytes} bytes of code a passage" if level.code_bytes else "no code"
+        what += " and the embeddings of well linked passages" if level.kept else ""
+        cost = f"with about {level.recomputes:.0f} passages embedded anew"
+    return (
+        f"The index is at the level {level.name}: it keeps {what}, "
+        f"{level.bytes_a_chunk:.0f} bytes a passage in all, and a search finds {recall} {cost}."
+    )
+
+
+def _fitting_text(index_bytes: int, level: Level) -> int:
     """Bytes of text whose index takes this many bytes."""
-    return int(index_bytes / (INDEX_BYTES_A_CHUNK / CHUNK_TEXT_BYTES + LEXICAL_SHARE))
+    left = max(0, index_bytes - level.fixed_bytes)
+    return int(left / (level.bytes_a_chunk / CHUNK_TEXT_BYTES + LEXICAL_SHARE))

@@ -29,6 +29,9 @@ ENCODE_ROWS = 4096  # encoded together: 4 MB of scores at a time
 SCAN_ROWS = 16384  # scanned together, so that the sums stay in the processor's cache
 AXIS_LEVELS = 15  # whole numbers that an axis' entries are rounded to on disk,
 BOOK_LEVELS = 63  # and those of a book: finer ones find nothing more
+SCALE_LEAST = 500
+SCALE_QUERIES = 32
+SCALE_DEPTH = 50
 FORMAT = 2
 
 
@@ -39,7 +42,9 @@ class Rotation:
     `mean` has shape (d,), `axes` (d, 8 * code_bytes) with orthonormal columns,
     and `books` (code_bytes, 256, 8) holds the points that each byte names. `name`
     tells apart the rotations that segments were written with. `own` says that it
-    was fitted to the very home it is used in, so that its estimates can be trusted.
+    was fitted to the very home it is used in, so that its estimates can be trusted;
+    `expected` is how faithful its codes were to passages of that home it was not fitted
+    to, 0 where that was not measured.
     """
 
     mean: Floats
@@ -47,13 +52,14 @@ class Rotation:
     books: Floats
     name: str = ""
     own: bool = False
+    expected: float = 0.0
 
     @property
     def code_bytes(self) -> int:
         """Bytes a chunk."""
         return len(self.books)
 
-    def encode(self, embeddings: Floats) -> CodeArray:
+    def encode(self, embeddings: Floats | NDArray[np.float16]) -> CodeArray:
         """Codes of shape (n, code_bytes) for embeddings of shape (n, d)."""
         codes = np.empty((len(embeddings), self.code_bytes), dtype=np.uint8)
         for at in range(0, len(embeddings), ENCODE_ROWS):
@@ -80,6 +86,32 @@ class Rotation:
         lengths: Floats = np.sqrt(np.maximum(squares, np.float32(1e-6)))
         return lengths
 
+    def faithful(self, embeddings: Floats, codes: CodeArray) -> float:
+        """The mean cosine of embeddings (n, d) with what their codes stand for."""
+        if len(codes) == 0:
+            return 0.0
+        along = np.einsum("nd,nd->n", self.decode(codes) + self.mean, embeddings)
+        return float((along / self.lengths(codes)).mean())
+
+    def scale(self, embeddings: Floats, codes: CodeArray) -> float:
+        """What the best estimates have to be multiplied by to be the cosines, on average.
+
+        Some of the embeddings (n, d) serve as queries; 0 when they are too few to tell. Of
+        codes that were fitted to other texts estimates are too low, by more than of others.
+        """
+        if len(codes) < SCALE_LEAST:
+            return 0.0
+        asked = np.linspace(0, len(codes) - 1, SCALE_QUERIES).astype(np.int64)
+        lengths = self.lengths(codes)
+        products = squares = 0.0
+        for one in asked.tolist():
+            estimates = scan(*self.tables(embeddings[one]), codes, lengths)
+            estimates[one] = -1
+            best = np.argpartition(-estimates, SCALE_DEPTH)[:SCALE_DEPTH]
+            products += float(estimates[best] @ (embeddings[best] @ embeddings[one]))
+            squares += float(estimates[best] @ estimates[best])
+        return products / max(squares, 1e-9)
+
     def tables(self, query: Floats) -> tuple[Floats, float]:
         """Lookup tables (code_bytes, 256) and a constant for a query of shape (d,); see `scan`."""
         placed = (query @ self.axes).reshape(-1, WIDTH)
@@ -99,6 +131,7 @@ class Rotation:
             axis_step=axis_step,
             books=books,
             book_step=book_step,
+            expected=np.float32(self.expected),
         )
         path.write_bytes(buffer.getvalue())
 
@@ -115,10 +148,11 @@ def load_rotation(path: Path) -> Rotation:
         axes = data["axes"].astype(np.float32) * data["axis_step"].astype(np.float32)
         books = data["books"].astype(np.float32) * data["book_step"].astype(np.float32)
         mean = data["mean"].astype(np.float32)
+        expected = float(data["expected"]) if "expected" in data else 0.0
     if axes.ndim != 2 or books.shape != (axes.shape[1] // WIDTH, POINTS, WIDTH):
         raise ValueError("its parts do not fit together")
     name = hashlib.blake2b(content, digest_size=8).hexdigest()
-    return Rotation(mean, orthonormal(axes), books, name)
+    return Rotation(mean, orthonormal(axes), books, name, expected=expected)
 
 
 def orthonormal(axes: Floats) -> Floats:

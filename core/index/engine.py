@@ -18,11 +18,14 @@ from core.errors import UserError
 from core.files.folders import WatchedFolder
 from core.files.rules import Rules
 from core.home import Home
+from core.index.code_choice import CodeChoice, choose_codes
 from core.index.codes import Rotation
 from core.index.embedder import ABOUT_COSINE, Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer, Outcome
 from core.index.kept_pages import KeptPages
+from core.index.levelling import Leveller, Memory
+from core.index.levels import Level, level_named
 from core.index.models import (
     embedding_folder,
     entry_named,
@@ -31,21 +34,11 @@ from core.index.models import (
 )
 from core.index.quarantine import Quarantine, in_words
 from core.index.reader import Reader
-from core.index.rotations import (
-    FIRST_CODE_BYTES,
-    Floats,
-    Halves,
-    find_rotation,
-    fit_and_keep,
-    fit_own,
-    kept_bytes,
-    own_rotations,
-    placeholder,
-)
+from core.index.rotations import drop_unused, kept_bytes, placeholder
 from core.index.search import Searcher
-from core.index.store import IndexStore
 from core.index.succession import Progress, Successor, choose_serving, take_place
 from core.index.text_cache import TextCache
+from core.index.upkeep import IndexStore
 from core.index.view import View
 from core.memory import drop_program_pages
 from core.messages import IndexProgress
@@ -90,12 +83,12 @@ class Engine:
         self._successor = Successor(home, self._open_next)
         if model is None:
             self._take_place()
-        self._code_bytes = plan.code_bytes_a_chunk
         self.cache = EmbeddingCache(plan.embedding_cache_entries)
         kept = plan.text_cache_bytes if room is None else min(plan.text_cache_bytes, room() // 4)
         self.texts = TextCache(home.text_cache, max(0, kept))
         self.generation = 0
         self._quarantine = Quarantine()
+        self._memory = Memory()
         self.catalogue, self.store = self._open()
 
     def _open(self) -> tuple[Catalogue, IndexStore]:
@@ -119,25 +112,15 @@ class Engine:
                     installed_embeddings(self._home.models),
                     catalogue.notes.model,
                 )
-                model, size, kept = self.model, self._code_bytes, self._home.rotations
-                entry = entry_named(load_embedding_catalogue(), self.model_name)
-                name = entry.rotation if entry else None
-                rotation, fits = (
-                    find_rotation(name, model, kept, FIRST_CODE_BYTES) if model else (None, True)
-                )
-                owns = own_rotations(kept, model) if model else {}
-                own = owns.get(size)
+                level = level_named(self._settings.text("index.level"))
                 return catalogue, IndexStore(
                     self._home.segments,
                     catalogue,
-                    own or rotation or placeholder(self._dimensions, size),
-                    model.description.fingerprint if model else None,
+                    self._choose_codes(level),
+                    self.model.description.fingerprint if self.model else None,
                     self.texts,
                     self.room,
-                    None if fits or own else self._fit_first,
-                    model is None or own is not None or rotation is not None,
-                    older=[*owns.values(), *([rotation] if rotation else [])],
-                    own=self._fit_own if model and own is None else None,
+                    level,
                 )
         except BaseException:
             catalogue.close()
@@ -162,14 +145,28 @@ class Engine:
     @property
     def rotation(self) -> Rotation:
         """How embeddings become codes in this home."""
-        return self.store.rotation
+        return self.store.dial.rotation
 
-    def _fit_first(self, embeddings: Floats) -> Rotation:
-        model = self.require_model()
-        return fit_and_keep(embeddings, self._home.rotations, model, FIRST_CODE_BYTES)
+    def _choose_codes(self, level: Level) -> CodeChoice:
+        if self.model is None:
+            return CodeChoice(placeholder(self._dimensions, max(1, level.code_bytes)))
+        entry = entry_named(load_embedding_catalogue(), self.model_name)
+        shipped_as = entry.rotation if entry else None
+        return choose_codes(level, shipped_as, self.model, self._home.rotations)
 
-    def _fit_own(self, embeddings: Halves) -> Rotation:
-        return fit_own(embeddings, self._home.rotations, self.require_model(), self._code_bytes)
+    def set_level(self, name: str) -> None:
+        """Write new segments at the level of this name; older ones come to it while indexing.
+
+        Raises UserError when there is no such level.
+        """
+        level = level_named(name)
+        if level != self.store.dial.level:
+            self.store.set_level(level, self._choose_codes(level))
+
+    def tidy(self) -> None:
+        """Remove rotations of codes that no segment has any more."""
+        if self.model is not None:
+            drop_unused(self._home.rotations, self.model, self.store.rotations_in_use())
 
     @property
     def about_cosine(self) -> float:
@@ -355,6 +352,17 @@ class Engine:
             lambda path: self.rules(by_path[path]),
             on_progress,
             breathe,
+            Leveller(
+                self.catalogue,
+                self.store,
+                reader,
+                self.texts,
+                self.embedder,
+                on_progress,
+                breathe,
+                self._memory,
+                self.tidy,
+            ),
             hints=hints,
             offline_days=self._settings.number("files.offline_days"),
         )
@@ -425,7 +433,7 @@ class Engine:
             "codes": sizes.codes + rotations,
             "graph": sizes.graph,
             "spans": sizes.spans,
-            "embeddings": 0,
+            "embeddings": sizes.embeddings,
             "lexical": sizes.words,
             "text_cache": use.text_cache,
             "history": use.history,

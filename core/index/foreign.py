@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.index.bits import CodecError
-from core.index.segment import Segment, SegmentError, write_segment
+from core.index.segment import Body, Segment, SegmentError, write_segment
 from core.index.view import View
 from core.index.word_build import merge
 from core.store.adopt import adopt, out_of_reach
@@ -43,7 +43,8 @@ def write_part(segment: Segment, rows: DocumentTable, path: Path) -> None:
     except CodecError as error:
         raise SegmentError(f"{segment.path.name}: {error}") from error
     header = segment.header
-    write_segment(path, header.model, header.rotation, segment.codes[old], edges, documents, words)
+    body = Body(segment.codes[old], edges)
+    write_segment(path, header.model, header.rotation, body, documents, words)
 
 
 def carry_out_of_reach(old: Catalogue, view: View, new: Catalogue, folder: Path) -> int:

@@ -7,15 +7,11 @@ two documents, and small files among them go first.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import accumulate
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -26,12 +22,14 @@ from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
 from core.index.ahead import Ahead
 from core.index.batch import Batch, Reading, prepared
+from core.index.digest import can_list, content_digest
 from core.index.embedder import BATCH, Embedder
+from core.index.levelling import Leveller
 from core.index.progress import Progress
 from core.index.reader import Reader
 from core.index.site import Surveyed
-from core.index.store import IndexStore
 from core.index.survey import Surveyor
+from core.index.upkeep import IndexStore
 from core.memory import return_memory
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
 from core.store.catalogue import Catalogue
@@ -45,10 +43,8 @@ PUBLISH_S = 30.0
 FIT_ANEW_BYTES = 4_000_000  # of waiting files, some thousand chunks
 GROUP_CHUNKS = 64  # documents are embedded together until they reach this many chunks
 READ_AHEAD = 4
-DIGEST_BYTES = 12  # two files that differ share one with a chance below 10**-18 in a million
 MOST_SEGMENTS = 8
 MANY_DOCUMENTS = 100  # published together, whose texts are worth giving back to the system
-_READ_NO_WAIT = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 ROUNDS = 2  # what changed while it was read is tried once more in the same run
 
 
@@ -80,23 +76,6 @@ class Hints(Protocol):
         ...
 
 
-def content_digest(path: str) -> bytes:
-    """12 bytes that name a file's content together with its kind (the name's ending).
-
-    Raises OSError: FileNotFoundError also when something else has taken the file's
-    place. A pipe would keep its reader waiting, and some devices never end.
-    """
-    suffix = Path(path).suffix.lower()
-    digest = hashlib.blake2b(suffix.encode("utf-8", "surrogateescape"), digest_size=16)
-    digest.update(b"\0")
-    with os.fdopen(os.open(path, _READ_NO_WAIT), "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise FileNotFoundError(path)
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.digest()[:DIGEST_BYTES]
-
-
 class Indexer:
     """One run at a time brings the index up to date with the watched folders."""
 
@@ -109,6 +88,7 @@ class Indexer:
         rules: Callable[[str], Rules],
         on_progress: Callable[[IndexProgress], None],
         breathe: Callable[[], None],
+        leveller: Leveller,
         *,
         hints: Hints | None = None,
         offline_days: float = 0.0,
@@ -132,6 +112,7 @@ class Indexer:
             offline_days=offline_days,
             settling=hints is not None,
         )
+        self._leveller = leveller
         self._not_as_surveyed: set[str] = set()
 
     def run(self, changes: Changes = EVERYTHING) -> Outcome:
@@ -141,33 +122,51 @@ class Indexer:
         """
         started = time.monotonic()
         outcome = Outcome()
+        if changes.everything:
+            self._leveller.try_all_again()
         try:
-            self._report("scanning", Progress())
-            found = self._survey(changes, outcome)
-            worked = changes.everything or found.dropped
-            for _ in range(ROUNDS):
-                waiting = self._catalogue.files.waiting()
-                if not waiting:
-                    break
-                if self._fit_anew(waiting):
-                    waiting = self._catalogue.files.waiting()
-                worked = True
-                self._index(waiting, outcome, started)
-                if not self._not_as_surveyed or outcome.stopped:
-                    break
-                again = Changes(frozenset(self._not_as_surveyed))
-                self._not_as_surveyed.clear()
-                self._survey(again, outcome)
-            if self._catalogue.survey.drop_vanished() or worked:
-                self._store.refresh()
-                self._merge()
-                self._catalogue.compact(self._store.room_bytes)
+            self._bring_up_to_date(changes, outcome, started)
+            self._come_to_level(outcome, started)
         except Cancelled:
             outcome.interrupted = True
+        outcome.embedded_chunks += self._leveller.embedded_chunks
         self._store.release_embeddings()
         self._catalogue.checkpoint()
         outcome.seconds = time.monotonic() - started
         return outcome
+
+    def _bring_up_to_date(self, changes: Changes, outcome: Outcome, started: float) -> None:
+        self._report("scanning", Progress())
+        found = self._survey(changes, outcome)
+        worked = changes.everything or found.dropped
+        for _ in range(ROUNDS):
+            waiting = self._catalogue.files.waiting()
+            if not waiting:
+                break
+            if self._fit_anew(waiting):
+                waiting = self._catalogue.files.waiting()
+            worked = True
+            self._index(waiting, outcome, started)
+            if not self._not_as_surveyed or outcome.stopped:
+                break
+            again = Changes(frozenset(self._not_as_surveyed))
+            self._not_as_surveyed.clear()
+            self._survey(again, outcome)
+        if self._catalogue.survey.drop_vanished() or worked:
+            self._store.refresh()
+            self._merge()
+            self._catalogue.compact(self._store.room_bytes)
+
+    def _come_to_level(self, outcome: Outcome, started: float) -> None:
+        """Bring what is not at the level wished for there; changes meanwhile come first."""
+
+        def look_up() -> None:
+            due = self._hints.take_due() if self._hints is not None else None
+            if due:
+                self._bring_up_to_date(due, outcome, started)
+
+        refused = self._leveller.run(look_up)
+        outcome.stopped = outcome.stopped or refused
 
     def _survey(self, changes: Changes, outcome: Outcome) -> Surveyed:
         """Bring the catalogue's list of files up to date; the view forgets what is gone."""
@@ -282,7 +281,7 @@ class Indexer:
         try:
             digest = future.result()
         except OSError as error:
-            if isinstance(error, FileNotFoundError) or not _can_list(ref.path):
+            if isinstance(error, FileNotFoundError) or not can_list(ref.path):
                 self._not_as_surveyed.add(ref.path)
             else:
                 reason = f"cannot be read: {error.strerror or error}; check who may read it"
@@ -375,12 +374,3 @@ class Indexer:
 
     def _report(self, phase: Phase, progress: Progress) -> None:
         self._on_progress(progress.message(phase))
-
-
-def _can_list(path: str) -> bool:
-    """Whether the folder that a file is in can be looked into."""
-    try:
-        with os.scandir(os.path.dirname(path)):  # noqa: PTH120
-            return True
-    except OSError:
-        return False

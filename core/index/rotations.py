@@ -8,11 +8,13 @@ little about the model and much about themselves, so then it is fitted to the
 texts the model was checked with.
 
 A home with some thousands of passages does better still with codes of its own,
-half as long: a byte says more where all is of a few subjects.
+half as long: a byte says more where all is of a few subjects. When its passages
+have become others, they are fitted anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,9 +31,9 @@ Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "rotations"
-FIRST_CODE_BYTES = 32  # before a home has its own: codes not made for its passages say less
 LEAST_CHUNKS = 64
 ENOUGH_CHUNKS = 2000  # more improve it little
+HELD_OUT = 10  # one in so many says how well a home's own rotation fits
 NOISE = 0.1  # of the spread of a few embeddings, put around them
 
 
@@ -79,21 +81,38 @@ def fit_and_keep(
 
 
 def fit_own(embeddings: Halves, folder: Path, model: EmbeddingModel, code_bytes: int) -> Rotation:
-    """Fit the rotation of a home's own to a sample of its embeddings (n, d), and keep it."""
-    kept = _keep(fit_rotation(embeddings, code_bytes), _own(folder, model, code_bytes))
-    return replace(kept, own=True)
+    """Fit the rotation of a home's own to a sample of its embeddings (n, d), and keep it.
 
-
-def own_rotations(folder: Path, model: EmbeddingModel) -> dict[int, Rotation]:
-    """The rotations of a home's own, by their bytes a chunk.
-
-    Raises UserError when one is damaged.
+    A part of them is left out of it, and tells how faithful its codes are.
     """
-    found = {}
-    for path in sorted(folder.glob(_own(folder, model, "*").name)):
-        if rotation := _load(path, f"Remove {path}; your files are then read again."):
-            found[rotation.code_bytes] = replace(rotation, own=True)
-    return found
+    held_out = np.arange(len(embeddings)) % HELD_OUT == 0
+    if len(embeddings) < HELD_OUT * LEAST_CHUNKS:
+        held_out[:] = False
+    fitted = fit_rotation(embeddings[~held_out], code_bytes)
+    rest = (embeddings[held_out] if held_out.any() else embeddings).astype(np.float32)
+    fitted = replace(fitted, expected=fitted.faithful(rest, fitted.encode(rest)))
+    number = max([_number(path) for path in _owns(folder, model)], default=0) + 1
+    return replace(_keep(fitted, _own(folder, model, code_bytes, number)), own=True)
+
+
+def own_rotations(folder: Path, model: EmbeddingModel) -> list[Rotation]:
+    """The rotations of a home's own, oldest first. Raises UserError when one is damaged."""
+    return [rotation for _, rotation in _own_files(folder, model)]
+
+
+def drop_unused(folder: Path, model: EmbeddingModel, used: Collection[str]) -> None:
+    """Remove the rotations of a home's own that are not among the names `used`."""
+    for path, rotation in _own_files(folder, model):
+        if rotation.name not in used:
+            path.unlink(missing_ok=True)
+
+
+def _own_files(folder: Path, model: EmbeddingModel) -> list[tuple[Path, Rotation]]:
+    return [
+        (path, replace(rotation, own=True))
+        for path in _owns(folder, model)
+        if (rotation := _load(path, f"Remove {path}; your files are then read again."))
+    ]
 
 
 def kept_bytes(folder: Path) -> int:
@@ -140,8 +159,17 @@ def _first(folder: Path, model: EmbeddingModel, code_bytes: int) -> Path:
     return folder / f"{model.description.fingerprint}-v{FORMAT}-{code_bytes}-first.npz"
 
 
-def _own(folder: Path, model: EmbeddingModel, code_bytes: int | str) -> Path:
-    return folder / f"{model.description.fingerprint}-v{FORMAT}-{code_bytes}-own.npz"
+def _own(folder: Path, model: EmbeddingModel, code_bytes: int, number: int) -> Path:
+    return folder / f"{model.description.fingerprint}-v{FORMAT}-{code_bytes}-own{number}.npz"
+
+
+def _owns(folder: Path, model: EmbeddingModel) -> list[Path]:
+    """The files of a home's own rotations, oldest first; the first ones had no number."""
+    return sorted(folder.glob(f"{model.description.fingerprint}-v{FORMAT}-*-own*.npz"), key=_number)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.rpartition("-own")[2] or 0)
 
 
 def _load(path: Path, advice: str) -> Rotation | None:

@@ -256,26 +256,19 @@ class Searcher:
     ) -> dict[int, float]:
         mark = time.perf_counter()
         allowed = allowed & self._view.meant
-        estimates = self._view.estimates(vector)
-        if words is not None:
-            estimates = with_words(estimates, words.positions, words.scores)
-        estimates[~allowed] = -np.inf
-        start = top(estimates, min(POOL, int(allowed.sum())))
-        if seeds is not None and len(seeds):
-            start = np.unique(np.concatenate([start, seeds[allowed[seeds]]]))
-        corpus = Corpus(self._view.decoded, self._view.neighbours)
-        frontier = Frontier(corpus, estimates, start, allowed)
+        frontier, first = self._frontier(vector, allowed, seeds, words)
         work.clock("codes", mark)
-        first = None if seeds is None else seeds[allowed[seeds]]
+        max_recomputes = round(max_recomputes * self._view.effort)
+        step = STEP if self._view.effort == 1 else BATCH
         done = copies = 0
         while done < max_recomputes and (done == 0 or time.perf_counter() < deadline):
             work.check()
             mark = time.perf_counter()
             if done and self._view.trusted and frontier.settled(k + copies):
                 break
-            size = min(STEP if done else BATCH, max_recomputes - done)
+            size = min(step if done else BATCH, max_recomputes - done)
             batch = frontier.next_batch(WIDER * size)
-            if done == 0 and first is not None and len(first):
+            if done == 0 and len(first):
                 batch = np.array(list(dict.fromkeys([*first, *batch])), dtype=np.int64)
             batch, followers = self._without_twins(batch, size)
             copies += sum(map(len, followers.values()))
@@ -298,6 +291,28 @@ class Searcher:
         scores = self._scores.of(foreign, vector, work)
         found = zip(foreign.tolist(), scores.tolist(), strict=True)
         return {position: score for position, score in found if not np.isnan(score)}
+
+    def _frontier(
+        self, vector: Floats, allowed: Flags, seeds: Ints | None, words: WordHits | None
+    ) -> tuple[Frontier, Ints]:
+        """The candidates to begin with, and those of the seeds that need a score first of all."""
+        view = self._view
+        estimates, known = view.estimates(vector), view.known(vector)
+        if words is not None:
+            estimates = with_words(estimates, words.positions, words.scores)
+        best = estimates if known is None else np.where(np.isnan(known), estimates, known)
+        best[~allowed] = -np.inf
+        start = top(best, min(POOL, int(allowed.sum())))
+        first = np.empty(0, dtype=np.int64)
+        if seeds is not None:
+            first = seeds[allowed[seeds]]
+            start = np.concatenate([start, first])
+            if known is not None:
+                first = first[np.isnan(known[first])]
+        start = np.concatenate([start, view.entries[allowed[view.entries]]])
+        corpus = Corpus(view.decoded, view.neighbours)
+        blind = view.blind if view.effort > 1 else None
+        return Frontier(corpus, estimates, np.unique(start), allowed, known, blind), first
 
     def _without_twins(self, positions: Ints, size: int) -> tuple[Ints, dict[int, Ints]]:
         """The first `size` positions that are worth a score of their own, and their twins."""

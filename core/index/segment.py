@@ -1,7 +1,9 @@
 """An immutable segment: codes, graph, spans and words of a set of chunks, in one checked file.
 
-Layout: the magic, the length of a JSON header, the header with its CRC-32, then the
-parts one after another. The header names each part with its place, length and CRC-32.
+Codes may be absent, and embeddings in 8 bits may be there, as the level of the
+index had it. Layout: the magic, the length of a JSON header, the header with its
+CRC-32, then the parts one after another. The header names each part with its place,
+length and CRC-32.
 A file is written under a temporary name, synced, and renamed; it never
 changes afterwards. Documents that were deleted since are left out by the
 catalogue, which knows the live ones.
@@ -16,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -25,12 +28,14 @@ from core.atomic import sync_folder
 from core.index.bits import CodecError, pack_varints, unpack_varints
 from core.index.codes import CodeArray, Floats, Rotation
 from core.index.graph import Edges, Graph, open_graph, pack_edges, unpack_edges
+from core.index.levels import Kept
 from core.index.spans import DocumentSpans, unpack_document
+from core.index.stored import Stored, pack_ids, unpack_ids
 from core.index.words import WordIndex
 
 MAGIC = b"SATCHEL-SEGMENT\n"
 UNSEALED = 3  # the last format whose header had no checksum
-FORMAT = 4
+FORMAT = 5  # since 5 codes may be absent, and embeddings there
 OLDEST_FORMAT = 3
 
 Ints = NDArray[np.int64]
@@ -62,7 +67,9 @@ class Header(msgspec.Struct, frozen=True):
     """What a segment holds.
 
     `model` is the fingerprint of the embedding model, `rotation` the name of the
-    codes' rotation.
+    codes' rotation. `kept` says of which chunks the embedding is there, `stored` of
+    how many. `faithful` is the mean cosine of an embedding with what its code stands
+    for, `scale` what the estimates should be multiplied by; 0 where that was not measured.
     """
 
     format: int
@@ -72,6 +79,28 @@ class Header(msgspec.Struct, frozen=True):
     code_bytes: int
     rotation: str
     parts: dict[str, Part]
+    kept: Kept = ""
+    stored: int = 0
+    faithful: float = 0.0
+    scale: float = 0.0
+
+
+class Holding(NamedTuple):
+    """What a segment has of its embeddings: the rotation of its codes, None for none."""
+
+    rotation: str | None
+    kept: Kept
+
+
+class Body(NamedTuple):
+    """What is derived from embeddings: codes (n, b), b may be 0; edges over n; embeddings kept."""
+
+    codes: CodeArray
+    edges: Edges
+    kept: Kept = ""
+    stored: Stored | None = None
+    faithful: float = 0.0
+    scale: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +111,13 @@ class Sizes:
     graph: int
     spans: int
     words: int
+    embeddings: int
     total: int
 
     @property
     def parts(self) -> int:
         """Bytes of all named parts, without headers."""
-        return self.codes + self.graph + self.spans + self.words
+        return self.codes + self.graph + self.spans + self.words + self.embeddings
 
 
 def seal(header: bytes) -> bytes:
@@ -108,35 +138,51 @@ def write_segment(
     path: Path,
     model: str,
     rotation: str,
-    codes: CodeArray,
-    edges: Edges,
+    body: Body,
     documents: Sequence[tuple[int, bytes]],
     words: bytes,
 ) -> Sizes:
-    """Write a segment of n chunks: codes (n, b), edges over n, per document its
+    """Write a segment of n chunks: what is derived from their embeddings, per document its
     number of chunks and packed spans, in the order of the chunks, and their word index.
 
     Raises OSError when the disk does not allow it; nothing is left behind then.
     """
     counts = np.array([chunks for chunks, _ in documents], dtype=np.int64)
-    if int(counts.sum()) != len(codes):
+    chunks, code_bytes = body.codes.shape
+    if int(counts.sum()) != chunks:
         raise ValueError("the documents do not add up to the codes")
     lengths = np.array([len(spans) for _, spans in documents], dtype=np.int64)
-    table = pack_varints(np.stack([counts, lengths], axis=1).ravel())
     bodies = {
-        "codes": codes.tobytes(),
-        "graph": pack_edges(edges, len(codes)),
-        "table": table,
+        "graph": pack_edges(body.edges, chunks),
+        "table": pack_varints(np.stack([counts, lengths], axis=1).ravel()),
         "words": words,
         "spans": b"".join(spans for _, spans in documents),
     }
+    if code_bytes:
+        bodies = {"codes": body.codes.tobytes(), **bodies}
+    stored = body.stored
+    if stored is not None:
+        bodies["stored"] = pack_ids(stored.ids)
+        bodies["embeddings8"] = stored.rows.tobytes()
     parts: dict[str, Part] = {}
     offset = 0
-    for name, body in bodies.items():
-        parts[name] = Part(offset, len(body), zlib.crc32(body))
-        offset += len(body)
+    for name, data in bodies.items():
+        parts[name] = Part(offset, len(data), zlib.crc32(data))
+        offset += len(data)
     header = msgspec.json.encode(
-        Header(FORMAT, model, len(codes), len(documents), codes.shape[1], rotation, parts)
+        Header(
+            FORMAT,
+            model,
+            chunks,
+            len(documents),
+            code_bytes,
+            rotation if code_bytes else "",
+            parts,
+            body.kept,
+            0 if stored is None else len(stored),
+            round(body.faithful, 4),
+            round(body.scale, 4),
+        )
     )
     header = seal(header)
     blob = [MAGIC, len(header).to_bytes(4, "little"), header, *bodies.values()]
@@ -151,12 +197,20 @@ def write_segment(
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+    return _sizes(parts, sum(len(piece) for piece in blob))
+
+
+def _sizes(parts: dict[str, Part], total: int) -> Sizes:
+    def length(*names: str) -> int:
+        return sum(parts[name].length for name in names if name in parts)
+
     return Sizes(
-        codes=len(bodies["codes"]),
-        graph=len(bodies["graph"]),
-        spans=len(bodies["spans"]) + len(table),
-        words=len(words),
-        total=sum(len(piece) for piece in blob),
+        codes=length("codes"),
+        graph=length("graph"),
+        spans=length("spans", "table"),
+        words=length("words"),
+        embeddings=length("stored", "embeddings8"),
+        total=total,
     )
 
 
@@ -176,7 +230,8 @@ class Segment:
             raise SegmentError(f"{path.name} cannot be opened: {reason}") from error
         self._view = memoryview(self._map)
         self.header, self._body = self._read_header()
-        self.codes: CodeArray = np.frombuffer(self._part("codes"), dtype=np.uint8).reshape(
+        codes = self._part("codes") if self.header.code_bytes else b""
+        self.codes: CodeArray = np.frombuffer(codes, dtype=np.uint8).reshape(
             self.header.chunks, self.header.code_bytes
         )
         self.chunk_counts, self._span_ends = self._read_table()
@@ -199,9 +254,14 @@ class Segment:
             raise SegmentError(f"{self.path.name} has a damaged header") from error
         if header.format < OLDEST_FORMAT:
             raise SegmentError(f"{self.path.name} was written by an older version of Satchel")
-        if not {"codes", "graph", "table", "spans", "words"} <= set(header.parts):
-            raise SegmentError(f"{self.path.name} lacks a part")
-        if header.parts["codes"].length != header.chunks * header.code_bytes:
+        wanted = {"graph", "table", "spans", "words"}
+        wanted |= {"codes"} if header.code_bytes else set()
+        wanted |= {"stored", "embeddings8"} if header.kept else set()
+        if wanted != set(header.parts):
+            raise SegmentError(f"{self.path.name} has not the parts that it names")
+        codes = header.parts["codes"].length if "codes" in wanted else 0
+        rows = header.parts["embeddings8"].length if header.kept else 0
+        if codes != header.chunks * header.code_bytes or rows % max(1, header.stored):
             raise SegmentError(f"{self.path.name} has a damaged header")
         end = max(part.offset + part.length for part in header.parts.values())
         if body + end != len(self._view):
@@ -229,6 +289,26 @@ class Segment:
     def chunks(self) -> int:
         """Number of chunks, deleted ones included."""
         return self.header.chunks
+
+    @property
+    def holding(self) -> Holding:
+        """What it has of its embeddings."""
+        rotation = self.header.rotation if self.header.code_bytes else None
+        return Holding(rotation, self.header.kept)
+
+    @cached_property
+    def stored(self) -> Stored | None:
+        """The embeddings that are kept, if any are. Raises SegmentError when they are damaged."""
+        if not self.header.kept:
+            return None
+        rows = np.frombuffer(self._part("embeddings8"), dtype=np.int8)
+        try:
+            ids = unpack_ids(self._part("stored"), self.chunks)
+        except CodecError as error:
+            raise SegmentError(f"{self.path.name}: {error}") from error
+        if len(ids) != self.header.stored:
+            raise SegmentError(f"{self.path.name} has the embeddings of other chunks")
+        return Stored(ids, rows.reshape(len(ids), -1 if len(ids) else 1))
 
     def lengths(self, rotation: Rotation) -> Floats:
         """The lengths (n,) of what the codes stand for, by the rotation they were made with."""
@@ -266,6 +346,11 @@ class Segment:
             raise SegmentError(f"{self.path.name} has the words of other chunks")
         return words
 
+    @property
+    def packed_words(self) -> bytes:
+        """The word index as it is on disk. Raises SegmentError when it is damaged."""
+        return bytes(self._part("words"))
+
     def packed_spans(self, document: int) -> bytes:
         """The packed spans of the segment's document with this number."""
         start = int(self._span_ends[document - 1]) if document else 0
@@ -280,14 +365,7 @@ class Segment:
 
     def sizes(self) -> Sizes:
         """Bytes by part."""
-        parts = self.header.parts
-        return Sizes(
-            codes=parts["codes"].length,
-            graph=parts["graph"].length,
-            spans=parts["spans"].length + parts["table"].length,
-            words=parts["words"].length,
-            total=len(self._view),
-        )
+        return _sizes(self.header.parts, len(self._view))
 
     def check(self) -> None:
         """Compare every part with its checksum. Raises SegmentError."""
@@ -299,4 +377,4 @@ class Segment:
         self.check()
         for document in range(self.header.documents):
             self.spans(document)
-        _ = self.edges
+        _ = self.edges, self.stored

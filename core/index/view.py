@@ -6,7 +6,7 @@ counted through all segments, and a number, given once for ever.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.index.codes import Rotation, scan
-from core.index.segment import Segment
+from core.index.levels import GRAPH_EFFORT
+from core.index.segment import Holding, Segment
 from core.index.spans import DocumentSpans
 from core.index.word_search import WordSearch
 from core.store.rows import DocumentTable
@@ -22,6 +23,10 @@ from core.store.rows import DocumentTable
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+ENTRIES = 16  # chunks of each segment without codes that a search may begin with
+SHIPPED_SCALE = 1.2  # of estimates by codes that ship, where it was not measured: 32 bytes, SciFact
+BLIND_ESTIMATE = 0.1  # about the cosine of a question with any passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +51,80 @@ class View:
     ):
         """`segments` with their ids, the live documents of the catalogue, the
         rotations of the segments' codes by their names, and the segments, by id, whose
-        codes are of another embedding model.
+        codes are of another embedding model. Segments may be of different levels.
         """
         self.segments = tuple(segments)
         self._made_of = rows, rotations, words_only
         self._segments = [segment for _, segment in segments]
         self._rotations = [
-            None if number in words_only else rotations[segment.header.rotation]
+            None if name is None or number in words_only else rotations[name]
             for number, segment in segments
+            for name in [segment.holding.rotation]
         ]
+        self._foreign = [number in words_only for number, _ in segments]
         sizes = [segment.chunks for segment in self._segments]
         self._offsets: Ints = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         self.chunks = int(self._offsets[-1])
         self._fill(rows, {segment_id: at for at, (segment_id, _) in enumerate(segments)})
 
-    @property
+    @cached_property
     def trusted(self) -> bool:
-        """Whether all codes are of rotations fitted to this home's own passages."""
-        return all(rotation is None or rotation.own for rotation in self._rotations)
+        """Whether all estimates are by rotations fitted to this home's own passages."""
+        return not self.blind.any() and all(one is None or one.own for one in self._rotations)
+
+    @cached_property
+    def blind(self) -> Flags:
+        """Which chunks have neither a code nor an embedding that is kept."""
+        return self._chunks_where(
+            one is None and segment.header.kept != "all" and not foreign
+            for one, segment, foreign in zip(
+                self._rotations, self._segments, self._foreign, strict=True
+            )
+        )
+
+    def _chunks_where(self, segments: Iterable[bool]) -> Flags:
+        """The chunks of those segments for which it is so."""
+        return np.repeat(np.array([*segments], dtype=np.bool_), np.diff(self._offsets))
 
     @cached_property
     def meant(self) -> Flags:
         """The live chunks that can be found by meaning; words alone find the others."""
-        known = [rotation is not None for rotation in self._rotations]
-        if all(known):
-            return self.live
-        sizes = [segment.chunks for segment in self._segments]
-        return self.live & np.repeat(np.array(known, dtype=np.bool_), sizes)
+        return self.live & ~self._chunks_where(self._foreign) if any(self._foreign) else self.live
+
+    @property
+    def meant_chunks(self) -> int:
+        """How many can be found by meaning."""
+        return int(self.meant.sum()) if any(self._foreign) else self.live_chunks
+
+    @cached_property
+    def live_chunks(self) -> int:
+        """How many chunks there are, without the deleted ones."""
+        return int(self._counts.sum())
+
+    def live_at(self, holding: Holding) -> int:
+        """How many live chunks are in segments that have this of their embeddings."""
+        there = self._chunks_where(segment.holding == holding for segment in self._segments)
+        return int((there & self.meant).sum())
+
+    @property
+    def effort(self) -> float:
+        """How many times as many recomputes a search should have as one that has codes."""
+        return 1 + (GRAPH_EFFORT - 1) * float(self.blind.mean()) if self.chunks else 1.0
+
+    @cached_property
+    def entries(self) -> Ints:
+        """Live chunks, spread over the segments without codes and well linked, to begin with."""
+        found: list[int] = []
+        for owner, offset in enumerate(self._offsets[:-1].tolist()):
+            segment = self._segments[owner]
+            if segment.chunks == 0 or not self.blind[offset]:
+                continue
+            links = np.diff(segment.graph.starts)
+            links[~self.live[offset : offset + segment.chunks]] = -1
+            blocks = np.array_split(np.arange(segment.chunks), min(ENTRIES, segment.chunks))
+            best = np.array([block[np.argmax(links[block])] for block in blocks])
+            found += (offset + best[links[best] >= 0]).tolist()
+        return np.array(found, dtype=np.int64)
 
     def _fill(self, rows: DocumentTable, number: dict[int, int]) -> None:
         starts = np.full(len(rows.id), -1, dtype=np.int64)
@@ -106,33 +158,68 @@ class View:
     def estimates(self, query: Floats) -> Floats:
         """The codes' estimate of every chunk's cosine with the query, by position.
 
-        Of those that are not `meant` it says nothing.
+        Codes that were not fitted to this home give estimates that are too low; beside
+        others they are raised by what was measured when they were made.
         """
         tables = {one.name: one.tables(query) for one in self._rotations if one is not None}
-        parts = [
-            np.full(segment.chunks, -1, dtype=np.float32)
-            if rotation is None
-            else scan(*tables[rotation.name], segment.codes, segment.lengths(rotation))
+        found = np.empty(self.chunks, dtype=np.float32)
+        for owner, (segment, rotation) in enumerate(
+            zip(self._segments, self._rotations, strict=True)
+        ):
+            mine = slice(int(self._offsets[owner]), int(self._offsets[owner + 1]))
+            if rotation is None:
+                found[mine] = BLIND_ESTIMATE
+            else:
+                lengths = segment.lengths(rotation)
+                found[mine] = scan(*tables[rotation.name], segment.codes, lengths)
+                found[mine] *= self._weights[owner]
+        return found
+
+    @cached_property
+    def _weights(self) -> list[float]:
+        """What the estimates of each segment are multiplied by; 1 where all are of one kind."""
+        present = zip(self._segments, self._foreign, strict=True)
+        if len({segment.holding for segment, foreign in present if not foreign}) < 2:
+            return [1.0] * len(self._segments)
+        return [
+            1.0 if rotation is None or rotation.own else segment.header.scale or SHIPPED_SCALE
             for segment, rotation in zip(self._segments, self._rotations, strict=True)
         ]
-        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+
+    def known(self, query: Floats) -> Floats | None:
+        """Cosines by position where the embedding is kept, NaN elsewhere; None if nowhere."""
+        keeping = [
+            (segment, offset)
+            for segment, offset, foreign in zip(
+                self._segments, self._offsets[:-1], self._foreign, strict=True
+            )
+            if segment.header.kept and not foreign
+        ]
+        if not keeping:
+            return None
+        found = np.full(self.chunks, np.nan, dtype=np.float32)
+        for segment, offset in keeping:
+            if segment.stored is not None:
+                found[offset + segment.stored.ids] = segment.stored.scores(query)
+        return found
 
     def decoded(self, positions: Ints) -> Floats:
-        """What the codes of these chunks (at least one, all `meant`) stand for (n, d), as steps
-        from the mean.
+        """What the codes of these chunks (at least one) stand for (n, d), as steps from
+        the mean; zeros for chunks without codes.
         """
         owners = np.searchsorted(self._offsets, positions, side="right") - 1
-        parts: list[tuple[Flags, Floats]] = []
+        found = np.zeros((len(positions), self._dimensions), dtype=np.float32)
         for owner in np.unique(owners):
-            mine = owners == owner
-            codes = self._segments[owner].codes[positions[mine] - self._offsets[owner]]
             rotation = self._rotations[owner]
-            assert rotation is not None
-            parts.append((mine, rotation.decode(codes)))
-        found = np.empty((len(positions), parts[0][1].shape[1]), dtype=np.float32)
-        for mine, steps in parts:
-            found[mine] = steps
+            if rotation is not None:
+                mine = owners == owner
+                codes = self._segments[owner].codes[positions[mine] - self._offsets[owner]]
+                found[mine] = rotation.decode(codes)
         return found
+
+    @cached_property
+    def _dimensions(self) -> int:
+        return next((len(one.mean) for one in self._rotations if one is not None), 1)
 
     def neighbours(self, position: int) -> Ints:
         """Positions of the live chunks that share an edge with this one."""

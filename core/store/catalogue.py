@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import apsw
 import numpy as np
@@ -135,6 +136,22 @@ class Catalogue:
             if name is not None:
                 self.add_segment(name, model, documents)
             self.db.execute(f"DELETE FROM segment WHERE id IN ({_marks(old)})", old)
+
+    def move_documents(self, name: str, model: str, documents: Sequence[int]) -> int:
+        """Publish a segment that takes documents, in ascending order, out of others; its id."""
+        moved = set(documents)
+        with errors(self._path), self.db:
+            rows = self.db.execute("SELECT id, documents FROM segment").fetchall()
+            for segment, packed in cast("list[tuple[int, bytes]]", rows):
+                places, inside = unpack_places(packed)
+                held = dict(zip(places.tolist(), inside.tolist(), strict=True))
+                left = {place: number for place, number in held.items() if number not in moved}
+                if len(left) < len(held):
+                    self.db.execute(
+                        "UPDATE segment SET documents=? WHERE id=?", (pack_places(left), segment)
+                    )
+            number = self.add_segment(name, model, documents)
+        return number
 
     def segments(self) -> list[SegmentRow]:
         """The published segments, oldest first."""

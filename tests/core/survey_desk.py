@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
-from core.index.indexer import content_digest
+from core.index.digest import content_digest
 from core.index.site import Surveyed
 from core.index.survey import Surveyor
 from core.messages import UNTITLED

@@ -10,12 +10,14 @@ from helpers import Lab, WordEmbedder, small_rotation
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.index import indexer, store
+from core.index import dial, indexer
+from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation, scan
 from core.index.embedder import EmbeddingModel, find_model
 from core.index.rotations import (
     ENOUGH_CHUNKS,
     LEAST_CHUNKS,
+    drop_unused,
     find_rotation,
     fit_and_keep,
     fit_own,
@@ -24,7 +26,7 @@ from core.index.rotations import (
     own_rotations,
     placeholder,
 )
-from core.index.store import IndexStore
+from core.index.upkeep import IndexStore
 
 Floats = NDArray[np.float32]
 
@@ -95,14 +97,22 @@ def test_a_fitted_rotation_is_kept(model: EmbeddingModel, tmp_path: Path) -> Non
         find_rotation(None, model, folder, 8)
 
 
+OWN = ((1, 16), (1, 4), (2, 16))  # seed of the sample, bytes; in the order of fitting
+
+
 def test_a_home_keeps_rotations_of_its_own(model: EmbeddingModel, tmp_path: Path) -> None:
     folder = tmp_path / "rotations"
-    assert (own_rotations(folder, model), kept_bytes(folder)) == ({}, 0)
-    made = {size: fit_own(narrow(600, 1, 384), folder, model, size) for size in (4, 16)}
+    assert (own_rotations(folder, model), kept_bytes(folder)) == ([], 0)
+    made = [fit_own(narrow(600, seed, 384), folder, model, size) for seed, size in OWN]
     found = own_rotations(folder, model)
-    assert {size: one.name for size, one in found.items()} == {4: made[4].name, 16: made[16].name}
+    assert [one.name for one in found] == [one.name for one in made]
+    assert [one.code_bytes for one in found] == [16, 4, 16]
+    assert all(one.own for one in found)
+    assert found[0].expected == pytest.approx(made[0].expected, abs=1e-6)
     assert kept_bytes(folder) == sum(path.stat().st_size for path in folder.iterdir()) > 0
     assert find_rotation(None, model, folder, 16) == (None, False)
+    drop_unused(folder, model, {made[1].name, made[2].name})
+    assert [one.name for one in own_rotations(folder, model)] == [made[1].name, made[2].name]
     next(folder.iterdir()).write_bytes(b"nothing of the kind")
     with pytest.raises(UserError, match="cannot be read"):
         own_rotations(folder, model)
@@ -129,10 +139,8 @@ class Fits:
 
 def reopened(lab: Lab, fit: Fits, has_rotation: bool) -> IndexStore:
     rotation = small_rotation() if has_rotation else placeholder(96, 8)
-    return IndexStore(
-        lab.segments, lab.catalogue, rotation, "fake", lab.texts, lambda: lab.room, fit,
-        has_rotation,
-    )  # fmt: skip
+    codes = CodeChoice(rotation, has_rotation, fit)
+    return IndexStore(lab.segments, lab.catalogue, codes, "fake", lab.texts, lambda: lab.room)
 
 
 def test_a_store_fits_at_its_first_publication_only(lab: Lab) -> None:
@@ -170,7 +178,7 @@ def test_it_is_fitted_anew_when_much_more_comes(lab: Lab, monkeypatch: pytest.Mo
     assert fit.counts == [1, 202], "all are read again, together"
     for query, name in (("ferry noon", "a.txt"), ("lighthouse keeper", "b.txt")):
         assert lab.names(query)[0] == name
-    monkeypatch.setattr(store, "ENOUGH_CHUNKS", 100)
+    monkeypatch.setattr(dial, "ENOUGH_CHUNKS", 100)
     lab.write("d.txt", "".join(f"more {number} on ferries\n" for number in range(200)))
     lab.index()
     assert fit.counts == [1, 202], "an index that has grown is not given up"

@@ -7,9 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.index.graph import build_edges
+from core.index.levels import Kept
 from core.index.segment import (
     FORMAT,
     MAGIC,
+    Body,
+    Holding,
     NewerSegmentError,
     Segment,
     SegmentError,
@@ -18,6 +21,7 @@ from core.index.segment import (
     write_segment,
 )
 from core.index.spans import pack_document
+from core.index.stored import Stored
 from core.index.word_build import build
 
 COUNTS = (5, 1, 9, 3, 12)
@@ -39,38 +43,73 @@ def content() -> tuple[np.ndarray, np.ndarray, list[tuple[int, bytes]], list]:
     return codes, edges, documents, spans
 
 
-@pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def stored(kept: Kept) -> Stored | None:
+    """What the segment has of embeddings."""
+    ids = {"": np.arange(0), "hubs": np.array([2, 9, 29]), "all": np.arange(TOTAL)}[kept]
+    rows = np.random.default_rng(3).integers(-127, 128, (len(ids), 16)).astype(np.int8)
+    return Stored(ids, rows) if kept else None
+
+
+@pytest.fixture(scope="module", params=["", "hubs", "all"])
+def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("segment") / "good.segment"
     codes, edges, documents, _ = content()
-    sizes = write_segment(path, "model", "turn", codes, edges, documents, WORDS)
+    body = Body(codes, edges, request.param, stored(request.param), 0.8, 1.2)
+    sizes = write_segment(path, "model", "turn", body, documents, WORDS)
     assert sizes.total == path.stat().st_size
     assert not list(path.parent.glob("*.tmp"))
     return path.read_bytes()
 
 
-def check(path: Path) -> None:
+def check(path: Path) -> Segment:
     """Read all of a segment; what it gives has to be what was written."""
     codes, edges, _, spans = content()
     segment = Segment(path)
     segment.verify()
+    found, written = segment.stored, stored(segment.header.kept)
+    assert (found is None) == (written is None)
+    if found is not None and written is not None:
+        assert found.ids.tolist() == written.ids.tolist()
+        assert (found.rows == written.rows).all()
     assert segment.chunks == TOTAL
     assert segment.header.documents == len(COUNTS)
     assert (segment.codes == codes).all()
     assert segment.chunk_counts.tolist() == list(COUNTS)
     assert segment.edges.tolist() == edges.tolist()
     for number, (one, pages) in enumerate(spans):
-        found = segment.spans(number)
-        assert (found.spans, found.page_chars) == (one, pages)
+        read = segment.spans(number)
+        assert (read.spans, read.page_chars) == (one, pages)
+    return segment
 
 
 def test_what_was_written_is_read(good: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.segment"
     path.write_bytes(good)
-    check(path)
-    sizes = Segment(path).sizes()
+    segment = check(path)
+    sizes = segment.sizes()
     assert sizes.codes == TOTAL * CODE_BYTES
-    assert sizes.total == len(good)
+    rows = {"": 0, "hubs": 3, "all": TOTAL}[segment.header.kept]
+    assert sizes.embeddings == 17 * rows
+    assert sizes.parts < sizes.total == len(good)
+    assert (segment.header.faithful, segment.header.scale) == (0.8, 1.2)
+
+
+def test_what_an_older_version_wrote_is_read() -> None:
+    segment = check(Path(__file__).with_name("format-3.segment"))
+    assert segment.header.format == 3
+    assert segment.holding == Holding("turn", "")
+    assert segment.packed_words == WORDS
+
+
+def test_a_segment_without_codes(tmp_path: Path) -> None:
+    codes, edges, documents, _ = content()
+    path = tmp_path / "a.segment"
+    write_segment(path, "model", "turn", Body(codes[:, :0], edges), documents, WORDS)
+    segment = Segment(path)
+    segment.verify()
+    assert segment.codes.shape == (TOTAL, 0)
+    assert segment.holding == Holding(None, "")
+    assert segment.sizes().codes == 0
 
 
 def test_cut_off_at_any_byte_is_refused(good: bytes, tmp_path: Path) -> None:
@@ -79,6 +118,11 @@ def test_cut_off_at_any_byte_is_refused(good: bytes, tmp_path: Path) -> None:
         path.write_bytes(good[:length])
         with pytest.raises(SegmentError):
             Segment(path).verify()
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
 
 
 def flipped(good: bytes, bit: int) -> bytes:
@@ -145,10 +189,14 @@ def test_a_segment_of_the_last_format_is_read(good: bytes, tmp_path: Path) -> No
 
 def test_damaged_spans_are_found_at_the_first_touch(good: bytes, tmp_path: Path) -> None:
     path = tmp_path / "late.segment"
-    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    segment = Segment(path)
-    with pytest.raises(SegmentError):
-        segment.spans(0)
+    header = Segment(write(path, good)).header
+    start = 20 + int.from_bytes(good[16:20], "little")
+    for name in ("spans", "embeddings8"):
+        if name in header.parts:
+            at = start + header.parts[name].offset
+            segment = Segment(write(path, flipped(good, 8 * at)))
+            with pytest.raises(SegmentError):
+                _ = segment.spans(0) if name == "spans" else segment.stored
 
 
 def test_another_format_is_named(good: bytes, tmp_path: Path) -> None:
@@ -185,7 +233,9 @@ def test_what_is_no_segment_is_refused(data: bytes, tmp_path: Path) -> None:
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     codes, edges, documents, _ = content()
     with pytest.raises(OSError, match="directory"):
-        write_segment(tmp_path / "none" / "a.segment", "m", "turn", codes, edges, documents, WORDS)
+        write_segment(
+            tmp_path / "none" / "a.segment", "m", "turn", Body(codes, edges), documents, WORDS
+        )
     with pytest.raises(ValueError, match="add up"):
-        write_segment(tmp_path / "a.segment", "m", "turn", codes, edges, documents[1:], WORDS)
+        write_segment(tmp_path / "a.segment", "m", "turn", Body(codes, edges), documents[1:], WORDS)
     assert list(tmp_path.iterdir()) == []

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from core.errors import Cancelled, UserError
+from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation
+from core.index.digest import content_digest
 from core.index.foreign import write_part
-from core.index.indexer import content_digest
+from core.index.merging import MERGE_RATIO, MOST_JOINED, plan_merge
 from core.index.rotations import fit_to_sample
 from core.index.segment import Segment
-from core.index.store import MERGE_RATIO, MOST_JOINED, IndexStore, plan_merge
 from core.store.rows import FileState
 
 TOPICS = ("harbour", "lighthouse", "bicycle", "garden", "recipe", "lease", "insurance", "club")
@@ -503,15 +504,15 @@ def test_codes_of_the_store_are_those_of_the_texts(lab: Lab) -> None:
 def with_own(lab: Lab, monkeypatch: pytest.MonkeyPatch, least: int) -> list[int]:
     """Let the lab's store take a rotation of its own of 5 bytes; the sizes of its samples."""
     samples: list[int] = []
-    monkeypatch.setattr("core.index.store.OWN_CHUNKS", least)
+    monkeypatch.setattr("core.index.dial.OWN_CHUNKS", least)
+    monkeypatch.setattr("core.index.upkeep.OWN_CHUNKS", least)
 
     def own(embeddings: np.ndarray) -> Rotation:
         samples.append(len(embeddings))
         return replace(fit_to_sample(embeddings, 5), name="own")
 
-    lab.store = IndexStore(
-        lab.segments, lab.catalogue, lab.rotation, "fake", lab.texts, lambda: lab.room, own=own
-    )
+    lab.codes = CodeChoice(lab.rotation, own=own)
+    lab.reopen()
     return samples
 
 
@@ -528,20 +529,14 @@ def test_a_home_with_enough_passages_gets_codes_of_its_own(
     assert (samples, rotations_of(lab)) == ([], [""])
     fill(lab, 20, 6)
     lab.index()
-    # The first segment's embeddings were let go, so it keeps its codes.
-    assert (samples, set(rotations_of(lab))) == ([60], {"", "own"})
-    assert lab.store.rotation.code_bytes == 5
+    # The first segment's embeddings were let go, so its files are embedded anew.
+    assert (samples, set(rotations_of(lab))) == ([60], {"own"})
+    assert lab.store.dial.rotation.code_bytes == 5
     assert lab.names("marker3x1 garden")[0] == "note-3.txt"
     assert lab.names("marker17x1 lighthouse")[0] == "note-17.txt"
     fill(lab, 4, 26)
     lab.index()
-    assert (samples, set(rotations_of(lab))) == ([60], {"", "own"})
-    # A segment of the older rotation can still be written without what was deleted.
-    for number in range(5):
-        (lab.files / f"note-{number}.txt").unlink()
-    lab.index()
-    assert set(rotations_of(lab)) == {"", "own"}
-    assert lab.names("marker5x1 lease")[0] == "note-5.txt"
+    assert (samples, set(rotations_of(lab))) == ([60], {"own"})
 
 
 def test_codes_of_a_rotation_that_is_gone_are_made_anew(

@@ -9,6 +9,7 @@ import pytest
 from helpers import Lab
 
 from core.home import Home
+from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation
 from core.index.embedder import Description, EmbeddingModel
 from core.index.fidelity import Fidelity
@@ -193,7 +194,7 @@ def test_what_is_out_of_reach_is_carried_over_for_words(tmp_path: Path, rotation
     for _ in range(2):  # the second time, as after an interruption, nothing is left to do
         carry_out_of_reach(old.catalogue, old.store.view, new.catalogue, new.segments)
     new.store = type(new.store)(
-        new.segments, new.catalogue, rotation, "newer", new.texts, lambda: 10**9
+        new.segments, new.catalogue, CodeChoice(rotation), "newer", new.texts, lambda: 10**9
     )
     counts = new.catalogue.files.coverage()
     assert (counts["indexed"], counts["offline"], counts["waiting"]) == (1, 3, 0)

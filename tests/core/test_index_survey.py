@@ -12,7 +12,7 @@ from survey_desk import Desk
 
 from core.errors import Cancelled
 from core.files.changes import Changes
-from core.index.indexer import content_digest
+from core.index.digest import content_digest
 from core.store.rows import FileState
 
 # --- single changes ------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from survey_desk import Desk, regular_files
 from vandal import Vandal, grow
 
 from core.files.changes import Changes
-from core.index.indexer import content_digest
+from core.index.digest import content_digest
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -1,0 +1,77 @@
+"""The dial of the index: what may be kept of each passage beside its place, and what it buys.
+
+More bytes find the right passages with fewer of them embedded anew. The
+figures are predictions, measured by `MEASURED_WITH` on SciFact (9,643 passages,
+300 questions, codes fitted to them); a home's own differ somewhat. `hubs` finds
+hardly more than the codes it has, and less than codes of its size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.errors import UserError
+
+# Of which passages the embedding is kept, at 8 bits a coordinate: none, the graph's hubs, all.
+Kept = Literal["", "hubs", "all"]
+
+MEASURED_WITH = "python benchmarks/levels.py"
+HUB_SHARE = 0.03
+MOST_CODE_BYTES = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level and what is predicted of it.
+
+    `code_bytes` a passage, 0 for none. `bytes_a_chunk` is all but the words: codes,
+    graph, places and embeddings; `fixed_bytes` are kept once, for the rotation of the
+    codes. Recall is against embedding everything anew, `recomputes` the mean of a search
+    that may do 32 (the level without codes: `GRAPH_EFFORT` times as many), `search_ms`
+    what is not embedding.
+    """
+
+    name: str
+    code_bytes: int
+    kept: Kept
+    bytes_a_chunk: float
+    fixed_bytes: int
+    recall_at_3: float
+    recall_at_10: float
+    recomputes: float
+    search_ms: float
+
+    @property
+    def first_code_bytes(self) -> int:
+        """Bytes of code until the home has codes of its own: those that ship say less a byte."""
+        return min(2 * self.code_bytes, MOST_CODE_BYTES)
+
+    def kept_bytes(self, dimensions: int) -> float:
+        """Bytes a chunk of embeddings that are kept."""
+        return {"": 0.0, "hubs": HUB_SHARE, "all": 1.0}[self.kept] * (dimensions + 1)
+
+
+GRAPH_EFFORT = 6
+
+LEVELS: tuple[Level, ...] = (
+    Level("graph", 0, "", 6.6, 0, 0.899, 0.818, 192.0, 15.0),
+    Level("codes-8", 8, "", 14.6, 25_200, 0.917, 0.789, 27.0, 10.0),
+    Level("codes-12", 12, "", 18.6, 36_400, 0.960, 0.846, 25.6, 10.0),
+    Level("codes-16", 16, "", 22.6, 47_400, 0.979, 0.889, 24.6, 10.0),
+    Level("codes-24", 24, "", 30.6, 69_000, 0.989, 0.917, 22.7, 10.0),
+    Level("codes-32", 32, "", 38.6, 89_900, 0.992, 0.928, 21.6, 10.0),
+    Level("codes-48", 48, "", 54.6, 126_300, 0.999, 0.968, 21.6, 10.0),
+    Level("hubs", 16, "hubs", 34.2, 47_500, 0.981, 0.888, 23.2, 10.0),
+    Level("embeddings", 0, "all", 391.6, 0, 0.993, 0.997, 0.0, 5.0),
+)
+LEVEL_NAMES = tuple(level.name for level in LEVELS)
+DEFAULT_LEVEL = "codes-16"
+
+
+def level_named(name: str) -> Level:
+    """The level of this name. Raises UserError, which lists them."""
+    for level in LEVELS:
+        if level.name == name:
+            return level
+    raise UserError(f"There is no level {name!r}.", f"Choose one of {', '.join(LEVEL_NAMES)}.")
