@@ -30,13 +30,13 @@ sys.path.insert(0, str(ROOT))
 from core.errors import FileError
 from core.home import find_home
 from core.index.codes import Rotation, scan
-from core.index.embedder import Embedder, find_model
+from core.index.embedder import BATCH, Embedder, find_model
 from core.index.fit_codes import fit_rotation
 from core.index.frontier import Corpus, Frontier, with_words
 from core.index.graph import Graph, build_edges, open_graph, pack_edges
 from core.index.models import STARTER, embedding_folder
 from core.index.rotations import shipped_rotation
-from core.index.search import BATCH, EVIDENCE_DEPTH, POOL, STEP
+from core.index.search import EVIDENCE_DEPTH, POOL, STEP
 from core.index.stopping import CAUTION, MOST_TOP, settled
 from core.index.terms import Tokenizer
 from core.index.word_build import build

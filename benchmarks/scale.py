@@ -42,9 +42,9 @@ from core.index.embedding_cache import EmbeddingCache
 from core.index.fit_codes import fit_rotation
 from core.index.graph import Edges, build_edges, open_graph, tidy
 from core.index.passages import Work
-from core.index.ranking import fuse
+from core.index.ranking import LEXICAL_DEPTH, fuse
 from core.index.scores import Scores
-from core.index.search import LEXICAL_DEPTH, LEXICAL_SEEDS, Query, Searcher
+from core.index.search import LEXICAL_SEEDS, Query, Searcher
 from core.index.segment import Segment, write_segment
 from core.index.spans import pack_document
 from core.index.store import IndexStore
