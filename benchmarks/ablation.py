@@ -1,14 +1,12 @@
 """What each part of the search finds, at equal recomputes, against exact search.
 
     python benchmarks/ablation.py [--bytes 16 24] [--queries 200] [--texts FOLDER]
-    python benchmarks/ablation.py --large
     python benchmarks/ablation.py --fit-stopping
 
 Sets: SciFact, wiki_qa, and both together with the files of FOLDER. Embeddings
 are made once, with the prepared model, and kept in --cache. `shipped` codes were
 fitted on none of these texts; `own` are fitted on the set's passages, never on
-its queries, as a home does. --large makes a million vectors after a low-rank
-model of the real ones and tells times too. --fit-stopping prints what each caution
+its queries, as a home does. --fit-stopping prints what each caution
 of `core.index.stopping` gives, on wiki_qa to choose by and on SciFact to judge.
 """
 
@@ -18,7 +16,6 @@ import argparse
 import os
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -33,13 +30,13 @@ sys.path.insert(0, str(ROOT))
 from core.errors import FileError
 from core.home import find_home
 from core.index.codes import Rotation, scan
-from core.index.embedder import Embedder, find_model
+from core.index.embedder import BATCH, Embedder, find_model
 from core.index.fit_codes import fit_rotation
 from core.index.frontier import Corpus, Frontier, with_words
 from core.index.graph import Graph, build_edges, open_graph, pack_edges
 from core.index.models import STARTER, embedding_folder
 from core.index.rotations import shipped_rotation
-from core.index.search import BATCH, EVIDENCE_DEPTH, POOL, STEP
+from core.index.search import EVIDENCE_DEPTH, POOL, STEP
 from core.index.stopping import CAUTION, MOST_TOP, settled
 from core.index.terms import Tokenizer
 from core.index.word_build import build
@@ -54,7 +51,6 @@ Ints = NDArray[np.int64]
 AT = (16, 24, 32)  # recomputes at which the parts are compared
 CAUTIONS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)
 SMALL = 5000
-LARGE = 1_000_000
 FIT_SAMPLE = 20_000
 
 
@@ -95,7 +91,6 @@ class Outcome:
     at: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     end: list[tuple[float, float]] = field(default_factory=list)
     used: list[int] = field(default_factory=list)
-    other_s: list[float] = field(default_factory=list)
 
     def row(self) -> str:
         """One line of the table."""
@@ -120,7 +115,6 @@ def search(passages: Passages, query: int, codes: Codes, parts: Parts, outcome: 
     """One query as `core.index.search` runs it, with exact scores looked up."""
     exact = passages.vectors @ passages.queries[query]
     gold = np.argsort(-exact, kind="stable")[:10].tolist()
-    started = time.perf_counter()
     estimates = codes.estimates(passages.queries[query])
     hits = passages.words[query]
     if parts.words and hits is not None:
@@ -142,7 +136,6 @@ def search(passages: Passages, query: int, codes: Codes, parts: Parts, outcome: 
         done += len(batch)
         if done in AT and parts.caution is None:
             outcome.at.setdefault(done, []).append(_recall(frontier, gold))
-    outcome.other_s.append(time.perf_counter() - started)
     outcome.used.append(done)
     outcome.end.append(_recall(frontier, gold))
 
@@ -363,19 +356,6 @@ def cautions(sets: Sequence[Passages], code_bytes: Sequence[int]) -> None:
                 print(f"{label}  {mean:5.1f}  {_pair(outcome.end)}", flush=True)
 
 
-def large(sets: Sequence[Passages], code_bytes: Sequence[int]) -> None:
-    """A million vectors made after the real ones: recall, and time without embedding."""
-    mixed = sets[-1]
-    vectors = modelled(mixed.vectors, LARGE)
-    passages = Passages("a million", vectors, mixed.queries[::4], LARGE * 800, [None] * LARGE)
-    for size in code_bytes:
-        codes = Codes(_rotation("own", size, vectors), vectors)
-        for name, parts in STEPS[:3:2]:
-            outcome = run(passages, codes, parts)
-            spent = 1000 * statistics.median(outcome.other_s)
-            print(f"a million, {size} B, {name:<14} {outcome.row()}  {spent:.0f} ms", flush=True)
-
-
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -383,14 +363,10 @@ def main() -> int:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--texts", type=Path, help="more files for the largest set")
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "ablation")
-    parser.add_argument("--large", action="store_true")
     parser.add_argument("--fit-stopping", action="store_true")
     options = parser.parse_args()
     print(machine())
     sets = real_sets(Maker(options.cache, options.queries), options.texts)
-    if options.large:
-        large(sets, options.bytes)
-        return 0
     for passages in sets:
         passages.link()
     if options.fit_stopping:

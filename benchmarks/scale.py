@@ -42,10 +42,10 @@ from core.index.embedding_cache import EmbeddingCache
 from core.index.fit_codes import fit_rotation
 from core.index.graph import Edges, build_edges, open_graph, tidy
 from core.index.passages import Work
-from core.index.ranking import fuse
+from core.index.ranking import LEXICAL_DEPTH, fuse
 from core.index.scores import Scores
-from core.index.search import LEXICAL_DEPTH, LEXICAL_SEEDS, Query, Searcher
-from core.index.segment import write_segment
+from core.index.search import LEXICAL_SEEDS, Query, Searcher
+from core.index.segment import Segment, write_segment
 from core.index.spans import pack_document
 from core.index.store import IndexStore
 from core.index.terms import Tokenizer
@@ -283,7 +283,10 @@ def recalls(home: Path, folder: Path, queries: Floats) -> None:
     edges = [np.load(folder / f"edges-{n}.npy") + bounds[n] for n in range(len(SHARES))]
     graph = open_graph(np.concatenate(edges), len(vectors))
     passages = Passages("made", vectors, queries, 1, [None] * len(queries), graph)
-    codes = Codes(load_rotation(home / "rotation.npz"), vectors)
+    codes = Codes(load_rotation(home / "rotation.npz"), vectors[:0])
+    pieces = [Segment(home / "segments" / f"{n}.segment").codes for n in range(len(SHARES))]
+    codes.codes = np.concatenate(pieces)
+    codes.lengths = codes.rotation.lengths(codes.codes)
     print(f"recall@3/@10 after {', '.join(map(str, AT))}, and at the end")
     for name, parts in (
         ("codes alone", Parts(graph=False, learning=False)),
@@ -319,7 +322,7 @@ def main() -> int:
     home = folder / f"home-{options.bytes}"
     print(f"{options.chunks} chunks, {options.bytes} bytes of code each, on {machine()}")
     if options.recall:
-        recalls(home, folder, queries[::4])
+        recalls(home, folder, queries[::8])
         return 0
     figures = measure(home, folder, queries, asked)
     missed = [name for name, most in GATES.items() if figures[name] > most]

@@ -6,7 +6,7 @@ from helpers import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.codes import POINTS, WIDTH, Rotation, load_rotation, scan, sign_books
+from core.index.codes import PAIRED_ROWS, POINTS, WIDTH, Rotation, load_rotation, scan, sign_books
 from core.index.fit_codes import deal, fit_rotation
 
 DIMENSIONS = 64
@@ -87,14 +87,20 @@ def test_an_estimate_is_the_cosine_with_what_the_code_stands_for(seed: int, coun
     np.testing.assert_allclose(estimates, wanted, atol=1e-3, rtol=1e-3)
 
 
-def test_many_codes_are_scanned_like_few() -> None:
-    rotation = some_rotation(3)
-    codes = np.random.default_rng(1).integers(0, 256, (40_000, 2), dtype=np.uint8)
+@pytest.mark.parametrize("code_bytes", [2, 3])
+def test_many_codes_are_scanned_like_few(code_bytes: int) -> None:
+    rotation = some_rotation(3, code_bytes, 30)
+    count = PAIRED_ROWS + 7
+    codes = np.random.default_rng(1).integers(0, 256, (count, code_bytes), dtype=np.uint8)
     lengths = rotation.lengths(codes)
-    tables, constant = rotation.tables(np.ones(20, dtype=np.float32))
+    tables, constant = rotation.tables(np.ones(30, dtype=np.float32))
     whole = scan(tables, constant, codes, lengths)
-    piece = scan(tables, constant, codes[39_000:], lengths[39_000:])
-    np.testing.assert_allclose(whole[39_000:], piece, rtol=1e-6)
+    for part in (slice(0, 900), slice(count - 900, count)):
+        few = codes[part]
+        np.testing.assert_allclose(lengths[part], rotation.lengths(few), rtol=1e-5)
+        np.testing.assert_allclose(
+            whole[part], scan(tables, constant, few, lengths[part]), rtol=1e-4, atol=1e-6
+        )
 
 
 def test_estimates_find_the_nearest_and_better_than_signs(rotation: Rotation) -> None:

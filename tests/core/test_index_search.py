@@ -1,11 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import Lab
 
 from core.errors import Cancelled
 from core.index.embedding_cache import EmbeddingCache
-from core.index.ranking import fuse
+from core.index.ranking import fuse, top
 from core.index.search import Query, Searcher
 from core.index.text_cache import TextCache
 
@@ -144,11 +145,29 @@ def test_related_passages_leave_out_the_asked_one(filled: Lab) -> None:
 
 
 def test_fusion_rewards_both_sides() -> None:
-    import numpy as np
-
     order = fuse(np.array([5, 6, 7]), {6: 0.5, 9: 0.9}, {})
     assert order[0][0] == 6
     assert {position for position, _ in order} == {5, 6, 7, 9}
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 400, 60_000, 70_000])
+def test_the_best_of_many_scores(count: int) -> None:
+    rng = np.random.default_rng(count)
+    for scores in (
+        rng.standard_normal(60_000).astype(np.float32),
+        np.sort(rng.random(60_000)).astype(np.float32),
+        np.repeat(np.float32(-np.inf), 60_000),
+        np.where(np.arange(60_000) % 59, np.float32(0.5), rng.random(60_000)).astype(np.float32),
+        np.where(np.arange(60_000) % 3, -np.inf, rng.random(60_000)).astype(np.float32),
+    ):
+        found = top(scores, count)
+        assert len(set(found.tolist())) == len(found)
+        if count < len(scores):
+            np.testing.assert_array_equal(
+                np.sort(scores[found]), np.sort(scores)[len(scores) - count :]
+            )
+        else:
+            assert len(found) == np.isfinite(scores).sum()
 
 
 def test_the_text_cache_serves_scores_but_not_snippets(lab: Lab) -> None:
