@@ -224,6 +224,8 @@ class Engine:
         Raises OSError: then nothing has changed for this process, and the next start goes on.
         """
         embedder = self._successor.hand_over(self.catalogue, self.store.view)
+        if os.name == "nt":  # files that are mapped cannot be moved or removed there
+            raise OSError("its files are in use")
         self.catalogue.close()
         take_place(self._home)
         self.cache = EmbeddingCache(self._plan.embedding_cache_entries)

@@ -218,8 +218,8 @@ class Catalogue:
                 inside,
             )
             self.db.execute(
-                "UPDATE document SET hash=zeroblob(length(hash)) "
-                "WHERE id IN (SELECT value FROM json_each(?1))",
+                "UPDATE document SET hash=zeroblob(length(hash)) WHERE id IN "
+                "(SELECT value FROM json_each(?1)) AND hash<>zeroblob(length(hash))",
                 inside,
             )
 
