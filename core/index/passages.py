@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.errors import Cancelled, FileError
 from core.index.embedder import Question
 from core.index.reader import Reader, Wanted
@@ -22,6 +25,7 @@ class Work:
 
     `choose` gives the files of a document that may be shown, best first;
     `unscored` the candidates without an exact score and their estimates, best first.
+    `known` are exact scores from embeddings that are kept, by position, NaN elsewhere.
     With a `question` the `agreement` of passages with it is noted as they are embedded.
     """
 
@@ -32,6 +36,7 @@ class Work:
     states: dict[int, str] = field(default_factory=dict)
     files: dict[int, FileRef] = field(default_factory=dict)
     unscored: Callable[[], Sequence[tuple[int, float]]] = tuple
+    known: NDArray[np.float32] | None = None
     question: Question | None = None
     agreement: dict[int, float] = field(default_factory=dict)
     scored: set[int] = field(default_factory=set)  # counted in `recomputed`

@@ -62,11 +62,14 @@ class Scores:
         """Note the agreement of the best passages with the question, if there is one.
 
         That of most is known, for they were embedded just now; others came from memory,
-        are copies, or have an estimate only.
+        are copies, or have an estimate only. Those whose embedding is kept are not
+        embedded for it: that they need not be is what their bytes are paid for.
         """
         if work.question is not None:
-            best = best_to_compare(semantic)
-            missing = [position for position, _ in best if position not in work.agreement]
+            best = [position for position, _ in best_to_compare(semantic)]
+            if work.known is not None:
+                best = [position for position in best if np.isnan(work.known[position])]
+            missing = [position for position in best if position not in work.agreement]
             work.recomputed += len(self._embed(missing, work).keys() - work.scored)
 
     def _embed(self, positions: Sequence[int], work: Work) -> dict[int, Floats]:

@@ -256,7 +256,7 @@ class Searcher:
     ) -> dict[int, float]:
         mark = time.perf_counter()
         allowed = allowed & self._view.meant
-        frontier, first = self._frontier(vector, allowed, seeds, words)
+        frontier, first = self._frontier(vector, allowed, seeds, words, work)
         work.clock("codes", mark)
         max_recomputes = round(max_recomputes * self._view.effort)
         step = STEP if self._view.effort == 1 else BATCH
@@ -293,11 +293,17 @@ class Searcher:
         return {position: score for position, score in found if not np.isnan(score)}
 
     def _frontier(
-        self, vector: Floats, allowed: Flags, seeds: Ints | None, words: WordHits | None
+        self,
+        vector: Floats,
+        allowed: Flags,
+        seeds: Ints | None,
+        words: WordHits | None,
+        work: Work,
     ) -> tuple[Frontier, Ints]:
         """The candidates to begin with, and those of the seeds that need a score first of all."""
         view = self._view
         estimates, known = view.estimates(vector), view.known(vector)
+        work.known = known
         if words is not None:
             estimates = with_words(estimates, words.positions, words.scores)
         best = estimates if known is None else np.where(np.isnan(known), estimates, known)
