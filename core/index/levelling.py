@@ -11,7 +11,7 @@ from all over it are embedded first and held until there are enough to fit one t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,6 +48,14 @@ class Group:
         self.rows.append(row)
         self.embeddings.append(embeddings)
         self.chunks += len(embeddings)
+
+    def only(self, wanted: Sequence[bool]) -> Group:
+        """Those of the documents that are wanted."""
+        group = Group()
+        for row, embeddings, chosen in zip(self.rows, self.embeddings, wanted, strict=True):
+            if chosen:
+                group.add(row, embeddings)
+        return group
 
 
 @dataclass(slots=True)
@@ -138,7 +146,12 @@ class Leveller:
         """
         wanted = self._store.sample_wanted
         rows = self._waiting(everything=wanted > 0)
-        if not len(rows) or int(rows.chunks.sum()) < wanted:
+        if int(rows.chunks.sum()) < wanted:
+            # Too much is out of reach: the codes that are there have to do.
+            if self._store.dial.lacks_rotation:
+                return False
+            wanted, rows = 0, self._waiting(everything=False)
+        if not len(rows):
             return False
         self._store.check_move(min(self._chunks_left, GROUP_CHUNKS))
         if wanted:
@@ -169,10 +182,14 @@ class Leveller:
             if group.chunks >= wanted:
                 break
         self._memory.sample.clear()
-        if not group.rows or not self._store.adopt(np.concatenate(group.embeddings)):
+        if not group.rows:
             return False
+        if not self._store.adopt(np.concatenate(group.embeddings)):
+            if self._store.dial.lacks_rotation:
+                return False
+            group = group.only([int(rows.segment[row]) in self._store.stuck for row in group.rows])
         self._publish(rows, group)
-        return True
+        return bool(group.rows)
 
     def _embed(self, rows: DocumentTable, row: int, group: Group) -> None:
         embeddings = self._embeddings(rows, row)

@@ -507,6 +507,26 @@ def test_a_sample_that_is_being_gathered_is_not_lost(
     assert_settled(lab)
 
 
+def test_without_a_sample_the_codes_that_ship_have_to_do(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn(lab, "embeddings")
+    fill(lab, 10)
+    lab.index()
+    turn(lab, "graph")
+    lab.index()
+    lab.level = level_named("codes-8")
+    samples = with_own(lab, monkeypatch, 25)
+    lab.reader.broken |= {f"note-{number}.txt" for number in range(4)}
+    lab.index()
+    assert samples == []
+    assert lab.store.chunks_at_level == 18
+    lab.reader.broken.clear()
+    lab.index()
+    assert len(samples) == 1
+    assert_settled(lab)
+
+
 def test_codes_are_fitted_anew_when_the_passages_have_changed(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
