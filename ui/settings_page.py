@@ -205,6 +205,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "search.max_recomputes": tr("Effort of a search"),
         "extract.timeout_s": tr("Time for one file"),
         "extract.memory_mb": tr("Memory for one file"),
+        "index.level": tr("Level of the index"),
         "index.text_cache_mb": tr("Text cache"),
         "index.embedding_model": tr("Search model"),
         "assistant.idle_minutes": tr("Model stays in memory for"),
