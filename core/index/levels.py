@@ -2,7 +2,8 @@
 
 More bytes find the right passages with fewer of them embedded anew. The
 figures are predictions, measured by `MEASURED_WITH` on SciFact (9,643 passages,
-300 questions, codes fitted to them); a home's own differ somewhat. `hubs` finds
+300 questions, codes fitted to them); a home's own differ somewhat. Those from
+codes-24 on are of an earlier rule for learning and stopping, which did a little more. `hubs` finds
 hardly more than the codes it has, and less than codes of its size.
 """
 
@@ -29,8 +30,8 @@ class Level:
     graph, places and embeddings; `fixed_bytes` are kept once, for the rotation of the
     codes. Recall is against embedding everything anew, `recomputes` the mean of a search
     that may do 32 (the level without codes: `GRAPH_EFFORT` times as many), `search_ms`
-    what is neither
-    embedding nor reading: that of codes-16 stands for all codes, on a busy machine.
+    what is neither embedding nor reading: that of codes-16 stands for all codes, and
+    was measured on a busy machine.
     """
 
     name: str
