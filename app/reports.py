@@ -13,21 +13,25 @@ from core.budget.plan import MB, Limits, Plan, make_plan
 from core.files.folders import WatchedFolder
 from core.home import Home
 from core.index.engine import Engine
+from core.index.indexer import Outcome
 from core.index.levels import LEVELS, MEASURED_WITH, level_named
 from core.index.models import (
     embedding_bytes,
     installed_embeddings,
     load_embedding_catalogue,
 )
+from core.index.rotations import kept_bytes
 from core.llm.catalogue import load_catalogue
 from core.llm.store import installed
 from core.settings import Settings
 from core.store.catalogue import Catalogue
+from core.store.rows import FileState
 from core.text.programs import find_programs
 from core.text.wanted import USED
 
 Table = dict[str, object]
 
+MOST_FAILURES = 100  # named after a run
 CONTEXT_BYTES_A_TOKEN = 12_240  # KV cell in q8_0 of the starter model, measured
 
 
@@ -107,7 +111,7 @@ def status_report(
         },
         "usage": {
             "disk_bytes": measure_disk(home).total,
-            "store_bytes": engine.store_bytes(),
+            "store_bytes": store_bytes(home, engine),
             "models_bytes": models_bytes(home),
             "memory_bytes": {name: memory_of(found) for name, found in pids.items()},
         },
@@ -129,6 +133,46 @@ def status_report(
         },
         "settings": settings.table(),
     }
+
+
+def index_report(home: Home, engine: Engine, outcome: Outcome) -> Table:
+    """What `satchel index` prints: totals for the store, not for the run."""
+    counts = engine.catalogue.files.coverage()
+    chunks, text_bytes = engine.catalogue.totals()
+    waiting = counts.pop("waiting")
+    counts["skipped"] += waiting
+    return {
+        "files": counts,
+        "waiting": waiting,
+        "chunks": chunks,
+        "text_bytes": text_bytes,
+        "store_bytes": store_bytes(home, engine),
+        "seconds": round(outcome.seconds, 3),
+        "embedded_chunks": outcome.embedded_chunks,
+        "stopped": str(outcome.stopped) if outcome.stopped else None,
+        "problems": list(outcome.unreadable),
+        "failures": engine.catalogue.files.in_state(
+            (FileState.FAILED, FileState.NEEDS_OCR), None, MOST_FAILURES
+        ),
+    }
+
+
+def store_bytes(home: Home, engine: Engine) -> dict[str, int]:
+    """Bytes of the home by part of the index; they add up to `total`."""
+    use = measure_disk(home)
+    sizes, rotations = engine.store.sizes(), kept_bytes(home.rotations)
+    parts = {
+        "catalogue": use.catalogue,
+        "codes": sizes.codes + rotations,
+        "graph": sizes.graph,
+        "spans": sizes.spans,
+        "embeddings": sizes.embeddings,
+        "lexical": sizes.words,
+        "text_cache": use.text_cache,
+        "history": use.history,
+        "other": use.other - rotations + max(0, use.segments - sizes.parts),
+    }
+    return {**parts, "total": sum(parts.values())}
 
 
 def readers_report(protections: Sequence[str] | None) -> Table:

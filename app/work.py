@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Literal
 from app.doctor import examine
 from app.forgetting import forget
 from app.models import change_models, check_choice
-from app.reports import budget_report, current_plan, folders_report, models_report
+from app.reports import (
+    budget_report,
+    current_plan,
+    folders_report,
+    index_report,
+    models_report,
+)
 from app.session import Session
 from app.succession import Succession
 from app.upkeep import UPKEEP_AFTER_S, Mend, Upkeep
@@ -320,7 +326,10 @@ class Work:
         if watcher is not None:
             self._watch(session, message, outcome, watcher)
         else:
-            session.reply(Report(message.id, self._service.engine.summary(outcome)))
+            session.reply(Report(message.id, self._summary(outcome)))
+
+    def _summary(self, outcome: Outcome) -> object:
+        return index_report(self._service.home, self._service.engine, outcome)
 
     def _change_waits(self) -> bool:
         """Whether something other than indexing is queued, which indexing makes way for."""
@@ -349,7 +358,7 @@ class Work:
         while not self._index_waits():
             if self._given_up(session, message.id):
                 self._stop_watching(session, message)
-                session.reply(Report(message.id, self._service.engine.summary(outcome)))
+                session.reply(Report(message.id, self._summary(outcome)))
                 return
             if watcher.wait(WATCH_POLL_S):
                 break

@@ -22,7 +22,7 @@ from core.index.code_choice import CodeChoice, choose_codes
 from core.index.codes import Rotation
 from core.index.embedder import ABOUT_COSINE, Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
-from core.index.indexer import Hints, Indexer, Outcome
+from core.index.indexer import Hints, Indexer
 from core.index.kept_pages import KeptPages
 from core.index.levelling import Leveller, Memory
 from core.index.levels import Level, level_named
@@ -34,7 +34,7 @@ from core.index.models import (
 )
 from core.index.quarantine import Quarantine, in_words
 from core.index.reader import Reader
-from core.index.rotations import drop_unused, kept_bytes, placeholder
+from core.index.rotations import drop_unused, placeholder
 from core.index.search import Searcher
 from core.index.succession import Progress, Successor, choose_serving, take_place
 from core.index.text_cache import TextCache
@@ -45,7 +45,7 @@ from core.messages import IndexProgress
 from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
-from core.store.rows import FileState, Loss
+from core.store.rows import Loss
 
 MB = 1_000_000
 LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and settings
@@ -425,41 +425,3 @@ class Engine:
             problems = list(damaged.values())
         self.cache.clear()
         return problems
-
-    def store_bytes(self) -> dict[str, int]:
-        """Bytes of the home by part of the index; they add up to `total`."""
-        use = measure_disk(self._home)
-        sizes, rotations = self.store.sizes(), kept_bytes(self._home.rotations)
-        parts = {
-            "catalogue": use.catalogue,
-            "codes": sizes.codes + rotations,
-            "graph": sizes.graph,
-            "spans": sizes.spans,
-            "embeddings": sizes.embeddings,
-            "lexical": sizes.words,
-            "text_cache": use.text_cache,
-            "history": use.history,
-            "other": use.other - rotations + max(0, use.segments - sizes.parts),
-        }
-        return {**parts, "total": sum(parts.values())}
-
-    def summary(self, outcome: Outcome | None) -> dict[str, object]:
-        """What `satchel index` prints: totals for the store, not for the run."""
-        counts = self.catalogue.files.coverage()
-        chunks, text_bytes = self.catalogue.totals()
-        waiting = counts.pop("waiting")
-        counts["skipped"] += waiting
-        return {
-            "files": counts,
-            "waiting": waiting,
-            "chunks": chunks,
-            "text_bytes": text_bytes,
-            "store_bytes": self.store_bytes(),
-            "seconds": round(outcome.seconds, 3) if outcome else 0.0,
-            "embedded_chunks": outcome.embedded_chunks if outcome else 0,
-            "stopped": str(outcome.stopped) if outcome and outcome.stopped else None,
-            "problems": list(outcome.unreadable) if outcome else [],
-            "failures": self.catalogue.files.in_state(
-                (FileState.FAILED, FileState.NEEDS_OCR), None, 100
-            ),
-        }
