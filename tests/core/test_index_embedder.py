@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
-from core.index.embedder import MODEL, REFERENCE, TOKENIZER, Embedder, find_model
+from core.index.embedder import (
+    MODEL,
+    REFERENCE,
+    TOKENIZER,
+    Embedder,
+    batches,
+    find_model,
+    padded,
+)
 
 TEXTS = (
     "",
@@ -106,3 +114,12 @@ def test_a_damaged_tokenizer_is_an_error_to_mend(tmp_path: Path) -> None:
     (tmp_path / TOKENIZER).write_text("{}")
     with pytest.raises(UserError, match="cannot be loaded"):
         Embedder(tmp_path, 1)
+
+
+def test_batches_are_of_few_sizes() -> None:
+    assert batches(0) == []
+    for count in range(1, 70):
+        parts = batches(count)
+        assert [at for start, end in parts for at in range(start, end)] == list(range(count))
+        assert {padded(end - start) for start, end in parts} <= {1, 4, 16}
+        assert sum(padded(end - start) for start, end in parts) <= count + 3
