@@ -26,8 +26,8 @@ MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
 DESCRIPTION = "model.json"
 REFERENCE = "reference.npz"
-SMALL_BATCH = 4
-BATCH = 16
+TOGETHER = 4  # texts in one pass: more go no faster, and each takes 6 MB of working memory
+BATCH = 16  # that others ask for at a time, between looks at whether anybody waits
 MAX_TOKENS = 256
 ABOUT_COSINE = 0.30
 
@@ -155,7 +155,7 @@ class Embedder:
         self._request = compiled.create_infer_request()
 
     def embed(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors (n, d) of passages, each cut at 256 tokens, in batches of 16."""
+        """Unit vectors (n, d) of passages, each cut at 256 tokens."""
         return self._embed([self._form.passage_prefix + text for text in texts])[0]
 
     def embed_query(self, text: str) -> Floats:
@@ -179,7 +179,8 @@ class Embedder:
         return vectors, agreement if asked is not None else np.full_like(agreement, np.nan)
 
     def _embed(self, texts: Sequence[str], asked: Floats | None = None) -> tuple[Floats, Floats]:
-        parts = [self._batch(texts[start:end], asked) for start, end in batches(len(texts))]
+        starts = range(0, len(texts), TOGETHER)
+        parts = [self._batch(texts[at : at + TOGETHER], asked) for at in starts]
         if not parts:
             return np.empty((0, 0), dtype=np.float32), np.empty(0, dtype=np.float32)
         return np.concatenate([part[0] for part in parts]), np.concatenate(
@@ -212,17 +213,10 @@ class Embedder:
         return vectors[: len(found)], agreement, first[0, : len(found[0])]
 
 
-def batches(count: int) -> list[tuple[int, int]]:
-    """Where batches of `count` texts begin and end: of 16, what is left of 4 and fewer."""
-    whole = count - count % BATCH
-    starts = [*range(0, whole, BATCH), *range(whole, count, SMALL_BATCH)]
-    return list(zip(starts, [*starts[1:], count], strict=True)) if count else []
-
-
 def padded(count: int) -> int:
-    """Rows that a batch of `count` texts is given: 1, 4 or 16.
+    """Rows that a pass over `count` texts is given: 1 or `TOGETHER`.
 
     The network keeps working memory and code for each shape it has met, 1.6 MB of it;
-    of all sizes up to 16 it was 150 MB.
+    for all sizes up to 16 it was 150 MB.
     """
-    return next(size for size in (1, SMALL_BATCH, BATCH) if count <= size)
+    return 1 if count == 1 else TOGETHER

@@ -13,9 +13,9 @@ from core.errors import UserError
 from core.index.embedder import (
     MODEL,
     REFERENCE,
+    TOGETHER,
     TOKENIZER,
     Embedder,
-    batches,
     find_model,
     padded,
 )
@@ -116,10 +116,11 @@ def test_a_damaged_tokenizer_is_an_error_to_mend(tmp_path: Path) -> None:
         Embedder(tmp_path, 1)
 
 
-def test_batches_are_of_few_sizes() -> None:
-    assert batches(0) == []
-    for count in range(1, 70):
-        parts = batches(count)
-        assert [at for start, end in parts for at in range(start, end)] == list(range(count))
-        assert {padded(end - start) for start, end in parts} <= {1, 4, 16}
-        assert sum(padded(end - start) for start, end in parts) <= count + 3
+def test_how_many_are_embedded_together_changes_nothing(embedder: Embedder) -> None:
+    texts = [f"{text} {number}" for number, text in enumerate(TEXTS * 3)]
+    alone = np.concatenate([embedder.embed([text]) for text in texts])
+    for count in (2, 3, 4, 5, 7, 16, len(texts)):
+        together = embedder.embed(texts[:count])
+        assert together.shape == (count, alone.shape[1])
+        assert (np.sum(together * alone[:count], axis=1) > 0.9995).all()
+    assert {padded(count) for count in range(1, TOGETHER + 1)} == {1, TOGETHER}
