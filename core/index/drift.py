@@ -13,7 +13,7 @@ from typing import NamedTuple
 LEAST_CHUNKS = 6_000  # a smaller index is read through quickly whatever its codes are
 # Of the mean cosine. On SciFact codes of 16 bytes fitted to it have 0.82 and find 0.90 of the ten
 # best among 32; fitted to wiki_qa they have 0.56 and find 0.73. Fitting anew embeds the whole home
-# again, so less is borne with: a large folder read in its order of age and size drifts by over 0.05.
+# again, so less is borne with: a large folder read in order of age and size drifts by over 0.05.
 DROP = 0.1
 
 
