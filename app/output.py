@@ -125,6 +125,12 @@ class Output:
             self._print_json(body)
             return
         self._line(f"{_counts(body['files'])}; {body['chunks']} passages")
+        if body["level_chunks"] < body["chunks"]:
+            self._line(
+                f"{body['level_chunks']} passages are at the level {body['level']}; the others "
+                "come there while Satchel is open, or at once with "
+                f"`satchel index --level {body['level']}`"
+            )
         self._line(f"took {_duration(body['seconds'])}")
         self.store_bytes(body["store_bytes"], body["text_bytes"])
         for failure in body["failures"]:

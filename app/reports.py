@@ -149,6 +149,8 @@ def index_report(home: Home, engine: Engine, outcome: Outcome) -> Table:
         "store_bytes": store_bytes(home, engine),
         "seconds": round(outcome.seconds, 3),
         "embedded_chunks": outcome.embedded_chunks,
+        "level": engine.store.dial.level.name,
+        "level_chunks": engine.store.chunks_at_level,
         "stopped": str(outcome.stopped) if outcome.stopped else None,
         "problems": list(outcome.unreadable),
         "failures": engine.catalogue.files.in_state(

@@ -25,6 +25,10 @@ class Upkeep:
             self._wanted[name] = why
             self._begun = False
 
+    def wants(self, name: str) -> bool:
+        """Whether something is still to be done."""
+        return name in self._wanted
+
     def again(self) -> None:
         """What could not be done before may have become possible."""
         self._begun = False

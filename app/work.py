@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from app.doctor import examine
-from app.forgetting import forget
-from app.models import change_models, check_choice
-from app.reports import (
-    budget_report,
-    current_plan,
-    folders_report,
-    index_report,
-    models_report,
-)
+from app.changes import carry_out, set_level
+from app.reports import index_report
 from app.session import Session
 from app.succession import Succession
 from app.upkeep import UPKEEP_AFTER_S, Mend, Upkeep
-from core.budget.plan import MB
 from core.errors import Cancelled, UserError
 from core.files.changes import EVERYTHING, Changes
-from core.files.folders import (
-    WatchedFolder,
-    absolute,
-    load_folders,
-    save_folders,
-    with_added,
-    with_removed,
-)
+from core.files.folders import WatchedFolder, load_folders
 from core.files.watch import Watcher
 from core.index.indexer import Outcome
-from core.messages import (
-    BudgetRequest,
-    Doctor,
-    FoldersAdd,
-    FoldersRemove,
-    Forget,
-    Index,
-    IndexProgress,
-    Message,
-    ModelsRequest,
-    Report,
-    Retry,
-    SettingsSet,
-    State,
-)
+from core.messages import Index, IndexProgress, Message, Report, State
 from core.text.programs import Programs, find_programs
 from core.text.wanted import gone
 
@@ -61,10 +32,11 @@ YIELD_S = 2.0  # the longest that one piece of indexing waits for a search
 WATCH_POLL_S = 0.3
 # What decides which files count, beside the folders: another value means a whole survey.
 FILE_SETTINGS = ("files.exclude", "files.max_mb", "files.use_gitignore", "files.hidden")
-LEVEL = "index.level"
 PROGRESS_EVERY_S = 0.2
-MOVE = "move"
-REBUILD, REBUILD_WHY = "rebuild", "part of the index was damaged and is made anew"
+PAUSE_POLL_S = 0.1
+PAUSE_KEPT_S = 60.0  # a longer pause gives up the memory of what was under way
+MOVE, REBUILD, LEVEL = "move", "rebuild", "level"
+WATCHING = IndexProgress(0, "watching", 0, 0, 0, 0, 0, None, 0.0, None)
 
 
 class Work:
@@ -80,8 +52,7 @@ class Work:
         self._own = Session(lambda _reply: None)
         self._upkeep = Upkeep()
         self._succession = Succession(service)
-        self._want_rebuild()
-        self._look_for_move()
+        self._look_for_upkeep()
         self._paused = threading.Event()
         self._stopping = threading.Event()
         self._state: StateName = "idle"
@@ -91,6 +62,7 @@ class Work:
         self._watcher = Watcher()
         self._programs = Programs()
         self._watching: set[tuple[int, int]] = set()  # sessions and requests that have begun to
+        self._to_level: set[tuple[int, int]] = set()  # those that wait for the level they set
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
         self._thread.start()
 
@@ -155,12 +127,23 @@ class Work:
         engine = self._service.engine
         with self._service.standstill():
             engine.repaired += engine.rebuild(deep=False)
-        self._want_rebuild()
+        self._look_for_upkeep()
 
-    def _want_rebuild(self) -> None:
-        if self._service.engine.catalogue.notes.losses():
-            self._upkeep.want(REBUILD, REBUILD_WHY)
-            self._upkeep.again()
+    def _look_for_upkeep(self) -> None:
+        """What is to be done without being asked, after something else has changed."""
+        engine = self._service.engine
+        self._upkeep.again()
+        if engine.catalogue.notes.losses():
+            self._upkeep.want(REBUILD, "part of the index was damaged and is made anew")
+        self._look_for_move()
+        self._look_for_level()
+
+    def _look_for_level(self) -> None:
+        store = self._service.engine.store
+        if store.behind or store.sample_wanted:
+            self._upkeep.want(LEVEL, f"the index comes to the level {store.dial.level.name}")
+        else:
+            self._upkeep.done(LEVEL)
 
     def _handler(self, session: Session, message: Message | Mend) -> Callable[[], None]:
         if isinstance(message, Index):
@@ -170,67 +153,40 @@ class Work:
 
         def change() -> None:
             number = int(getattr(message, "id", 0))
-            session.reply(Report(number, self._change(session, message)))
+            done = carry_out(self._service, message, lambda: self._given_up(session, number))
+            self._look_for_upkeep()
+            session.reply(Report(number, done))
 
         return change
-
-    def _change(self, session: Session, message: Message) -> object:
-        service = self._service
-        if isinstance(message, FoldersAdd):
-            folders = with_added(load_folders(service.home.folders), message.paths, message.exclude)
-            for folder in folders:
-                service.engine.rules(folder)
-            save_folders(service.home.folders, folders)
-            service.engine.sync_folders(folders)
-            return folders_report(service.engine.catalogue, folders)
-        if isinstance(message, FoldersRemove):
-            folders = with_removed(load_folders(service.home.folders), message.paths)
-            save_folders(service.home.folders, folders)
-            service.engine.sync_folders(folders)
-            return folders_report(service.engine.catalogue, folders)
-        if isinstance(message, Retry):
-            below = None if message.path is None else absolute(message.path)
-            return {"files": service.engine.catalogue.files.retry(below)}
-        if isinstance(message, Forget):
-            return forget(service, absolute(message.path))
-        if isinstance(message, Doctor):
-            found = examine(service, message.repair)
-            self._want_rebuild()
-            return found
-        if isinstance(message, BudgetRequest):
-            return self._budget(message)
-        if isinstance(message, SettingsSet):
-            check_choice(service, message.key, message.value)
-            service.settings.set({message.key: message.value})
-            self._look_for_move()
-            if message.key == LEVEL:
-                service.engine.set_level(service.settings.text(LEVEL))
-            return service.settings.table()
-        if isinstance(message, ModelsRequest):
-            change_models(service, message, lambda: self._given_up(session, message.id))
-            self._look_for_move()
-            return models_report(service.home, service.settings)
-        raise TypeError(type(message).__name__)
 
     # --- indexing -----------------------------------------------------------------------
 
     def _index(self, session: Session, message: Index) -> None:
         service = self._service
         if message.level is not None:
-            service.settings.set({LEVEL: message.level})
-            service.engine.set_level(message.level)
+            set_level(service, message.level)
+            self._to_level.add((id(session), message.id))
             # It is set once: whoever sets another one meanwhile is not overruled.
             message = Index(message.id, message.watch)
+        if not self._hold(session, message):
+            self._again(session, message)
+            return
         folders = load_folders(service.home.folders)
         if not folders and not message.watch:
             raise UserError("No folder is watched yet.", "Add one with `satchel folders add PATH`.")
 
+        nobody_waits = False  # others who do go first
+
         def breathe() -> None:
             service.wait_for_people(YIELD_S)
-            while self._paused.is_set() and not self._given_up(session, message.id):
-                self._stopping.wait(0.1)
-            if self._given_up(session, message.id) or self._change_waits():
+            going_on = self._hold(session, message, PAUSE_KEPT_S)
+            if not going_on or (nobody_waits and self._others_wait(session)):
                 raise Cancelled
+
+        def on_current(outcome: Outcome) -> bool:
+            nonlocal nobody_waits
+            nobody_waits = (id(session), message.id) not in self._to_level
+            return outcome.stopped is None and self._current(session, message)
 
         service.engine.require_model()
         # Listening begins before the survey, so that no change falls between the two.
@@ -246,15 +202,55 @@ class Work:
                 breathe,
                 watcher,
             )
-            outcome = indexer.run(changes)
+            outcome = indexer.run(changes, on_current)
             if not outcome.interrupted and outcome.stopped is None:
                 self._move(session, message, outcome, breathe, watcher)
             self._tell("idle", None)
             self._after_run(session, message, outcome, watcher)
         except BaseException:
-            self._stop_watching(session, message)
+            self._forget(session, message)
             self._tell("idle", None)
             raise
+
+    def _hold(self, session: Session, message: Index, longest_s: float = math.inf) -> bool:
+        """Wait while indexing is paused; whether to go on with a request afterwards."""
+        until = time.monotonic() + longest_s
+        while self._paused.is_set() and time.monotonic() < until:
+            if self._given_up(session, message.id) or self._change_waits():
+                return False
+            self._stopping.wait(PAUSE_POLL_S)
+        return not (
+            self._paused.is_set() or self._given_up(session, message.id) or self._change_waits()
+        )
+
+    def _current(self, session: Session, message: Index) -> bool:
+        """Every change is in: whether this request goes on to bring the index to its level.
+
+        It does when it was asked to and when nobody waits for its end; otherwise that is done
+        later, if this service is there for longer.
+        """
+        self._look_for_level()
+        key = (id(session), message.id)
+        if message.watch:
+            self._watching.add(key)
+            if self._upkeep.wants(LEVEL):
+                self._progress(session, message, WATCHING)
+        return message.watch or session is self._own or key in self._to_level
+
+    def _again(self, session: Session, message: Index) -> None:
+        """Go on with a request after those that wait."""
+        if self._given_up(session, message.id):
+            self._forget(session, message)
+            raise Cancelled
+        self._jobs.put((session, message))
+
+    def _forget(self, session: Session, message: Index) -> None:
+        """A request has ended."""
+        key = (id(session), message.id)
+        self._to_level.discard(key)
+        self._watching.discard(key)
+        if message.watch and not self._watching:
+            self._watcher.close()
 
     def _retry_with_programs(self) -> None:
         """What waits for a program that is there now is read again, once."""
@@ -305,27 +301,22 @@ class Work:
             self._watcher.give_back(EVERYTHING)
         return self._watcher
 
-    def _stop_watching(self, session: Session, message: Index) -> None:
-        self._watching.discard((id(session), message.id))
-        if message.watch and not self._watching:
-            self._watcher.close()
-
     def _after_run(
         self, session: Session, message: Index, outcome: Outcome, watcher: Watcher | None
     ) -> None:
-        if self._given_up(session, message.id):
-            raise Cancelled
-        if outcome.interrupted:
-            self._jobs.put((session, message))
+        if outcome.interrupted or self._given_up(session, message.id):
+            self._again(session, message)
             return
         if outcome.stopped is not None:
             self._tell("attention", str(outcome.stopped))
         else:
             self._upkeep.done(REBUILD)
             self._service.engine.catalogue.notes.forget_losses()
+        self._look_for_level()
         if watcher is not None:
             self._watch(session, message, outcome, watcher)
         else:
+            self._forget(session, message)
             session.reply(Report(message.id, self._summary(outcome)))
 
     def _summary(self, outcome: Outcome) -> object:
@@ -344,6 +335,10 @@ class Work:
                 for job in self._jobs.queue
             )
 
+    def _others_wait(self, session: Session) -> bool:
+        """Whether a request is queued that goes before what is done without being asked."""
+        return self._index_waits() or (session is self._own and not self._jobs.empty())
+
     def _given_up(self, session: Session, number: int) -> bool:
         return self._stopping.is_set() or session.is_cancelled(number)
 
@@ -352,12 +347,10 @@ class Work:
         self._watching.add((id(session), message.id))
         if watcher.limited and outcome.stopped is None:
             self._tell("attention", watcher.limited)
-        self._progress(
-            session, message, IndexProgress(0, "watching", 0, 0, 0, 0, 0, None, 0.0, None)
-        )
+        self._progress(session, message, WATCHING)
         while not self._index_waits():
             if self._given_up(session, message.id):
-                self._stop_watching(session, message)
+                self._forget(session, message)
                 session.reply(Report(message.id, self._summary(outcome)))
                 return
             if watcher.wait(WATCH_POLL_S):
@@ -378,22 +371,3 @@ class Work:
         with self._telling:
             self._state, self._reason = state, reason
             self._service.broadcast(State(0, *self.state()))  # paused outweighs what is held up
-
-    # --- other changes ------------------------------------------------------------------
-
-    def _budget(self, message: BudgetRequest) -> object:
-        service = self._service
-        report = budget_report(
-            service.home, service.settings, message.disk_bytes, message.ram_bytes, message.preview
-        )
-        changes: dict[str, object] = {}
-        if message.disk_bytes is not None:
-            changes["budget.disk_mb"] = message.disk_bytes / MB
-        if message.ram_bytes is not None:
-            changes["budget.ram_mb"] = message.ram_bytes / MB
-        service.settings.check(changes)
-        if changes and not message.preview:
-            service.settings.set(changes)
-            service.engine.apply(current_plan(service.home, service.settings))
-            self._upkeep.again()
-        return report

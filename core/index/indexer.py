@@ -115,10 +115,16 @@ class Indexer:
         self._leveller = leveller
         self._not_as_surveyed: set[str] = set()
 
-    def run(self, changes: Changes = EVERYTHING) -> Outcome:
+    def run(
+        self,
+        changes: Changes = EVERYTHING,
+        on_current: Callable[[Outcome], bool] = lambda _outcome: False,
+    ) -> Outcome:
         """Look at what may have changed, and index what waits.
 
-        Raises UserError when nothing can be done.
+        `on_current` is told when everything that changed is in; it says whether the run is to
+        go on and bring what is not at the level wished for there, which may take as long as
+        indexing all anew. Raises UserError when nothing can be done.
         """
         started = time.monotonic()
         outcome = Outcome()
@@ -126,7 +132,8 @@ class Indexer:
             self._leveller.try_all_again()
         try:
             self._bring_up_to_date(changes, outcome, started)
-            self._come_to_level(outcome, started)
+            if on_current(outcome):
+                self._come_to_level(outcome, started)
         except Cancelled:
             outcome.interrupted = True
         outcome.embedded_chunks += self._leveller.embedded_chunks

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, Indexed, satchel, satchel_json, watching
 from test_crash import answers, assert_same_answers, library
+from test_live import until
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,26 @@ def test_killed_on_the_way_to_a_level(shelf: Indexed) -> None:
     found = satchel_json(home, "search", "lighthouse keeper 23", "--mode", "semantic")
     assert found["recomputed"] == 0
     assert [hit["path"] for hit in found["results"]][:1] == [before[1][0][0]]
+
+
+def test_a_level_that_nobody_waits_for_is_reached_while_it_watches(
+    tmp_path: Path,
+    models: Path,  # noqa: ARG001
+) -> None:
+    home, files = tmp_path / "home", library(tmp_path / "files", 6, 8)
+    satchel_json(home, "folders", "add", str(files))
+    chunks = satchel_json(home, "index", timeout_s=300)["chunks"]
+    (home / "config" / "settings.toml").write_text('[index]\nlevel = "hubs"\n')
+    (files / "late.txt").write_text("The quokka ate the last stroopwafel.\n")
+    body = satchel_json(home, "index")
+    assert (body["embedded_chunks"], body["chunks"]) == (1, chunks + 1)
+    assert body["level_chunks"] <= 1
+    assert "`satchel index --level hubs`" in satchel(home, "index").stdout
+    with watching(home):
+        # It says that it watches first; another who indexes meanwhile is not kept waiting.
+        (files / "later.txt").write_text("The numbat ate the last speculaas.\n")
+        assert satchel_json(home, "index")["chunks"] == chunks + 2
+        until(lambda: level_of(home) == ("hubs", chunks + 2, chunks + 2), timeout_s=60)
 
 
 def test_levels_while_it_watches_and_serves(shelf: Indexed) -> None:
