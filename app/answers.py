@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from app.reports import current_plan
+from app.planning import Choices, model_needs
 from app.session import Session
+from core.budget.ram import share_memory
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
     answer_question,
@@ -119,7 +120,9 @@ class Answers:
                 f"The language model {name} is not installed (installed: {known}).",
                 f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
             )
-        if not current_plan(service.home, service.settings, model=name).can_answer:
+        choices = Choices(service.settings)
+        needs = model_needs(service.home, name)
+        if not share_memory(choices.limits.ram_bytes, choices.wishes, needs).context_tokens:
             raise UserError(
                 "The memory budget has no room for the language model.",
                 "Give Satchel more with `satchel budget --ram SIZE`; search works without.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from app.budget_report import set_budget
 from app.doctor import examine
 from app.forgetting import forget
 from app.models import change_models, check_choice
-from app.reports import budget_report, current_plan, folders_report, models_report
-from core.budget.plan import MB
+from app.reports import folders_report, models_report
 from core.files.folders import absolute, load_folders, save_folders, with_added, with_removed
+from core.index.levels import level_named
 from core.messages import (
     BudgetRequest,
     Doctor,
@@ -51,12 +52,11 @@ def carry_out(service: Service, message: Message, given_up: Callable[[], bool]) 
     if isinstance(message, Doctor):
         return examine(service, message.repair)
     if isinstance(message, BudgetRequest):
-        return _budget(service, message)
+        return set_budget(service, message)
     if isinstance(message, SettingsSet):
         check_choice(service, message.key, message.value)
         service.settings.set({message.key: message.value})
-        if message.key == LEVEL:
-            service.engine.set_level(service.settings.text(LEVEL))
+        service.replan()
         return service.settings.table()
     if isinstance(message, ModelsRequest):
         change_models(service, message, given_up)
@@ -66,21 +66,6 @@ def carry_out(service: Service, message: Message, given_up: Callable[[], bool]) 
 
 def set_level(service: Service, name: str) -> None:
     """Let the index come to a level from now on. Raises UserError when there is no such level."""
+    level_named(name)
     service.settings.set({LEVEL: name})
-    service.engine.set_level(name)
-
-
-def _budget(service: Service, message: BudgetRequest) -> object:
-    report = budget_report(
-        service.home, service.settings, message.disk_bytes, message.ram_bytes, message.preview
-    )
-    changes: dict[str, object] = {}
-    if message.disk_bytes is not None:
-        changes["budget.disk_mb"] = message.disk_bytes / MB
-    if message.ram_bytes is not None:
-        changes["budget.ram_mb"] = message.ram_bytes / MB
-    service.settings.check(changes)
-    if changes and not message.preview:
-        service.settings.set(changes)
-        service.engine.apply(current_plan(service.home, service.settings))
-    return report
+    service.replan()

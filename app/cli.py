@@ -37,6 +37,19 @@ def size_bytes(text: str) -> int:
     return int(float(match.group(1).replace(",", ".")) * _UNITS[match.group(2).lower()])
 
 
+def _choice(text: str) -> tuple[str, int | float | str]:
+    """A setting and its value, as KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    for kind in (int, float):
+        try:
+            return key.strip(), kind(value)
+        except ValueError:
+            continue
+    return key.strip(), value.strip()
+
+
 def _positive(text: str) -> int:
     try:
         value = int(text)
@@ -117,6 +130,16 @@ def make_parser() -> argparse.ArgumentParser:
     budget = command("budget", "shows, previews or sets the budgets")
     budget.add_argument("--disk", type=size_bytes, metavar="SIZE", help="for example 500MB")
     budget.add_argument("--ram", type=size_bytes, metavar="SIZE", help="for example 2GB")
+    budget.add_argument(
+        "--set",
+        action="append",
+        type=_choice,
+        default=[],
+        dest="choices",
+        metavar="KEY=VALUE",
+        help="with the budgets: index.level, index.text_cache_mb, assistant.model, "
+        "assistant.context_tokens or assistant.cell_type",
+    )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
     models = command("models", "models that search and answer: the catalogue and what is on disk")

@@ -207,7 +207,8 @@ def status(caller: Caller, options: argparse.Namespace, output: Output) -> int: 
 
 def budget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel budget`."""
-    request = BudgetRequest(caller.next_id(), options.disk, options.ram, options.preview)
+    choices = dict(options.choices) or None
+    request = BudgetRequest(caller.next_id(), options.disk, options.ram, options.preview, choices)
     output.budget(_report(caller, request))
     return 0
 

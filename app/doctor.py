@@ -8,8 +8,8 @@ import msgspec
 
 from app.machine import probe_machine
 from app.reports import readers_report
+from core.budget.facts import MB
 from core.budget.measure import measure_device
-from core.budget.plan import MB
 from core.errors import UserError
 from core.llm import store as model_store
 from core.llm.gguf import read_header

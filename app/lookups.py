@@ -7,8 +7,10 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from app.budget_report import preview_budget
 from app.checks import why
 from app.reports import folders_report, status_report
+from app.search_times import SearchTimes
 from app.session import Session
 from core.errors import FileError, UserError
 from core.files.folders import absolute, load_folders
@@ -16,6 +18,7 @@ from core.index.phrases import parse
 from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
 from core.messages import (
+    BudgetRequest,
     ConversationDelete,
     ConversationGet,
     ConversationsList,
@@ -55,6 +58,7 @@ class Lookups:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._exact: tuple[object, Searcher] | None = None
+        self._times = SearchTimes(service.home)
 
     def let_go(self) -> None:
         """Give up what an exact search has embedded."""
@@ -120,6 +124,8 @@ class Lookups:
             on_phrases=lambda done, total: self._tell(session, message.id, done, total),
         )
         session.reply(_reply(message.id, results, final=True, note=note))
+        if not message.exact:
+            self._times.note(self._service.engine.model_name, results)
 
     @staticmethod
     def _tell(session: Session, number: int, done: int, total: int) -> None:
@@ -267,6 +273,8 @@ class Lookups:
 
     def _table(self, message: Message) -> object:
         service = self._service
+        if isinstance(message, BudgetRequest):
+            return preview_budget(service, service.catalogue(), message)
         if isinstance(message, StatusRequest):
             state, reason = service.work.state()
             return status_report(

@@ -259,10 +259,19 @@ class Output:
         self._line(
             f"The budgets {what} {_size(body['budgets']['disk_bytes'])} of disk "
             f"({_size(body['used']['disk_bytes'])} used) and "
-            f"{_size(body['budgets']['ram_bytes'])} of memory."
+            f"{_size(body['budgets']['ram_bytes'])} of memory "
+            f"({_size(body['used']['ram_bytes'])} used now)."
         )
-        for reason in body["reasons"]:
-            self._line(f"  {reason}")
+        for name, title in (("disk", "disk  "), ("memory", "memory")):
+            parts = [
+                f"{k.replace('_', ' ')} {_size(v)}" for k, v in body["plan"][name].items() if v
+            ]
+            self._line(f"{title}  {', '.join(parts)}")
+        for title, lines in (("What changes:", body["changes"]), ("Why:", body["reasons"])):
+            if lines:
+                self._line(title)
+            for line in lines:
+                self._line(f"  {line}")
 
     def models(self, body: Any) -> None:
         """The model catalogue."""

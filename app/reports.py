@@ -7,20 +7,21 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from app.budget_report import used_on_disk
 from app.machine import device_report
+from app.planning import Choices, measure_corpus
+from core.budget.facts import Corpus
 from core.budget.measure import measure_disk, memory_of, models_bytes
-from core.budget.plan import MB, Limits, Plan, make_plan
 from core.files.folders import WatchedFolder
 from core.home import Home
 from core.index.engine import Engine
 from core.index.indexer import Outcome
-from core.index.levels import LEVELS, MEASURED_WITH, level_named
+from core.index.levels import LEVELS, MEASURED_WITH
 from core.index.models import (
     embedding_bytes,
     installed_embeddings,
     load_embedding_catalogue,
 )
-from core.index.rotations import kept_bytes
 from core.llm.catalogue import load_catalogue
 from core.llm.store import installed
 from core.settings import Settings
@@ -32,62 +33,6 @@ from core.text.wanted import USED
 Table = dict[str, object]
 
 MOST_FAILURES = 100  # named after a run
-CONTEXT_BYTES_A_TOKEN = 12_240  # KV cell in q8_0 of the starter model, measured
-
-
-def model_memory_bytes(home: Home, settings: Settings, chosen: str | None = None) -> int:
-    """Memory that a language model takes when loaded; 0 when it is not installed.
-
-    Without a name it is the one in the settings.
-    """
-    chosen = chosen or settings.text("assistant.model")
-    context = int(settings.number("assistant.context_tokens"))
-    for model in installed(home.models):
-        if model.name == chosen:
-            return int(model.size_bytes * 1.1) + context * CONTEXT_BYTES_A_TOKEN + 100 * MB
-    return 0
-
-
-def current_plan(
-    home: Home,
-    settings: Settings,
-    disk_bytes: int | None = None,
-    ram_bytes: int | None = None,
-    model: str | None = None,
-) -> Plan:
-    """The plan for the budgets and the model as set, or as they would be. Raises UserError."""
-    limits = Limits(
-        disk_bytes if disk_bytes is not None else int(settings.number("budget.disk_mb") * MB),
-        ram_bytes if ram_bytes is not None else int(settings.number("budget.ram_mb") * MB),
-    )
-    wish = int(settings.number("index.text_cache_mb") * MB)
-    level = level_named(settings.text("index.level"))
-    return make_plan(limits, wish, model_memory_bytes(home, settings, model), level)
-
-
-def budget_report(
-    home: Home, settings: Settings, disk_bytes: int | None, ram_bytes: int | None, preview: bool
-) -> Table:
-    """The plan for these budgets, with reasons, beside what is used now."""
-    plan = current_plan(home, settings, disk_bytes, ram_bytes)
-    used = measure_disk(home).total
-    disk = disk_bytes if disk_bytes is not None else int(settings.number("budget.disk_mb") * MB)
-    ram = ram_bytes if ram_bytes is not None else int(settings.number("budget.ram_mb") * MB)
-    reasons = list(plan.reasons)
-    if used > disk:
-        reasons.append(
-            f"{used / MB:.1f} MB are used already, more than this budget: nothing is removed, and "
-            "new content waits until files or folders are taken out."
-        )
-    return {
-        "preview": preview,
-        "budgets": {"disk_bytes": disk, "ram_bytes": ram},
-        "used": {"disk_bytes": used},
-        "plan": {
-            name: value for name, value in dataclasses.asdict(plan).items() if name != "reasons"
-        },
-        "reasons": reasons,
-    }
 
 
 def status_report(
@@ -105,13 +50,10 @@ def status_report(
     moving = engine.progress_of_next()
     return {
         "device": device_report(home),
-        "budgets": {
-            "disk_bytes": int(settings.number("budget.disk_mb") * MB),
-            "ram_bytes": int(settings.number("budget.ram_mb") * MB),
-        },
+        "budgets": dataclasses.asdict(Choices(settings).limits),
         "usage": {
             "disk_bytes": measure_disk(home).total,
-            "store_bytes": store_bytes(home, engine),
+            "store_bytes": store_bytes(measure_corpus(home, engine, catalogue)),
             "models_bytes": models_bytes(home),
             "memory_bytes": {name: memory_of(found) for name, found in pids.items()},
         },
@@ -129,7 +71,8 @@ def status_report(
             "embedding": embedding.name if embedding else None,
             "embedding_fidelity": msgspec.to_builtins(embedding.fidelity) if embedding else None,
             "assistant": settings.text("assistant.model"),
-            "assistant_installed": model_memory_bytes(home, settings) > 0,
+            "assistant_installed": settings.text("assistant.model")
+            in {one.name for one in installed(home.models)},
         },
         "settings": settings.table(),
     }
@@ -146,7 +89,7 @@ def index_report(home: Home, engine: Engine, outcome: Outcome) -> Table:
         "waiting": waiting,
         "chunks": chunks,
         "text_bytes": text_bytes,
-        "store_bytes": store_bytes(home, engine),
+        "store_bytes": store_bytes(measure_corpus(home, engine, engine.catalogue)),
         "seconds": round(outcome.seconds, 3),
         "embedded_chunks": outcome.embedded_chunks,
         "level": engine.store.dial.level.name,
@@ -159,21 +102,9 @@ def index_report(home: Home, engine: Engine, outcome: Outcome) -> Table:
     }
 
 
-def store_bytes(home: Home, engine: Engine) -> dict[str, int]:
-    """Bytes of the home by part of the index; they add up to `total`."""
-    use = measure_disk(home)
-    sizes, rotations = engine.store.sizes(), kept_bytes(home.rotations)
-    parts = {
-        "catalogue": use.catalogue,
-        "codes": sizes.codes + rotations,
-        "graph": sizes.graph,
-        "spans": sizes.spans,
-        "embeddings": sizes.embeddings,
-        "lexical": sizes.words,
-        "text_cache": use.text_cache,
-        "history": use.history,
-        "other": use.other - rotations + max(0, use.segments - sizes.parts),
-    }
+def store_bytes(corpus: Corpus) -> dict[str, int]:
+    """Bytes of the home by part; they add up to `total`."""
+    parts = used_on_disk(corpus)
     return {**parts, "total": sum(parts.values())}
 
 

@@ -18,15 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 import filelock
 
 from app.answers import Answers
+from app.budget_report import is_preview
 from app.children import python_child
 from app.extractors import ExtractorPool, processors
 from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.mistakes import as_mistake
 from app.model import ModelWorker
-from app.reports import current_plan
+from app.planning import Choices, measure_corpus, plan_for
 from app.session import HomeBusy, Session
 from app.work import Work
+from core.budget.facts import Corpus, Speeds
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
 from core.index.bits import CodecError
@@ -101,6 +103,11 @@ LOOK = (
 )
 
 
+def _only_looks(message: Message) -> bool:
+    """Whether a request of a kind that changes things changes nothing."""
+    return isinstance(message, BudgetRequest) and is_preview(message)
+
+
 class Service:
     """One home, opened. Requests come in through `submit` and are answered to their session."""
 
@@ -128,7 +135,8 @@ class Service:
         home = self.home
         self.settings = Settings(home.settings)
         threads = processors()
-        self.engine = Engine(home, self.settings, current_plan(home, self.settings), threads)
+        self.plan = plan_for(home, Choices(self.settings), Corpus(), Speeds())
+        self.engine = Engine(home, self.settings, self.plan, threads)
         self.history = self._open_history()
         self.deaths: list[str] = []
         self.index_readers = self.make_readers("index", self.engine.model)
@@ -215,13 +223,13 @@ class Service:
             session.begin_search(number)
         if self._stopping.is_set():
             session.close()
-        elif isinstance(message, WORK):
+        elif isinstance(message, WORK) and not _only_looks(message):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
             self._search.submit(self._run, "search", session, message, self._lookups.search)
         elif isinstance(message, Ask):
             self._ask.submit(self._run, "ask", session, message, self._answers.answer)
-        elif isinstance(message, LOOK):
+        elif isinstance(message, LOOK) or _only_looks(message):
             self._look.submit(self._run, "look", session, message, self._lookups.look)
         else:
             self._control(session, message, number)
@@ -318,6 +326,12 @@ class Service:
             with self._gate:
                 self._active -= 1
                 self._gate.notify_all()
+
+    def replan(self) -> None:
+        """Share the budgets out anew for what is in the index now. For the work thread."""
+        corpus = measure_corpus(self.home, self.engine, self.engine.catalogue)
+        self.plan = plan_for(self.home, Choices(self.settings), corpus, Speeds())
+        self.engine.apply(self.plan)
 
     def idle_for_s(self) -> float:
         """Seconds since anything was asked or indexed; 0 while something is."""

@@ -108,6 +108,7 @@ class Work:
     # --- the thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
+        self._service.guard(self._own, 0, self._service.replan)
         while (job := self._next()) is not None:
             if self._stopping.is_set():
                 return
@@ -312,6 +313,7 @@ class Work:
         else:
             self._upkeep.done(REBUILD)
             self._service.engine.catalogue.notes.forget_losses()
+        self._service.replan()
         self._look_for_level()
         if watcher is not None:
             self._watch(session, message, outcome, watcher)

@@ -66,6 +66,11 @@ class Home:
         return self.cache / "machine.json"
 
     @property
+    def query_speed(self) -> Path:
+        """How long the last searches took."""
+        return self.cache / "searches.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that runs the service for this home."""
         return self.data / "lock"

@@ -451,12 +451,16 @@ class StatusRequest(Message, frozen=True):
 
 
 class BudgetRequest(Message, frozen=True):
-    """Show, preview or set the budgets. Ends with Report."""
+    """Show, preview or set the budgets, and settings that are chosen with them, all or none.
+
+    Ends with Report.
+    """
 
     id: int
     disk_bytes: int | None = None
     ram_bytes: int | None = None
     preview: bool = False
+    choices: dict[str, object] | None = None
 
 
 class SettingsGet(Message, frozen=True):

@@ -154,6 +154,13 @@ DECLARED: tuple[Setting, ...] = (
         high=131_072,
     ),
     Setting(
+        "assistant.cell_type",
+        "auto",
+        "How exactly the model remembers what it read: q8_0 takes half the memory of f16 and "
+        "answers as well.",
+        choices=("auto", "q8_0", "f16"),
+    ),
+    Setting(
         "assistant.answer_tokens", 200, "Longest answer, in tokens.", low=16, high=4096
     ),
     Setting(

@@ -37,6 +37,14 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What this process may take: a control group may allow less than the machine has."""
+
+    total_bytes: int
+    available_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class DiskUse:
     """Bytes of files by part of the home, temporary files and logs included."""
 
@@ -54,7 +62,7 @@ class DiskUse:
 
 def measure_device(home: Home) -> Device:
     """Look at the machine and at the disk that the home is on."""
-    memory, group = psutil.virtual_memory(), measure_group()
+    memory = measure_memory()
     try:
         disk = shutil.disk_usage(home.data)
     except OSError:
@@ -65,16 +73,24 @@ def measure_device(home: Home) -> Device:
         processors=len(psutil.Process().cpu_affinity())
         if hasattr(psutil.Process, "cpu_affinity")
         else (os.cpu_count() or 1),
-        memory_bytes=min(memory.total, group.limit_bytes) if group else memory.total,
-        memory_available_bytes=min(memory.available, group.available_bytes)
-        if group
-        else memory.available,
+        memory_bytes=memory.total_bytes,
+        memory_available_bytes=memory.available_bytes,
         disk_bytes=disk.total if disk else None,
         disk_free_bytes=disk.free if disk else None,
         on_battery=None if battery is None else not battery.power_plugged,
         battery_share=None if battery is None else battery.percent / 100,
         pressure=measure_pressure(),
         person_idle_s=idle_s(),
+    )
+
+
+def measure_memory() -> Memory:
+    """Look at the memory of this moment."""
+    memory, group = psutil.virtual_memory(), measure_group()
+    if group is None:
+        return Memory(memory.total, memory.available)
+    return Memory(
+        min(memory.total, group.limit_bytes), min(memory.available, group.available_bytes)
     )
 
 

@@ -1,136 +1,133 @@
 """The plan: how the person's disk and memory budgets are shared out. One pure function.
 
-The smallest useful index comes first; memory goes to the embedding model, then
-to recently recomputed embeddings, then to the language model while a question
-is answered.
+Disk: what cannot be given up comes first (catalogue, conversations), then the index at the
+level wished for, or without the embeddings it keeps, then texts of files that are slow to
+read. Memory: search, then the language model with the context its task needs, then a second
+reader of files and recent embeddings. What is left stays free.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.budget.disk import fitting_text, share_disk
+from core.budget.facts import MB, CellType, Corpus, Limits, ModelNeeds, Speeds, Wishes
+from core.budget.ram import CACHED_EMBEDDING_BYTES, SMALLEST_BYTES, share_memory
 from core.errors import UserError
 from core.home import SMALLEST_DISK_BUDGET_BYTES
 from core.index.levels import Level
 
-MB = 1_000_000
-
-LEXICAL_SHARE = 0.2  # of the text, measured on SciFact
-CHUNK_TEXT_BYTES = 800
-
-SERVICE_BYTES = 420 * MB  # the service with its embedding model, measured
-EXTRACTOR_BYTES = 90 * MB  # one reader of files, measured; there are up to four
-EMBEDDING_BYTES = 384 * 4 + 200  # one kept embedding with its place in the cache
-MOST_CACHE_BYTES = 64 * MB
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the person allows, in bytes."""
-
-    disk_bytes: int
-    ram_bytes: int
+SMALLEST = Limits(SMALLEST_DISK_BUDGET_BYTES, SMALLEST_BYTES)
+INDEX_PARTS = ("catalogue", "codes", "graph", "spans", "embeddings", "lexical")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Bytes for each consumer and why.
+    """Bytes for each consumer, the levels chosen, and what is predicted of them.
 
-    `level` names the index's level, `index_bytes_a_chunk` and `text_bytes_that_fit` are
-    predictions for it.
+    `disk` and `memory` add up to the limits, `free` included. `fits` is the share of what is
+    indexed that there is room for. What is predicted is None where nothing was measured yet.
     """
 
-    text_cache_bytes: int
-    index_bytes: int
-    embedding_cache_bytes: int
-    embedding_cache_entries: int
-    service_bytes: int
-    extractor_bytes: int
-    model_bytes: int
-    level: str
-    code_bytes_a_chunk: int
-    index_bytes_a_chunk: float
+    limits: Limits
+    disk: Mapping[str, int]
+    memory: Mapping[str, int]
+    level: Level
+    fits: float
     text_bytes_that_fit: int
-    can_answer: bool
-    reasons: tuple[str, ...]
+    extractors: int
+    model: str | None
+    cell_type: CellType | None
+    context_tokens: int | None
+    query_s: float | None
+    first_token_s: float | None
+    tokens_per_s: float | None
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether there is memory for a language model."""
+        return self.model is not None
+
+    @property
+    def index_bytes(self) -> int:
+        """What the index takes, words and catalogue included."""
+        return sum(self.disk[part] for part in INDEX_PARTS)
+
+    @property
+    def text_cache_bytes(self) -> int:
+        """Most that the texts of slow files may take."""
+        return self.disk["text_cache"]
+
+    @property
+    def cached_embeddings(self) -> int:
+        """How many recent embeddings are kept in memory."""
+        return self.memory["embedding_cache"] // CACHED_EMBEDDING_BYTES
 
 
-def make_plan(limits: Limits, text_cache_bytes: int, model_bytes: int, level: Level) -> Plan:
-    """Share out the limits.
+def make_plan(
+    limits: Limits, corpus: Corpus, wishes: Wishes, speeds: Speeds, model: ModelNeeds | None
+) -> Plan:
+    """Share out the limits; `model` is the language model that was chosen, None if not there.
 
-    `text_cache_bytes` is the person's wish for the text cache; `model_bytes` the
-    memory that the chosen language model takes, 0 when there is none; `level` the
-    index's level that the person chose. Raises UserError when the disk limit is under
-    the smallest that Satchel works with.
+    Total: limits under the smallest get the shares of what little there is; `check_limits`
+    tells the person.
     """
-    if limits.disk_bytes < SMALLEST_DISK_BUDGET_BYTES:
+    disk = share_disk(limits.disk_bytes, corpus, wishes.level, wishes.text_cache_bytes)
+    memory = share_memory(limits.ram_bytes, wishes, model)
+    answers = model is not None and memory.context_tokens > 0
+    query_s = predict_query_s(disk.level, speeds)
+    first_token_s = None
+    if answers and query_s is not None and speeds.prefill_tokens_per_s:
+        first_token_s = query_s + wishes.prompt_tokens / speeds.prefill_tokens_per_s
+    return Plan(
+        limits=limits,
+        disk=disk.parts,
+        memory=memory.parts,
+        level=disk.level,
+        fits=disk.fits,
+        text_bytes_that_fit=disk.text_bytes_that_fit,
+        extractors=memory.extractors,
+        model=model.name if model is not None and answers else None,
+        cell_type=wishes.cell_type if answers else None,
+        context_tokens=memory.context_tokens if answers else None,
+        query_s=query_s,
+        first_token_s=first_token_s,
+        tokens_per_s=speeds.decode_tokens_per_s if answers else None,
+    )
+
+
+def predict_query_s(level: Level, speeds: Speeds) -> float | None:
+    """Seconds of a search at a level; None while no search was measured here."""
+    if speeds.rest_s is None or speeds.recompute_s is None:
+        return None
+    return speeds.rest_s + level.recomputes * speeds.recompute_s
+
+
+def check_limits(limits: Limits, device: Limits | None, level: Level) -> None:
+    """Raises UserError when a limit is under the smallest, or more than the device has.
+
+    `device` has the sizes of disk and memory, 0 for unknown.
+    """
+    if limits.disk_bytes < SMALLEST.disk_bytes:
+        fitting = fitting_text(SMALLEST.disk_bytes, Corpus(), level)
         raise UserError(
             f"A disk budget of {limits.disk_bytes / MB:g} MB is too small.",
-            f"The smallest is {SMALLEST_DISK_BUDGET_BYTES / MB:g} MB, which holds about "
-            f"{_fitting_text(SMALLEST_DISK_BUDGET_BYTES, level) / MB:.0f} MB of text.",
+            f"The smallest is {SMALLEST.disk_bytes / MB:g} MB, which holds the index of about "
+            f"{fitting / MB:.0f} MB of text.",
         )
-    cache = min(text_cache_bytes, limits.disk_bytes // 10)
-    index = limits.disk_bytes - cache
-    fixed = SERVICE_BYTES + 2 * EXTRACTOR_BYTES
-    spare = max(0, limits.ram_bytes - fixed)
-    can_answer = 0 < model_bytes <= spare
-    left = spare - model_bytes if can_answer else spare
-    embeddings = min(MOST_CACHE_BYTES, left // 2)
-    fits = _fitting_text(index, level)
-    reasons = [
-        _level_in_words(level),
-        f"{index / MB:.0f} MB of index hold about {fits / MB:.0f} MB of text.",
-    ]
-    if cache:
-        reasons.append(
-            f"{cache / MB:.0f} MB may keep the texts of files that are slow to read, such as PDFs."
+    if limits.ram_bytes < SMALLEST.ram_bytes:
+        raise UserError(
+            f"A memory budget of {limits.ram_bytes / MB:g} MB is too small.",
+            f"The smallest is {SMALLEST.ram_bytes / MB:g} MB, which is enough to index and to "
+            "search, without answers.",
         )
-    if not model_bytes:
-        reasons.append("No language model is installed, so there is search but no answers.")
-    elif can_answer:
-        reasons.append(
-            f"The language model takes {model_bytes / MB:.0f} MB while it answers and leaves "
-            "memory when idle."
-        )
-    else:
-        reasons.append(
-            f"The language model needs {model_bytes / MB:.0f} MB beside {fixed / MB:.0f} MB for "
-            "search, which the memory budget does not give; there is search but no answers."
-        )
-    return Plan(
-        text_cache_bytes=cache,
-        index_bytes=index,
-        embedding_cache_bytes=embeddings,
-        embedding_cache_entries=embeddings // EMBEDDING_BYTES,
-        service_bytes=SERVICE_BYTES,
-        extractor_bytes=2 * EXTRACTOR_BYTES,
-        model_bytes=model_bytes if can_answer else 0,
-        level=level.name,
-        code_bytes_a_chunk=level.code_bytes,
-        index_bytes_a_chunk=level.bytes_a_chunk,
-        text_bytes_that_fit=fits,
-        can_answer=can_answer,
-        reasons=tuple(reasons),
-    )
-
-
-def _level_in_words(level: Level) -> str:
-    """What the level keeps and what it is predicted to give."""
-    recall = f"{level.recall_at_10:.0%} of the ten best passages"
-    if level.kept == "all":
-        what = "the embeddings of all passages in 8 bits"
-        cost = "without embedding anything but the question"
-    else:
-        what = f"{level.code_bytes} bytes of code a passage" if level.code_bytes else "no code"
-        what += " and the embeddings of well linked passages" if level.kept else ""
-        cost = f"with about {level.recomputes:.0f} passages embedded anew"
-    return (
-        f"The index is at the level {level.name}: it keeps {what}, "
-        f"{level.bytes_a_chunk:.0f} bytes a passage in all, and a search finds {recall} {cost}."
-    )
-
-
-def _fitting_text(index_bytes: int, level: Level) -> int:
-    """Bytes of text whose index takes this many bytes."""
-    left = max(0, index_bytes - level.fixed_bytes)
-    return int(left / (level.bytes_a_chunk / CHUNK_TEXT_BYTES + LEXICAL_SHARE))
+    for name, limit, whole in (
+        ("disk", limits.disk_bytes, device.disk_bytes if device else 0),
+        ("memory", limits.ram_bytes, device.ram_bytes if device else 0),
+    ):
+        if 0 < whole < limit:
+            raise UserError(
+                f"A {name} budget of {limit / MB:g} MB is more than this computer has.",
+                f"It has {whole / MB:.0f} MB; give less than that.",
+            )

@@ -25,7 +25,7 @@ from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer
 from core.index.kept_pages import KeptPages
 from core.index.levelling import Leveller, Memory
-from core.index.levels import Level, level_named
+from core.index.levels import Level
 from core.index.models import (
     embedding_folder,
     entry_named,
@@ -83,7 +83,7 @@ class Engine:
         self._successor = Successor(home, self._open_next)
         if model is None:
             self._take_place()
-        self.cache = EmbeddingCache(plan.embedding_cache_entries)
+        self.cache = EmbeddingCache(plan.cached_embeddings)
         kept = plan.text_cache_bytes if room is None else min(plan.text_cache_bytes, room() // 4)
         self.texts = TextCache(home.text_cache, max(0, kept))
         self.generation = 0
@@ -112,7 +112,7 @@ class Engine:
                     installed_embeddings(self._home.models),
                     catalogue.notes.model,
                 )
-                level = level_named(self._settings.text("index.level"))
+                level = self._plan.level
                 return catalogue, IndexStore(
                     self._home.segments,
                     catalogue,
@@ -137,10 +137,14 @@ class Engine:
         self.catalogue.close()
 
     def apply(self, plan: Plan) -> None:
-        """Take over the sizes of another plan at once."""
+        """Take over the sizes of another plan at once; older passages come to its level while
+        indexing.
+        """
         self._plan = plan
-        self.cache.resize(plan.embedding_cache_entries)
+        self.cache.resize(plan.cached_embeddings)
         self.texts.resize(plan.text_cache_bytes)
+        if plan.level != self.store.dial.level:
+            self.store.set_level(plan.level, self._choose_codes(plan.level))
 
     @property
     def rotation(self) -> Rotation:
@@ -153,15 +157,6 @@ class Engine:
         entry = entry_named(load_embedding_catalogue(), self.model_name)
         shipped_as = entry.rotation if entry else None
         return choose_codes(level, shipped_as, self.model, self._home.rotations)
-
-    def set_level(self, name: str) -> None:
-        """Write new segments at the level of this name; older ones come to it while indexing.
-
-        Raises UserError when there is no such level.
-        """
-        level = level_named(name)
-        if level != self.store.dial.level:
-            self.store.set_level(level, self._choose_codes(level))
 
     def tidy(self) -> None:
         """Remove rotations of codes that no segment has any more."""
@@ -228,7 +223,7 @@ class Engine:
             raise OSError("its files are in use")
         self.catalogue.close()
         take_place(self._home)
-        self.cache = EmbeddingCache(self._plan.embedding_cache_entries)
+        self.cache = EmbeddingCache(self._plan.cached_embeddings)
         with self._loading:
             self._embedder = embedder
         self._quarantine = Quarantine()

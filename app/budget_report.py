@@ -1,0 +1,154 @@
+"""What `satchel budget` and the storage page show: the plan in force, another one, and between."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from app.planning import (
+    CHOICES,
+    DISK,
+    RAM,
+    Choices,
+    measure_corpus,
+    measured_speeds,
+    model_needs,
+    plan_for,
+)
+from core.budget.facts import MB, Corpus, Limits
+from core.budget.measure import measure_memory, memory_of
+from core.budget.plan import SMALLEST, Plan, check_limits
+from core.budget.words import changes, why
+from core.errors import UserError
+from core.home import Home
+from core.messages import BudgetRequest
+from core.settings import Settings
+from core.store.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from app.service import Service
+
+Table = dict[str, object]
+
+
+def is_preview(request: BudgetRequest) -> bool:
+    """Whether a request changes nothing."""
+    asked = (request.disk_bytes, request.ram_bytes, request.choices)
+    return request.preview or not any(one is not None for one in asked)
+
+
+def preview_budget(service: Service, catalogue: Catalogue, request: BudgetRequest) -> Table:
+    """The report of a request that changes nothing; `catalogue` is the caller's own."""
+    wanted = wanted_changes(request, service.home, service.settings)
+    return budget_report(service, catalogue, wanted, preview=request.preview)
+
+
+def set_budget(service: Service, request: BudgetRequest) -> Table:
+    """Set budgets and what is chosen with them, all or none; what that changes."""
+    wanted = wanted_changes(request, service.home, service.settings)
+    report = budget_report(service, service.engine.catalogue, wanted, preview=False)
+    service.settings.set(wanted)
+    service.replan()
+    return report
+
+
+def wanted_changes(request: BudgetRequest, home: Home, settings: Settings) -> dict[str, object]:
+    """The settings that a request would change. Raises UserError when that cannot be."""
+    wanted: dict[str, object] = {}
+    if request.disk_bytes is not None:
+        wanted[DISK] = request.disk_bytes / MB
+    if request.ram_bytes is not None:
+        wanted[RAM] = request.ram_bytes / MB
+    for key, value in (request.choices or {}).items():
+        if key not in CHOICES:
+            raise UserError(f"{key} is not chosen with the budgets.", "Set it in the settings.")
+        wanted[key] = value
+    _check_budgets(request, home, settings)
+    settings.check(wanted)
+    return wanted
+
+
+def _check_budgets(request: BudgetRequest, home: Home, settings: Settings) -> None:
+    """Only what is asked for is checked: a budget of before may be larger than another disk."""
+    device = device_limits(home)
+    choices = Choices(settings)
+    check_limits(
+        Limits(
+            SMALLEST.disk_bytes if request.disk_bytes is None else request.disk_bytes,
+            SMALLEST.ram_bytes if request.ram_bytes is None else request.ram_bytes,
+        ),
+        device,
+        choices.wishes.level,
+    )
+
+
+def device_limits(home: Home) -> Limits:
+    """Sizes of the home's disk and of the memory that this process may take; 0 for unknown."""
+    try:
+        disk = shutil.disk_usage(home.data).total
+    except OSError:
+        disk = 0
+    return Limits(disk, measure_memory().total_bytes)
+
+
+def budget_report(
+    service: Service, catalogue: Catalogue, wanted: Mapping[str, object], *, preview: bool
+) -> Table:
+    """The plan in force beside the one with these settings; `catalogue` is the caller's own."""
+    home, settings, engine = service.home, service.settings, service.engine
+    corpus = measure_corpus(home, engine, catalogue)
+    speeds = measured_speeds(home, engine.model_name)
+    now = plan_for(home, Choices(settings), corpus, speeds)
+    choices = Choices(settings, wanted)
+    plan = plan_for(home, choices, corpus, speeds)
+    needs = model_needs(home, choices.text("assistant.model"))
+    device = device_limits(home)
+    used = {name: memory_of(found) for name, found in service.pids().items()}
+    parts = used_on_disk(corpus)
+    return {
+        "preview": preview,
+        "budgets": {"disk_bytes": plan.limits.disk_bytes, "ram_bytes": plan.limits.ram_bytes},
+        "smallest": {"disk_bytes": SMALLEST.disk_bytes, "ram_bytes": SMALLEST.ram_bytes},
+        "largest": {
+            "disk_bytes": device.disk_bytes or None,
+            "ram_bytes": device.ram_bytes or None,
+        },
+        "used": {
+            "disk": parts,
+            "memory": used,
+            "disk_bytes": sum(parts.values()),
+            "ram_bytes": sum(used.values()),
+        },
+        "now": plan_table(now),
+        "plan": plan_table(plan),
+        "changes": changes(now, plan),
+        "reasons": why(plan, corpus, choices.wishes, needs),
+    }
+
+
+def used_on_disk(corpus: Corpus) -> dict[str, int]:
+    """Bytes of the home by part."""
+    names = (
+        *("catalogue", "codes", "graph", "spans", "embeddings", "lexical"),
+        *("text_cache", "history", "other"),
+    )
+    return {name: int(getattr(corpus, name)) for name in names}
+
+
+def plan_table(plan: Plan) -> Table:
+    """A plan as plain values."""
+    return {
+        "disk": dict(plan.disk),
+        "memory": dict(plan.memory),
+        "level": plan.level.name,
+        "cell_type": plan.cell_type,
+        "context_tokens": plan.context_tokens,
+        "model": plan.model,
+        "can_answer": plan.can_answer,
+        "query_s": plan.query_s,
+        "first_token_s": plan.first_token_s,
+        "tokens_per_s": plan.tokens_per_s,
+        "index_bytes": plan.index_bytes,
+        "text_bytes_that_fit": plan.text_bytes_that_fit,
+    }

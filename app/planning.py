@@ -1,0 +1,139 @@
+"""The plan for a home: its limits, what is in it, what is wished for and how fast things are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import get_args
+
+from app.extractors import processors
+from core.budget.facts import MB, CellType, Corpus, Limits, ModelNeeds, Speeds, Wishes
+from core.budget.measure import measure_disk
+from core.budget.plan import Plan, make_plan
+from core.budget.probe import machine_name
+from core.budget.query_speed import load_speed
+from core.errors import UserError
+from core.home import Home
+from core.index.engine import Engine
+from core.index.levels import level_named
+from core.index.rotations import kept_bytes
+from core.llm.gguf import GgufHeader, read_header
+from core.llm.store import installed
+from core.settings import Settings, Value
+from core.store.catalogue import Catalogue
+
+DISK, RAM = "budget.disk_mb", "budget.ram_mb"
+# What may be chosen together with the budgets, and is previewed with them.
+CHOICES = (
+    "index.level",
+    "index.text_cache_mb",
+    "assistant.model",
+    "assistant.context_tokens",
+    "assistant.cell_type",
+)
+
+
+class Choices:
+    """The settings as they are, or as they would be with some of them changed."""
+
+    def __init__(self, settings: Settings, changes: Mapping[str, object] | None = None) -> None:
+        """Raises UserError when a change does not fit its setting."""
+        self._settings = settings
+        self._changes: dict[str, Value] = settings.check(changes or {})
+
+    def number(self, key: str) -> float:
+        """The value of a setting that is a number."""
+        found = self._changes.get(key)
+        return float(found) if isinstance(found, int | float) else self._settings.number(key)
+
+    def text(self, key: str) -> str:
+        """The value of a setting that is a text."""
+        found = self._changes.get(key)
+        return found if isinstance(found, str) else self._settings.text(key)
+
+    @property
+    def limits(self) -> Limits:
+        """The budgets."""
+        return Limits(round(self.number(DISK) * MB), round(self.number(RAM) * MB))
+
+    @property
+    def wishes(self) -> Wishes:
+        """What is wished for where there is room."""
+        cell = self.text("assistant.cell_type")
+        known: tuple[CellType, ...] = get_args(CellType)
+        return Wishes(
+            level=level_named(self.text("index.level")),
+            text_cache_bytes=int(self.number("index.text_cache_mb") * MB),
+            context_tokens=int(self.number("assistant.context_tokens")),
+            passage_tokens=int(self.number("assistant.passage_tokens")),
+            answer_tokens=int(self.number("assistant.answer_tokens")),
+            cell_type=next((one for one in known if one == cell), "q8_0"),
+        )
+
+
+def plan_for(
+    home: Home, choices: Choices, corpus: Corpus, speeds: Speeds, model: str | None = None
+) -> Plan:
+    """The plan for these choices; `model` names another language model than the chosen one."""
+    needs = model_needs(home, model or choices.text("assistant.model"))
+    return make_plan(choices.limits, corpus, choices.wishes, speeds, needs)
+
+
+def model_needs(home: Home, name: str) -> ModelNeeds | None:
+    """What an installed language model takes; None when it is not here or cannot be read."""
+    for model in installed(home.models):
+        if model.name == name:
+            with contextlib.suppress(UserError):
+                header = read_header(model.path)
+                kv = kv_bytes_a_token(header)
+                return ModelNeeds(name, model.size_bytes, kv, header.trained_context_tokens)
+    return None
+
+
+def kv_bytes_a_token(header: GgufHeader) -> int:
+    """Bytes that a model remembers of each token in f16 cells; the most that it can be where the
+    header does not say.
+    """
+
+    def number(key: str, default: int) -> int:
+        found = header.values.get(f"{header.architecture}.{key}")
+        return found if type(found) is int and found > 0 else default
+
+    heads = number("attention.head_count", 32)
+    width = -(-number("embedding_length", 4096) // heads)
+    key, value = number("attention.key_length", width), number("attention.value_length", width)
+    return 2 * number("block_count", 32) * number("attention.head_count_kv", heads) * (key + value)
+
+
+def measured_speeds(home: Home, embedding: str) -> Speeds:
+    """What was measured here with this embedding model."""
+    known = load_speed(home.query_speed, machine_name(processors()), embedding)
+    return Speeds(recompute_s=known.recompute_s, rest_s=known.rest_s)
+
+
+def measure_corpus(home: Home, engine: Engine, catalogue: Catalogue) -> Corpus:
+    """What is in the index and the bytes of each part; `catalogue` belongs to the caller's thread.
+
+    The parts add up to what the home takes on disk.
+    """
+    use = measure_disk(home)
+    sizes, rotations = engine.store.sizes(), kept_bytes(home.rotations)
+    chunks, text_bytes = catalogue.totals()
+    store = engine.store
+    return Corpus(
+        level=store.dial.level,
+        at_level=store.chunks_at_level >= store.view.live_chunks,
+        files=catalogue.files.coverage()["indexed"],
+        chunks=chunks,
+        text_bytes=text_bytes,
+        catalogue=use.catalogue,
+        codes=sizes.codes + rotations,
+        graph=sizes.graph,
+        spans=sizes.spans,
+        embeddings=sizes.embeddings,
+        lexical=sizes.words,
+        text_cache=use.text_cache,
+        history=use.history,
+        other=use.other - rotations + max(0, use.segments - sizes.parts),
+        dimensions=len(engine.rotation.mean),
+    )

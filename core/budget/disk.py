@@ -1,0 +1,99 @@
+"""The disk budget shared out: what the index takes at each level, and the best one that fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.budget.facts import Corpus
+from core.index.levels import DEFAULT_LEVEL, LEVELS, Level, level_named
+
+# What is assumed of a home with nothing in it yet; its own texts tell better.
+CHUNK_TEXT_BYTES = 800
+LEXICAL_SHARE = 0.12  # of the text: measured, `python benchmarks/words.py`
+FILE_BYTES = 190  # of catalogue a file, measured
+FILE_TEXT_BYTES = 6_000
+
+RESERVE_BYTES = 200_000  # for settings, logs and the database's journal
+ROOM_TO_RISE = 0.85  # of the budget: a richer level has to fit into that much to be taken again
+
+
+@dataclass(frozen=True, slots=True)
+class DiskShare:
+    """Bytes by part, which with `free` add up to the budget, and the level they are for.
+
+    `fits` is the share of the corpus that there is room for.
+    """
+
+    parts: dict[str, int]
+    level: Level
+    fits: float
+    text_bytes_that_fit: int
+
+
+def share_disk(
+    budget_bytes: int, corpus: Corpus, wished: Level, text_cache_bytes: int
+) -> DiskShare:
+    """The richest level up to the one wished for whose index fits, then the text cache."""
+    fixed = corpus.history + corpus.other + RESERVE_BYTES
+    room = max(0, budget_bytes - fixed)
+    level = _level_that_fits(room, corpus, wished)
+    parts = index_parts(corpus, level)
+    fits = min(1.0, room / total) if (total := sum(parts.values())) else 1.0
+    if fits < 1:
+        parts = {name: int(size * fits) for name, size in parts.items()}
+    left = max(0, room - sum(parts.values()))
+    cache = min(text_cache_bytes, left // 4 + corpus.text_cache, left)
+    parts |= {
+        "text_cache": cache,
+        "history": min(corpus.history, budget_bytes),
+        "other": max(0, min(corpus.other + RESERVE_BYTES, budget_bytes - corpus.history)),
+    }
+    free = max(0, budget_bytes - sum(parts.values()))
+    return DiskShare(parts | {"free": free}, level, fits, fitting_text(room, corpus, level))
+
+
+def _level_that_fits(room: int, corpus: Corpus, wished: Level) -> Level:
+    """The level wished for, or the one without its embeddings, which are given up first.
+
+    Giving them up embeds nothing; every other way down, and every way up, embeds all passages
+    anew. So they come back only with some room to spare.
+    """
+    if not wished.kept:
+        return wished
+    rises = corpus.level is not None and corpus.level.bytes_a_chunk < wished.bytes_a_chunk
+    allowed = room * ROOM_TO_RISE if rises else room
+    fits = sum(index_parts(corpus, wished).values()) <= allowed
+    return wished if fits else level_named(DEFAULT_LEVEL)
+
+
+def index_parts(corpus: Corpus, level: Level) -> dict[str, int]:
+    """Bytes of each part of the index at a level: measured where it would not change."""
+    chunks = corpus.chunks
+    codes = corpus.codes
+    embeddings = corpus.embeddings
+    if corpus.level != level or not corpus.at_level or not codes + embeddings:
+        codes = level.code_bytes * chunks + level.fixed_bytes
+        embeddings = round(level.kept_bytes(corpus.dimensions) * chunks)
+    return {
+        "catalogue": corpus.catalogue,
+        "codes": codes,
+        "graph": corpus.graph,
+        "spans": corpus.spans,
+        "embeddings": embeddings,
+        "lexical": corpus.lexical,
+    }
+
+
+def bytes_a_text_byte(corpus: Corpus, level: Level) -> float:
+    """What a byte of text costs in the index at a level, by the home's own texts if it has some."""
+    if corpus.text_bytes < 1_000_000 or not corpus.chunks:
+        places = LEVELS[0].bytes_a_chunk
+        chunk = places + level.code_bytes + level.kept_bytes(corpus.dimensions)
+        return chunk / CHUNK_TEXT_BYTES + LEXICAL_SHARE + FILE_BYTES / FILE_TEXT_BYTES
+    parts = index_parts(corpus, level)
+    return (sum(parts.values()) - level.fixed_bytes) / corpus.text_bytes
+
+
+def fitting_text(room: int, corpus: Corpus, level: Level) -> int:
+    """Bytes of text whose index fits into this much."""
+    return int(max(0, room - level.fixed_bytes) / bytes_a_text_byte(corpus, level))

@@ -1,0 +1,99 @@
+"""What a plan is made from: limits, what is indexed, what is wished for, how fast things are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.index.levels import Level
+
+MB = 1_000_000
+
+CellType = Literal["f16", "q8_0"]
+# Bytes of a KV cell beside one of f16: a block of 32 numbers takes 34 bytes instead of 64.
+CELL_SHARES: dict[CellType, float] = {"f16": 1.0, "q8_0": 34 / 64}
+
+PROMPT_TOKENS = 250  # of a question beside its passages: instructions, the question, the template
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the person allows, in bytes."""
+
+    disk_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What is in the index now and the bytes that each part of it takes.
+
+    `level` is the one that its passages are at or come to (`at_level` tells which);
+    `dimensions` are those of an embedding.
+    """
+
+    level: Level | None = None
+    at_level: bool = True
+    files: int = 0
+    chunks: int = 0
+    text_bytes: int = 0
+    catalogue: int = 0
+    codes: int = 0
+    graph: int = 0
+    spans: int = 0
+    embeddings: int = 0
+    lexical: int = 0
+    text_cache: int = 0
+    history: int = 0
+    other: int = 0
+    dimensions: int = 384
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person chose: the most that each may become where there is room."""
+
+    level: Level
+    text_cache_bytes: int = 0
+    context_tokens: int = 2048
+    passage_tokens: int = 600
+    answer_tokens: int = 200
+    cell_type: CellType = "q8_0"
+
+    @property
+    def prompt_tokens(self) -> int:
+        """About how long the prompt of a question is."""
+        return self.passage_tokens + PROMPT_TOKENS
+
+    @property
+    def task_tokens(self) -> int:
+        """The context that a question with its passages and answer needs."""
+        return min(self.context_tokens, self.prompt_tokens + self.answer_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """What was measured on this machine; None where nothing was yet.
+
+    `recompute_s` is what one more passage costs a search (read and embedded), `rest_s` what a
+    search takes beside that.
+    """
+
+    recompute_s: float | None = None
+    rest_s: float | None = None
+    prefill_tokens_per_s: float | None = None
+    decode_tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNeeds:
+    """What a language model takes: its weights, and memory for each token it can look back on."""
+
+    name: str
+    weight_bytes: int
+    kv_bytes_a_token: int  # of f16 cells
+    trained_context_tokens: int
+
+    def kv_bytes(self, tokens: int, cell: CellType) -> int:
+        """Bytes of the memory of so many tokens."""
+        return round(tokens * self.kv_bytes_a_token * CELL_SHARES[cell])

@@ -1,0 +1,65 @@
+"""The memory budget shared out: search, the language model, its context, recent embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.budget.facts import MB, ModelNeeds, Wishes
+
+SERVICE_BYTES = 440 * MB  # the service with its embedding model, at the peak of indexing, measured
+EXTRACTOR_BYTES = 90 * MB  # one reader of files, measured
+MOST_EXTRACTORS = 2
+MODEL_OVERHEAD_BYTES = 70 * MB  # of the model worker beside weights and context, measured
+CACHED_EMBEDDING_BYTES = 384 * 4 + 200  # with its place in the cache
+MOST_CACHED_BYTES = 64 * MB
+SMALLEST_BYTES = SERVICE_BYTES + EXTRACTOR_BYTES
+CONTEXT_STEP_TOKENS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryShare:
+    """Bytes by part, which with `free` add up to the budget.
+
+    `context_tokens` is 0 where there is no memory for the language model.
+    """
+
+    parts: dict[str, int]
+    extractors: int
+    context_tokens: int
+
+
+def share_memory(budget_bytes: int, wishes: Wishes, model: ModelNeeds | None) -> MemoryShare:
+    """Search first; then the model with the context its task needs; then more of everything."""
+    left = budget_bytes - SMALLEST_BYTES
+    context = weights = kv = overhead = 0
+    if model is not None:
+        context = context_that_fits(left - model.weight_bytes - MODEL_OVERHEAD_BYTES, wishes, model)
+    if model is not None and context:
+        weights, overhead = model.weight_bytes, MODEL_OVERHEAD_BYTES
+        kv = model.kv_bytes(context, wishes.cell_type)
+        left -= weights + overhead + kv
+    more = min(MOST_EXTRACTORS - 1, max(0, left) // EXTRACTOR_BYTES)
+    left -= more * EXTRACTOR_BYTES
+    cached = min(MOST_CACHED_BYTES, max(0, left) // 2)
+    parts = {
+        "service": min(SERVICE_BYTES, budget_bytes),
+        "extractors": min((1 + more) * EXTRACTOR_BYTES, max(0, budget_bytes - SERVICE_BYTES)),
+        "embedding_cache": cached,
+        "model_weights": weights,
+        "kv": kv,
+        "model_overhead": overhead,
+    }
+    free = max(0, budget_bytes - sum(parts.values()))
+    return MemoryShare(parts | {"free": free}, 1 + more, context)
+
+
+def context_that_fits(room_bytes: int, wishes: Wishes, model: ModelNeeds) -> int:
+    """The longest context up to the one wished for; 0 when not even a question's fits."""
+    most = min(wishes.context_tokens, model.trained_context_tokens or wishes.context_tokens)
+    least = min(most, wishes.task_tokens)
+    if model.kv_bytes(least, wishes.cell_type) > room_bytes:
+        return 0
+    for tokens in range(most, least, -CONTEXT_STEP_TOKENS):
+        if model.kv_bytes(tokens, wishes.cell_type) <= room_bytes:
+            return tokens
+    return least

@@ -1,0 +1,170 @@
+"""A plan in sentences: why it is as it is, and what another one would change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.budget.facts import MB, Corpus, ModelNeeds, Wishes
+from core.budget.plan import Plan
+from core.budget.ram import MODEL_OVERHEAD_BYTES
+from core.index.levels import Level
+
+NOTICED_SHARE = 0.1  # a prediction that changes by less is not worth a sentence
+NOTICED_BYTES = MB
+
+
+def why(plan: Plan, corpus: Corpus, wishes: Wishes, model: ModelNeeds | None) -> list[str]:
+    """Why the plan is as it is. `model` is the language model that was chosen, if it is there."""
+    return [*_why_disk(plan, corpus, wishes), *_why_memory(plan, wishes, model)]
+
+
+def _why_disk(plan: Plan, corpus: Corpus, wishes: Wishes) -> Iterator[str]:
+    yield level_in_words(plan.level)
+    if plan.level != wishes.level:
+        yield (
+            f"The level {wishes.level.name} that was chosen has no room; it is taken again when "
+            "it has."
+        )
+    if plan.fits < 1:
+        yield (
+            f"The index takes more than this budget even so: nothing is removed, and new "
+            f"content waits until files or folders are taken out. About {plan.fits:.0%} of it "
+            "would fit."
+        )
+    else:
+        yield (
+            f"The budget holds the index of about {in_words(plan.text_bytes_that_fit)} of text"
+            + (f"; {in_words(corpus.text_bytes)} are in it." if corpus.text_bytes else ".")
+        )
+    if plan.text_cache_bytes:
+        yield (
+            f"{in_words(plan.text_cache_bytes)} may keep the texts of files that are slow to "
+            "read, such as PDFs."
+        )
+
+
+def _why_memory(plan: Plan, wishes: Wishes, model: ModelNeeds | None) -> Iterator[str]:
+    search = plan.memory["service"] + plan.memory["extractors"]
+    readers = "one reader" if plan.extractors == 1 else f"{plan.extractors} readers"
+    yield f"Search with {readers} of files takes up to {in_words(search)} of memory."
+    if model is None:
+        yield "No language model is installed, so there is search but no answers."
+        return
+    if plan.context_tokens is None:
+        least = model.kv_bytes(wishes.task_tokens, wishes.cell_type)
+        needed = model.weight_bytes + MODEL_OVERHEAD_BYTES + least
+        yield (
+            f"The language model {model.name} needs {in_words(needed)} beside it, which the "
+            "memory budget does not give; there is search but no answers."
+        )
+        return
+    taken = sum(plan.memory[part] for part in ("model_weights", "kv", "model_overhead"))
+    yield (
+        f"The language model {model.name} takes {in_words(taken)} while it answers and leaves "
+        f"memory when idle; it looks back on {plan.context_tokens} tokens"
+        + (
+            f" instead of {wishes.context_tokens}, for there is no memory for more."
+            if plan.context_tokens < min(wishes.context_tokens, model.trained_context_tokens)
+            else "."
+        )
+    )
+
+
+def level_in_words(level: Level) -> str:
+    """What the level keeps and what it is predicted to give."""
+    recall = f"{level.recall_at_10:.0%} of the ten best passages"
+    if level.kept == "all":
+        what = "the embeddings of all passages in 8 bits"
+        cost = "without embedding anything but the question"
+    else:
+        what = f"{level.code_bytes} bytes of code a passage" if level.code_bytes else "no code"
+        what += " and the embeddings of well linked passages" if level.kept else ""
+        cost = f"with about {level.recomputes:.0f} passages embedded anew"
+    return (
+        f"The index is at the level {level.name}: it keeps {what}, "
+        f"{level.bytes_a_chunk:.0f} bytes a passage in all, and a search finds {recall} {cost}."
+    )
+
+
+def changes(now: Plan, then: Plan) -> list[str]:
+    """What gets better, worse, larger or smaller with another plan."""
+    return [
+        *_speed("A search takes", now.query_s, then.query_s),
+        *_levels(now, then),
+        *_bytes("on disk", _taken(now.disk), _taken(then.disk)),
+        *_room(now, then),
+        *_answers(now, then),
+        *_bytes("of memory", _taken(now.memory), _taken(then.memory)),
+    ]
+
+
+def _taken(parts: object) -> int:
+    assert isinstance(parts, dict)
+    return sum(size for name, size in parts.items() if name != "free")
+
+
+def _speed(what: str, now_s: float | None, then_s: float | None) -> Iterator[str]:
+    if now_s is None or then_s is None or abs(then_s - now_s) < NOTICED_SHARE * now_s:
+        return
+    yield f"{what} about {seconds_in_words(then_s)} instead of {seconds_in_words(now_s)}."
+
+
+def _levels(now: Plan, then: Plan) -> Iterator[str]:
+    if now.level == then.level:
+        return
+    found = f"{then.level.recall_at_10:.0%} instead of {now.level.recall_at_10:.0%}"
+    yield (
+        f"The index goes from the level {now.level.name} to {then.level.name}: a search finds "
+        f"{found} of the ten best passages."
+    )
+
+
+def _bytes(where: str, now: int, then: int) -> Iterator[str]:
+    if abs(then - now) < NOTICED_BYTES:
+        return
+    verb = "Frees" if then < now else "Takes up to"
+    more = "" if then < now else " more"
+    yield f"{verb} {in_words(abs(then - now))}{more} {where}."
+
+
+def _room(now: Plan, then: Plan) -> Iterator[str]:
+    if then.fits < 1 <= now.fits:
+        yield "The index does not fit: nothing is removed, and new content waits."
+    elif now.fits < 1 <= then.fits:
+        yield "New content does not have to wait any more."
+    difference = then.text_bytes_that_fit - now.text_bytes_that_fit
+    if abs(difference) >= NOTICED_SHARE * max(1, now.text_bytes_that_fit):
+        yield (
+            f"There is room for about {in_words(then.text_bytes_that_fit)} of text instead of "
+            f"{in_words(now.text_bytes_that_fit)}."
+        )
+
+
+def _answers(now: Plan, then: Plan) -> Iterator[str]:
+    if now.can_answer and not then.can_answer:
+        yield "There is no memory for the language model any more: search, but no answers."
+    elif then.can_answer and not now.can_answer:
+        yield f"The language model {then.model} can answer."
+    elif now.can_answer and then.can_answer:
+        if now.model != then.model:
+            yield f"{then.model} answers instead of {now.model}."
+        if now.context_tokens != then.context_tokens:
+            yield (
+                f"The model looks back on {then.context_tokens} tokens instead of "
+                f"{now.context_tokens}."
+            )
+        yield from _speed("An answer begins after", now.first_token_s, then.first_token_s)
+
+
+def in_words(size: float) -> str:
+    """A size for people: 310 MB, 1.2 GB."""
+    if size >= 1000 * MB:
+        return f"{size / (1000 * MB):.1f} GB"
+    return f"{size / MB:.0f} MB" if size >= 10 * MB else f"{size / MB:.1f} MB"
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A time for people: 40 ms, 0.4 s, 12 s."""
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
