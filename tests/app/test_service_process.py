@@ -132,12 +132,17 @@ def test_paused_stays_paused_whatever_begins(own_sample: Indexed) -> None:
         service.send(Subscribe(1))
         service.send(Pause(2, True))
         service.send(Index(3, watch=True))
+        service.send(StatusRequest(5))
         states: list[str] = []
-        while len(states) < 3:
-            message = service.next()
+        message = service.next()
+        while not (isinstance(message, Report) and message.id == 5):
+            assert message is not None
             if isinstance(message, State):
                 states.append(message.state)
-        assert states[1:] == ["paused", "paused"]
+            message = service.next()
+        assert states[-1] == "paused"
+        assert "indexing" not in states
+        assert message.body["index"]["state"] == "paused"  # type: ignore[call-overload,index]
         service.send(Pause(4, False))
         ended, state = False, "paused"
         while not (ended and state != "paused"):
