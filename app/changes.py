@@ -9,7 +9,8 @@ from app.budget_report import set_budget
 from app.doctor import examine
 from app.forgetting import forget
 from app.models import change_models, check_choice
-from app.reports import folders_report, models_report
+from app.models_report import models_report
+from app.reports import folders_report
 from core.files.folders import absolute, load_folders, save_folders, with_added, with_removed
 from core.index.levels import level_named
 from core.messages import (
