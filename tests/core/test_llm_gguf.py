@@ -30,7 +30,7 @@ def test_reads_what_the_header_says(tmp_path: Path) -> None:
     file = tmp_path / "tiny.gguf"
     file.write_bytes(tiny_gguf())
     header = read_header(file)
-    assert (header.version, header.tensors, header.architecture) == (3, 1, "llama")
+    assert (header.version, len(header.tensors), header.architecture) == (3, 1, "llama")
     assert header.trained_context_tokens == 2048
     assert header.name == ""
 

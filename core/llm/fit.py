@@ -1,0 +1,131 @@
+"""Whether a model fits this device, and how fast it is likely to answer. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from core.llm.facts import ModelFacts
+
+Fit = Literal["yes", "with experts on disk", "no"]
+
+# Keys and values in q8_0 against 16 bits: blocks of 32 take 34 bytes instead of 64.
+Q8_SHARE = 34 / 64
+# The worker beside weights, keys and values, measured with the starter model (67.5 MB, with
+# 49,152 tokens): Python and libraries, and what grows with the vocabulary: tables, scores of
+# a batch of 64.
+WORKER_BYTES = 48_000_000
+BYTES_A_VOCABULARY_TOKEN = 400
+# Tokens a second never come near what memory could give: this share of a plain read was
+# reached by the starter model.
+SHARE_OF_PLAIN_READ = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How fast a model was: what it read a token, and its tokens a second."""
+
+    active_bytes: int
+    decode_tokens_per_s: float
+
+
+def overhead_bytes(facts: ModelFacts) -> int:
+    """Memory of the worker that holds a model, without weights, keys and values."""
+    return WORKER_BYTES + BYTES_A_VOCABULARY_TOKEN * facts.vocabulary
+
+
+def context_that_is_had(facts: ModelFacts, context_tokens: int) -> int:
+    """The context as the runtime opens it: no longer than what the model was trained for."""
+    trained = facts.trained_context_tokens
+    return min(context_tokens, trained) if trained else context_tokens
+
+
+def kv_bytes(facts: ModelFacts, context_tokens: int, cell_bytes_share: float) -> int:
+    """Memory of keys and values; `cell_bytes_share` is a cell's size against 16 bits."""
+    tokens = context_that_is_had(facts, context_tokens)
+    return int(tokens * facts.kv_bytes_a_token_f16 * cell_bytes_share)
+
+
+def memory_needed(facts: ModelFacts, context_tokens: int, cell_bytes_share: float) -> int:
+    """Memory that the worker takes with the whole model in it."""
+    return (
+        max(facts.file_bytes, facts.weight_bytes)
+        + kv_bytes(facts, context_tokens, cell_bytes_share)
+        + overhead_bytes(facts)
+    )
+
+
+def least_memory_needed(facts: ModelFacts, context_tokens: int, cell_bytes_share: float) -> int:
+    """As `memory_needed` with no more experts in memory than one token uses."""
+    whole = memory_needed(facts, context_tokens, cell_bytes_share)
+    return whole - facts.expert_bytes + facts.active_expert_bytes
+
+
+def fits(
+    facts: ModelFacts,
+    memory_bytes_for_model: int,
+    context_tokens: int,
+    cell_bytes_share: float = Q8_SHARE,
+) -> Fit:
+    """Whether a model answers within this much memory for its worker."""
+    if memory_needed(facts, context_tokens, cell_bytes_share) <= memory_bytes_for_model:
+        return "yes"
+    if facts.expert_bytes and (
+        least_memory_needed(facts, context_tokens, cell_bytes_share) <= memory_bytes_for_model
+    ):
+        return "with experts on disk"
+    return "no"
+
+
+def read_bytes_per_s(
+    facts: ModelFacts, runs: Iterable[Run], plain_read_bytes_per_s: float | None
+) -> float | None:
+    """How fast this machine is likely to read a model's weights while it answers.
+
+    From the run of the model that is nearest in size, since small ones spend more of their
+    time on other things; without any from how fast plain memory is read; None unknown.
+    """
+    known = [run for run in runs if run.active_bytes > 0 and run.decode_tokens_per_s > 0]
+    if known and facts.active_bytes > 0:
+        nearest = min(known, key=lambda run: _times_apart(run.active_bytes, facts.active_bytes))
+        return nearest.active_bytes * nearest.decode_tokens_per_s
+    return None if plain_read_bytes_per_s is None else SHARE_OF_PLAIN_READ * plain_read_bytes_per_s
+
+
+def predicted_tokens_per_s(
+    facts: ModelFacts,
+    read_bytes_per_s: float | None,
+    *,
+    resident_expert_share: float = 1.0,
+    disk_bytes_per_s: float | None = None,
+) -> float | None:
+    """Tokens a second of an answer; None where it cannot be told.
+
+    Each token reads `active_bytes` from memory. Experts that are not resident come from
+    disk; which ones a token needs is taken to be chance, so it is rather faster than this.
+    """
+    if not read_bytes_per_s or facts.active_bytes <= 0:
+        return None
+    seconds = facts.active_bytes / read_bytes_per_s
+    missing = facts.active_expert_bytes * (1 - min(1.0, max(0.0, resident_expert_share)))
+    if missing:
+        if not disk_bytes_per_s:
+            return None
+        seconds += missing / disk_bytes_per_s
+    return 1 / seconds
+
+
+def resident_share(
+    facts: ModelFacts, memory_bytes_for_model: int, context_tokens: int, cell_bytes_share: float
+) -> float:
+    """The share of a model's experts that memory has room for, 0 to 1; 1 without experts."""
+    if not facts.expert_bytes:
+        return 1.0
+    whole = memory_needed(facts, context_tokens, cell_bytes_share)
+    room = memory_bytes_for_model - (whole - facts.expert_bytes)
+    return min(1.0, max(0.0, room / facts.expert_bytes))
+
+
+def _times_apart(one: int, other: int) -> float:
+    return max(one / other, other / one)
