@@ -10,6 +10,7 @@ import msgspec
 
 from core.atomic import write_atomic
 from core.errors import UserError
+from core.llm.catalogue import ModelEntry
 from core.llm.gguf import GgufHeader, read_header
 
 F16_BYTES = 2
@@ -88,6 +89,30 @@ def facts_of(header: GgufHeader, name: str, file_bytes: int) -> ModelFacts:
             header.tensors[key].size_bytes for key in looked_up if key in header.tensors
         ),
         vocabulary=header.lengths.get("tokenizer.ggml.tokens", 0),
+    )
+
+
+def entry_facts(entry: ModelEntry) -> ModelFacts:
+    """What the catalogue says of a model that is not here, as if all its weights had the same bits.
+
+    Pure. The file itself tells more exactly once it is here.
+    """
+    a_parameter = entry.size_bytes / entry.parameters if entry.parameters else 0.0
+    experts = int(entry.expert_parameters * a_parameter)
+    return ModelFacts(
+        name=entry.name,
+        file_bytes=entry.size_bytes,
+        dense_bytes=entry.size_bytes - experts,
+        expert_bytes=experts,
+        experts=entry.experts,
+        active_experts=entry.active_experts,
+        kv_bytes_a_token_f16=entry.kv_bytes_a_token,
+        trained_context_tokens=entry.trained_context_tokens,
+        architecture=entry.architecture,
+        bits_a_weight=round(8 * a_parameter, 3),
+        has_template=True,
+        lookup_bytes=int(entry.lookup_parameters * a_parameter),
+        vocabulary=entry.vocabulary,
     )
 
 
