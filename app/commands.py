@@ -28,6 +28,7 @@ from core.messages import (
     Index,
     IndexProgress,
     Message,
+    ModelProgress,
     ModelsRequest,
     Pause,
     Related,
@@ -220,7 +221,11 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
         name = absolute(name)
     confirmed = getattr(options, "yes", False)
     request = ModelsRequest(caller.next_id(), options.action, name, confirmed)
-    output.models(_report(caller, request))
+    for reply in _replies(caller, request):
+        if isinstance(reply, ModelProgress):
+            output.model_progress(reply)
+        elif isinstance(reply, Report):
+            output.models(reply.body)
     return 0
 
 

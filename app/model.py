@@ -30,7 +30,10 @@ SILENCE_TIMEOUT_S = 300.0
 
 
 class ModelWorker:
-    """Implements `core.chat.assistant.Model` with a child process; one question at a time."""
+    """Implements `core.chat.assistant.Model` with a child process; one question at a time.
+
+    `on_answer` is told of each answer and the model file that gave it.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class ModelWorker:
         self._used_at = time.monotonic()
         self._timer: threading.Timer | None = None
         self.last_loaded: ModelLoaded | None = None
+        self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
     def use(self, path: Path) -> None:
         """From the next question on, answer with the model in this file."""
@@ -78,7 +82,10 @@ class ModelWorker:
                 child = self._ready(cancelled)
                 if child is None:
                     return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
-                return self._generate(child, question, passages, history, on_text, cancelled)
+                answer = self._generate(child, question, passages, history, on_text, cancelled)
+                if self._loaded is not None:
+                    self.on_answer(self._loaded, answer)
+                return answer
             except ChildGone as error:
                 self._end()
                 raise UserError(
@@ -167,6 +174,7 @@ class ModelWorker:
                     reply.answer_tokens,
                     reply.prefill_ms,
                     reply.decode_ms,
+                    reply.reused_tokens,
                 )
 
     @staticmethod

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.children import python_child
-from core.errors import Cancelled, UserError
+from app.fetches import MIRROR
+from core.errors import UserError
 from core.index.embedder import find_model
-from core.index.fetch_model import fetch_embedding
 from core.index.models import (
     embedding_folder,
-    entry_named,
     installed_embeddings,
-    load_embedding_catalogue,
     remove_embedding,
 )
 from core.llm import store as model_store
-from core.llm.catalogue import find_entry, load_catalogue
-from core.llm.fetch import fetch
 from core.messages import ModelsRequest
+from core.web import check_address
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -28,17 +23,13 @@ if TYPE_CHECKING:
 EMBEDDING, CHAT = "index.embedding_model", "assistant.model"
 
 
-def change_models(
-    service: Service, message: ModelsRequest, is_given_up: Callable[[], bool]
-) -> None:
-    """Carry out a request that changes something. Raises UserError, and Cancelled when given up."""
+def change_models(service: Service, message: ModelsRequest) -> None:
+    """Carry out a request that changes something, other than a fetch. Raises UserError."""
     if message.action == "list":
         return
     if message.name is None:
         raise UserError("No model is named.", "See `satchel models list`.")
-    if message.action == "fetch":
-        _fetch(service, message.name, is_given_up)
-    elif message.action == "add":
+    if message.action == "add":
         model_store.add(service.home.models, Path(message.name))
     elif message.action == "use":
         _use(service, message.name, message.confirmed)
@@ -47,23 +38,13 @@ def change_models(
 
 
 def check_choice(service: Service, key: str, value: object) -> None:
-    """Raises UserError when a setting would choose an embedding model that is not here."""
+    """Raises UserError when a setting would choose an embedding model that is not here, or a
+    mirror that is no safe address.
+    """
+    if key == MIRROR and isinstance(value, str) and value:
+        check_address(value)
     if key == EMBEDDING and isinstance(value, str):
         find_model(embedding_folder(service.home.models, value))
-
-
-def _fetch(service: Service, name: str, is_given_up: Callable[[], bool]) -> None:
-    def progress(_done: int, _total: int) -> None:
-        if is_given_up():
-            raise Cancelled
-
-    models = service.home.models
-    embedding = entry_named(load_embedding_catalogue(), name)
-    if embedding is not None:
-        convert = python_child("core.index.convert")
-        fetch_embedding(embedding, models, progress=progress, convert=convert)
-    else:
-        fetch(find_entry(load_catalogue(), name), models, progress=progress)
 
 
 def _remove(service: Service, name: str) -> None:

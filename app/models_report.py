@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from app.machine import known_probe, model_speeds
+from app.planning import Choices
+from core.budget.facts import CELL_SHARES
+from core.budget.ram import SMALLEST_BYTES
 from core.home import Home
 from core.index.models import embedding_bytes, installed_embeddings, load_embedding_catalogue
-from core.llm.catalogue import load_catalogue
-from core.llm.store import installed
+from core.llm.catalogue import ModelEntry, load_catalogue
+from core.llm.facts import ModelFacts, entry_facts, try_facts
+from core.llm.fetch import partly_fetched
+from core.llm.fit import (
+    Run,
+    fits,
+    memory_needed,
+    predicted_tokens_per_s,
+    read_bytes_per_s,
+    resident_share,
+)
+from core.llm.speeds import Speeds
+from core.llm.store import InstalledModel, installed
 from core.settings import Settings
 
 Table = dict[str, object]
@@ -15,32 +32,117 @@ def models_report(home: Home, settings: Settings) -> list[Table]:
     """The catalogues of models and what is on disk: those that answer, then those that search.
 
     `size_bytes` is that on disk, `download_bytes` what fetching brings, None for unlisted ones.
+    Of those that answer, `fits` says whether they do within the memory budget, `tokens_per_s`
+    how fast an answer is, `measured` whether it was seen so, and else `speed_from` what it is
+    told from ("another model", "memory"); None is unknown.
     """
     return _chat_models(home, settings) + _embedding_models(home, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What decides whether a model fits, and how fast it is."""
+
+    memory_bytes: int
+    context_tokens: int
+    cell_share: float
+    speeds: Speeds
+    runs: tuple[Run, ...]
+    memory_read_bytes_per_s: float | None
+    disk_read_bytes_per_s: float | None
+
+    def report(self, facts: ModelFacts) -> Table:
+        """The part of a model's row that comes from its facts."""
+        shape = (self.context_tokens, self.cell_share)
+        fit = fits(facts, self.memory_bytes, *shape)
+        seen = self.speeds.of(facts.name, facts.file_bytes)
+        decode = seen.decode_tokens_per_s if seen else None
+        source = "this model" if decode is not None else None
+        if decode is None and fit != "no":
+            rate = read_bytes_per_s(facts, self.runs, self.memory_read_bytes_per_s)
+            decode = predicted_tokens_per_s(
+                facts,
+                rate,
+                resident_expert_share=resident_share(facts, self.memory_bytes, *shape),
+                disk_bytes_per_s=self.disk_read_bytes_per_s,
+            )
+            if decode is not None:
+                source = "another model" if self.runs else "memory"
+        return {
+            "architecture": facts.architecture,
+            "bits_a_weight": facts.bits_a_weight,
+            "experts": facts.experts,
+            "active_bytes": facts.active_bytes,
+            "memory_bytes": memory_needed(facts, *shape),
+            "template": facts.has_template,
+            "fits": fit,
+            "tokens_per_s": None if decode is None else float(f"{decode:.3g}"),
+            "measured": source == "this model",
+            "speed_from": source,
+            "prefill_tokens_per_s": seen.prefill_tokens_per_s if seen else None,
+        }
+
+
+_UNKNOWN: Table = dict.fromkeys(
+    ("architecture", "bits_a_weight", "experts", "active_bytes", "memory_bytes", "template",
+     "fits", "tokens_per_s", "speed_from", "prefill_tokens_per_s")
+) | {"measured": False}  # fmt: skip
 
 
 def _chat_models(home: Home, settings: Settings) -> list[Table]:
     here = {model.name: model for model in installed(home.models)}
     chosen = settings.text("assistant.model")
     catalogue = {entry.name: entry for entry in load_catalogue()}
+    known = {name: try_facts(model.path) for name, model in here.items()}
+    place = _place(home, settings, [facts for facts in known.values() if facts is not None])
     report: list[Table] = []
     for name in [*catalogue, *(name for name in here if name not in catalogue)]:
-        entry = catalogue.get(name)
+        entry, model = catalogue.get(name), here.get(name)
+        facts = known[name] if model else entry_facts(entry) if entry else None
         report.append(
             {
                 "name": name,
                 "kind": "chat",
-                "installed": name in here,
+                "installed": model is not None,
                 "chosen": name == chosen,
-                "size_bytes": entry.size_bytes if entry else here[name].size_bytes,
-                "download_bytes": entry.source.wheel_bytes if entry else None,
-                "licence": entry.licence if entry else None,
-                "parameters": entry.parameters if entry else None,
-                "architecture": entry.architecture if entry else None,
-                "good_for": entry.good_for if entry else None,
+                **_listed(home, entry, model),
+                **(_UNKNOWN if facts is None else place.report(facts)),
             }
         )
     return report
+
+
+def _listed(home: Home, entry: ModelEntry | None, model: InstalledModel | None) -> Table:
+    """What the catalogue has of a model, and the bytes of it that are here."""
+    return {
+        "title": entry.title if entry else None,
+        "size_bytes": entry.size_bytes if entry else model.size_bytes if model else 0,
+        "download_bytes": entry.download_bytes if entry else None,
+        "fetched_bytes": partly_fetched(home.models, entry) if entry and not model else 0,
+        "licence": entry.licence if entry else None,
+        "parameters": entry.parameters if entry else None,
+        "active_parameters": entry.active_parameters if entry else None,
+        "good_for": entry.good_for if entry else None,
+    }
+
+
+def _place(home: Home, settings: Settings, here: list[ModelFacts]) -> _Place:
+    choices, speeds, probe = Choices(settings), model_speeds(home), known_probe(home)
+    wishes = choices.wishes
+    runs = []
+    for facts in here:
+        speed = speeds.of(facts.name, facts.file_bytes)
+        if speed is not None and speed.decode_tokens_per_s is not None:
+            runs.append(Run(facts.active_bytes, speed.decode_tokens_per_s))
+    return _Place(
+        memory_bytes=choices.limits.ram_bytes - SMALLEST_BYTES,
+        context_tokens=wishes.context_tokens,
+        cell_share=CELL_SHARES[wishes.cell_type],
+        speeds=speeds,
+        runs=tuple(runs),
+        memory_read_bytes_per_s=probe.memory_read_bytes_per_s if probe else None,
+        disk_read_bytes_per_s=probe.disk_read_bytes_per_s if probe else None,
+    )
 
 
 def _embedding_models(home: Home, settings: Settings) -> list[Table]:

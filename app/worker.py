@@ -155,6 +155,7 @@ def _generated(request_id: int, outcome: Outcome) -> Generated:
         answer_tokens=outcome.answer_tokens,
         prefill_ms=outcome.prefill_ms,
         decode_ms=outcome.decode_ms,
+        reused_tokens=outcome.reused_tokens,
     )
 
 

@@ -316,6 +316,7 @@ class Generated(Message, frozen=True):
     answer_tokens: int
     prefill_ms: float
     decode_ms: float
+    reused_tokens: int = 0  # of the prompt, which were in memory and not computed
 
 
 # --- service: requests --------------------------------------------------------------------
@@ -641,6 +642,22 @@ class IndexProgress(Message, frozen=True):
     chunks_per_s: float
     eta_s: float | None
     bytes_per_s: float = 0.0
+
+
+class ModelProgress(Message, frozen=True):
+    """How far the fetch of a model is, told to who asked for it.
+
+    The rate is that of the last seconds, `eta_s` None until it can be told. When all
+    has come it is "checking", and making ready what has to be.
+    """
+
+    id: int
+    name: str
+    phase: Literal["fetching", "checking"]
+    bytes_done: int
+    bytes_total: int
+    bytes_per_s: float = 0.0
+    eta_s: float | None = None
 
 
 class State(Message, frozen=True):
