@@ -142,4 +142,4 @@ class Answers:
                 "The memory budget has no room for the language model.",
                 "Give Satchel more with `satchel budget --ram SIZE`; search works without.",
             )
-        service.model.use(here[name].path)
+        service.model.use(here[name].path, [adapter.path for adapter in here[name].adapters])

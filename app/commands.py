@@ -220,7 +220,8 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     if options.action == "add" and name is not None:
         name = absolute(name)
     confirmed = getattr(options, "yes", False)
-    request = ModelsRequest(caller.next_id(), options.action, name, confirmed)
+    base = getattr(options, "base", None)
+    request = ModelsRequest(caller.next_id(), options.action, name, confirmed, base)
     for reply in _replies(caller, request):
         if isinstance(reply, ModelProgress):
             output.model_progress(reply)

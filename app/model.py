@@ -24,6 +24,8 @@ from core.messages import (
     Token,
 )
 
+Wanted = tuple[Path, tuple[Path, ...]]  # a model and its adapters
+
 POLL_S = 0.05
 LOAD_TIMEOUT_S = 300.0
 SILENCE_TIMEOUT_S = 300.0
@@ -51,16 +53,16 @@ class ModelWorker:
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._child: Child | None = None
-        self._loaded: Path | None = None
-        self._wanted: Path | None = None
+        self._loaded: Wanted | None = None
+        self._wanted: Wanted | None = None
         self._used_at = time.monotonic()
         self._timer: threading.Timer | None = None
         self.last_loaded: ModelLoaded | None = None
         self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
-    def use(self, path: Path) -> None:
-        """From the next question on, answer with the model in this file."""
-        self._wanted = path
+    def use(self, path: Path, adapters: Sequence[Path] = ()) -> None:
+        """From the next question on, answer with the model in this file and its adapters."""
+        self._wanted = (path, tuple(adapters))
 
     @property
     def pid(self) -> int | None:
@@ -84,7 +86,7 @@ class ModelWorker:
                     return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
                 answer = self._generate(child, question, passages, history, on_text, cancelled)
                 if self._loaded is not None:
-                    self.on_answer(self._loaded, answer)
+                    self.on_answer(self._loaded[0], answer)
                 return answer
             except ChildGone as error:
                 self._end()
@@ -115,9 +117,10 @@ class ModelWorker:
             self._loaded = None
             request = LoadModel(
                 id=next(self._ids),
-                path=str(self._wanted),
+                path=str(self._wanted[0]),
                 context_tokens=self._context_tokens,
                 threads=self._threads,
+                adapters=tuple(str(adapter) for adapter in self._wanted[1]),
             )
             self._child.send(request)
             reply = self._wait(self._child, request.id, LOAD_TIMEOUT_S, cancelled)

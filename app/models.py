@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.children import python_child
 from app.fetches import MIRROR
+from app.model_check import check_in_child
 from core.errors import UserError
 from core.index.embedder import find_model
 from core.index.models import (
@@ -14,6 +16,8 @@ from core.index.models import (
     remove_embedding,
 )
 from core.llm import store as model_store
+from core.llm.catalogue import load_catalogue
+from core.llm.fetch import give_up_part, model_path, partly_fetched
 from core.messages import ModelsRequest
 from core.web import check_address
 
@@ -30,9 +34,12 @@ def change_models(service: Service, message: ModelsRequest) -> None:
     if message.name is None:
         raise UserError("No model is named.", "See `satchel models list`.")
     if message.action == "add":
-        model_store.add(service.home.models, Path(message.name))
+        _add(service, Path(message.name), message.base)
     elif message.action == "use":
         _use(service, message.name, message.confirmed)
+    elif message.base is not None:
+        service.model.close()
+        model_store.remove_adapter(service.home.models, message.name, message.base)
     else:
         _remove(service, message.name)
 
@@ -47,10 +54,31 @@ def check_choice(service: Service, key: str, value: object) -> None:
         find_model(embedding_folder(service.home.models, value))
 
 
+def _add(service: Service, file: Path, base: str | None) -> None:
+    """Let a file in that llama.cpp can use, as a model or as an adapter of one."""
+    command = python_child("app.worker")
+    if base is None:
+        model_store.add(service.home.models, file, lambda path: check_in_child(command, path))
+    else:
+        model_store.add_adapter(
+            service.home.models,
+            file,
+            base,
+            lambda model, adapter: check_in_child(command, model, adapter),
+        )
+
+
 def _remove(service: Service, name: str) -> None:
-    if name not in installed_embeddings(service.home.models):
+    """Remove a model, or what has come of one whose fetch was given up."""
+    models = service.home.models
+    if name not in installed_embeddings(models):
+        entry = next((entry for entry in load_catalogue() if entry.name == name), None)
+        if entry is not None and partly_fetched(models, entry):
+            give_up_part(models, entry)
+            if not model_path(models, name).exists():
+                return
         service.model.close()
-        model_store.remove(service.home.models, name)
+        model_store.remove(models, name)
     elif name == service.settings.text(EMBEDDING):
         raise UserError(
             f"{name} is the model that searches your files.",

@@ -19,6 +19,8 @@ def models_lines(body: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "  ".join(parts)
         if model["good_for"]:
             yield f"    {model['good_for']} ({model['licence']})"
+        for adapter in model.get("adapters", ()):
+            yield f"    with the adapter {adapter['name']}, {size(adapter['size_bytes'])}"
         if model["installed"] and model.get("template") is False:
             yield "    Without a chat template: it is asked in plain text, as User and Assistant."
         if model["installed"] and model["kind"] == "chat" and model["fits"] is None:

@@ -118,6 +118,10 @@ def _listed(home: Home, entry: ModelEntry | None, model: InstalledModel | None) 
         "title": entry.title if entry else None,
         "size_bytes": entry.size_bytes if entry else model.size_bytes if model else 0,
         "download_bytes": entry.download_bytes if entry else None,
+        "adapters": [
+            {"name": adapter.name, "size_bytes": adapter.size_bytes}
+            for adapter in (model.adapters if model else ())
+        ],
         "fetched_bytes": partly_fetched(home.models, entry) if entry and not model else 0,
         "licence": entry.licence if entry else None,
         "parameters": entry.parameters if entry else None,

@@ -19,10 +19,12 @@ from app.stdio import Channel, child_channel
 from core.chat.prompt import PromptTemplate, build_prompt, load_template
 from core.errors import Cancelled, UserError
 from core.llm.gguf import read_header
-from core.llm.native import StopFlag
+from core.llm.native import NativeModel, StopFlag, check_loads
 from core.llm.runtime import Outcome, Runtime
 from core.messages import (
     Cancel,
+    CheckModel,
+    Done,
     Failed,
     Generate,
     Generated,
@@ -37,7 +39,7 @@ from core.messages import (
 
 _PR_SET_PDEATHSIG = 1
 
-Request = LoadModel | Generate
+Request = LoadModel | Generate | CheckModel
 
 
 class Worker:
@@ -80,7 +82,7 @@ class Worker:
                 stop = self._stops.get(message.id)
             if stop is not None:
                 stop.raise_()
-        elif isinstance(message, LoadModel | Generate):
+        elif isinstance(message, Request):
             stop = StopFlag()
             with self._stops_lock:
                 self._stops[message.id] = stop
@@ -90,12 +92,27 @@ class Worker:
         try:
             if isinstance(request, LoadModel):
                 self._load(request, stop)
+            elif isinstance(request, CheckModel):
+                self._check(request)
             else:
                 self._generate(request, stop)
         except UserError as error:
             self._channel.send(Failed(request.id, error.title, error.advice))
         except Cancelled:
             self._channel.send(Failed(request.id, "Loading the model was stopped.", ""))
+
+    def _check(self, request: CheckModel) -> None:
+        path = Path(request.path)
+        read_header(path)
+        if request.adapter is None:
+            check_loads(path)
+        else:
+            model = NativeModel(path, StopFlag())
+            try:
+                model.add_adapter(Path(request.adapter))
+            finally:
+                model.close()
+        self._channel.send(Done(request.id))
 
     def _load(self, request: LoadModel, stop: StopFlag) -> None:
         path = Path(request.path)
@@ -106,7 +123,11 @@ class Worker:
             self._runtime.close()
             self._runtime = None
         runtime = Runtime(
-            path, context_tokens=request.context_tokens, threads=request.threads, stop=stop
+            path,
+            context_tokens=request.context_tokens,
+            threads=request.threads,
+            stop=stop,
+            adapters=[Path(adapter) for adapter in request.adapters],
         )
         self._runtime = runtime
         self._channel.send(

@@ -258,12 +258,24 @@ class FileFailed(Message, frozen=True):
 
 
 class LoadModel(Message, frozen=True):
-    """Load a GGUF file, replacing what is loaded."""
+    """Load a GGUF file with its LoRA adapters, replacing what is loaded."""
 
     id: int
     path: str
     context_tokens: int
     threads: int
+    adapters: tuple[str, ...] = ()
+
+
+class CheckModel(Message, frozen=True):
+    """Whether this build can load a model, or an adapter beside it; nothing stays loaded.
+
+    Ends with Done. A file that was made to harm may end the worker.
+    """
+
+    id: int
+    path: str
+    adapter: str | None = None
 
 
 class ModelLoaded(Message, frozen=True):
@@ -482,13 +494,14 @@ class ModelsRequest(Message, frozen=True):
     """The catalogues and what is on disk, or a change of it. Ends with Report.
 
     `use` chooses an installed model; one that makes all files be read again has to
-    be `confirmed`.
+    be `confirmed`. `base` makes `add` and `remove` mean an adapter of that model.
     """
 
     id: int
     action: Literal["list", "fetch", "add", "remove", "use"] = "list"
     name: str | None = None
     confirmed: bool = False
+    base: str | None = None
 
 
 class Forget(Message, frozen=True):

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from core.errors import UserError
+from core.llm.kinds import HEAD_BYTES, what_it_is
 
 MAX_TENSORS = 200_000
 MAX_PAIRS = 20_000
@@ -156,7 +157,11 @@ def read_header(path: Path) -> GgufHeader:
     """
     try:
         with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
+            head = file.read(HEAD_BYTES)
+            kind = what_it_is(head)
+            if kind is not None:
+                raise _Bad(f"it is not a GGUF file but {kind}")
+            if not head.startswith(b"GGUF"):
                 raise _Bad("it does not begin like a GGUF file")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _parse(data)

@@ -125,8 +125,9 @@ class Runtime:
         threads: int = 0,
         sampling: Sampling | None = None,
         stop: StopFlag | None = None,
+        adapters: Sequence[Path] = (),
     ) -> None:
-        """Load the model at `path`.
+        """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
         default_threads(). Raises UserError when the file or the memory is not
@@ -145,6 +146,8 @@ class Runtime:
             batch_tokens=BATCH_TOKENS,
         )
         try:
+            for adapter in adapters:
+                self._model.add_adapter(adapter)
             self._context = NativeContext(self._model, shape)
         except UserError:
             self._model.close()
