@@ -15,7 +15,8 @@ class FileServer(ThreadingHTTPServer):
 
     `cut_after` breaks answers off, `ranges` can be turned off, `status` refuses, `redirect`
     sends on to an address, `claimed_length` is told instead of the true one (None: none is
-    told), `shifted` pieces begin elsewhere than asked, `tag` names the version of the file.
+    told), `shifted` pieces begin elsewhere than asked, `tag` names the version of the file,
+    and `hold` is waited for before an answer ends.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,6 +29,7 @@ class FileServer(ThreadingHTTPServer):
         self.claimed_length: int | None = -1
         self.shifted = 0
         self.tag: str | None = None
+        self.hold: threading.Event | None = None
         self.asked: list[str | None] = []
         self.paths: list[str] = []
 
@@ -73,6 +75,9 @@ class _Handler(BaseHTTPRequestHandler):
         end = len(data) if server.cut_after is None else start + server.cut_after
         with contextlib.suppress(ConnectionError):  # the other side may hang up
             self.wfile.write(data[start:end])
+            self.wfile.flush()
+        if server.hold is not None:
+            server.hold.wait(30)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:

@@ -194,6 +194,11 @@ class Runtime:
         """How many tokens `tokenize_chat` gives."""
         return len(self.tokenize_chat(messages))
 
+    def logits_after(self, messages: Sequence[ChatMessage]) -> list[float]:
+        """The scores of all tokens for the first one of an answer to these messages."""
+        self._prefill(self.tokenize_chat(messages))
+        return self._context.logits()
+
     def generate(
         self,
         prompt: Sequence[int],
