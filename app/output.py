@@ -324,6 +324,8 @@ class Output:
             self._line(f"{finding['part']}: {finding['problem']} ({state})")
         if not body["findings"]:
             self._line(f"All is well: {', '.join(body['checked'])}.")
+        for note in body["notes"]:
+            self._line(f"{note}.")
         self._line(f"Readers of files: {_readers(body['readers'])}.")
         self._line(f"This machine {_speed(body['device'])}.")
         if body["advice"]:

@@ -18,14 +18,17 @@ from pathlib import Path
 from app.stdio import Channel, child_channel
 from core.chat.prompt import PromptTemplate, build_prompt, load_template
 from core.errors import Cancelled, UserError
+from core.llm.fingerprint import BEST, STEPS
 from core.llm.gguf import read_header
-from core.llm.native import NativeModel, StopFlag, check_loads
+from core.llm.native import NativeModel, StopFlag, build_name, check_loads
 from core.llm.runtime import Outcome, Runtime
 from core.messages import (
     Cancel,
     CheckModel,
     Done,
     Failed,
+    Fingerprinted,
+    FingerprintModel,
     Generate,
     Generated,
     Hello,
@@ -39,7 +42,7 @@ from core.messages import (
 
 _PR_SET_PDEATHSIG = 1
 
-Request = LoadModel | Generate | CheckModel
+Request = LoadModel | Generate | CheckModel | FingerprintModel
 
 
 class Worker:
@@ -94,6 +97,8 @@ class Worker:
                 self._load(request, stop)
             elif isinstance(request, CheckModel):
                 self._check(request)
+            elif isinstance(request, FingerprintModel):
+                self._fingerprint(request)
             else:
                 self._generate(request, stop)
         except UserError as error:
@@ -142,10 +147,26 @@ class Worker:
             )
         )
 
-    def _generate(self, request: Generate, stop: StopFlag) -> None:
-        runtime = self._runtime
-        if runtime is None:
+    def _fingerprint(self, request: FingerprintModel) -> None:
+        found = self._loaded().fingerprint(request.text, STEPS, BEST)
+        self._channel.send(
+            Fingerprinted(
+                id=request.id,
+                build=build_name(),
+                steps=found.steps,
+                prompt_tokens=found.prompt_tokens,
+                prefill_ms=found.prefill_ms,
+                decode_ms=found.decode_ms,
+            )
+        )
+
+    def _loaded(self) -> Runtime:
+        if self._runtime is None:
             raise UserError("No language model is loaded.", "Choose a model and ask again.")
+        return self._runtime
+
+    def _generate(self, request: Generate, stop: StopFlag) -> None:
+        runtime = self._loaded()
         if stop.raised:
             self._channel.send(_generated(request.id, Outcome("cancelled", 0, 0, 0, 0.0, 0.0)))
             return

@@ -127,6 +127,13 @@ class ChatTurn(msgspec.Struct, frozen=True):
     text: str
 
 
+class ScoredTokens(msgspec.Struct, frozen=True):
+    """The best tokens at one place and their scores, best first."""
+
+    tokens: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
 # --- common to all children ---------------------------------------------------------------
 
 
@@ -288,6 +295,27 @@ class ModelLoaded(Message, frozen=True):
     trained_context_tokens: int
     resident_bytes: int
     load_ms: float
+
+
+class FingerprintModel(Message, frozen=True):
+    """What the loaded model computes on a text, and on what it would go on with.
+
+    Ends with Fingerprinted.
+    """
+
+    id: int
+    text: str
+
+
+class Fingerprinted(Message, frozen=True):
+    """Ends a FingerprintModel: the best tokens of each step. `build` names llama.cpp's."""
+
+    id: int
+    build: str
+    steps: tuple[ScoredTokens, ...]
+    prompt_tokens: int
+    prefill_ms: float
+    decode_ms: float
 
 
 class Generate(Message, frozen=True):
@@ -695,8 +723,8 @@ class Done(Message, frozen=True):
 
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
-_ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated, AnswerDone,
-            PreviewText, Report, Done)  # fmt: skip
+_ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
+            Fingerprinted, AnswerDone, PreviewText, Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

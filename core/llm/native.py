@@ -22,6 +22,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # When it gives up llama.cpp would start a debugger to say where, which takes seconds.
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
+import llama_cpp
 from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
@@ -82,6 +83,12 @@ def _why() -> str:
 
 # At module level, because llama.cpp keeps its address as long as the process lives.
 _LOG = lib.llama_log_callback(_take_log)
+
+
+def build_name() -> str:
+    """Which llama.cpp this is, and what of the processor it uses."""
+    info: bytes = lib.llama_print_system_info()
+    return f"{llama_cpp.__version__} {info.decode('ascii', 'replace').strip()}"
 
 
 def check_loads(path: Path) -> None:

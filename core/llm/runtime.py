@@ -8,6 +8,7 @@ flag may be used from another thread.
 from __future__ import annotations
 
 import codecs
+import heapq
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from core.llm.native import (
     StopFlag,
     apply_template,
 )
+from core.messages import ScoredTokens
 
 # Tokens a decode call. Small batches prefill as fast as large ones on a CPU (measured at
 # 64 to 512), and keep each graph node short, which is what bounds the wait for a stop.
@@ -60,6 +62,16 @@ class Outcome:
     prompt_tokens: int
     reused_tokens: int
     answer_tokens: int
+    prefill_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a model computed on a text, and how long that took."""
+
+    steps: tuple[ScoredTokens, ...]
+    prompt_tokens: int
     prefill_ms: float
     decode_ms: float
 
@@ -198,6 +210,28 @@ class Runtime:
         """The scores of all tokens for the first one of an answer to these messages."""
         self._prefill(self.tokenize_chat(messages))
         return self._context.logits()
+
+    def fingerprint(self, text: str, steps: int, best: int) -> Fingerprint:
+        """The `best` tokens with their scores after a text, and `steps` - 1 times after going on
+        with the best one. Always the same for the same file, build and processor.
+        """
+        self._rewind(0)
+        prompt = self._model.tokenize(text, first=True, special=False)[: self.context_tokens // 2]
+        started = time.perf_counter()
+        self._prefill(prompt)
+        prefill_ms = (time.perf_counter() - started) * 1e3
+        found: list[ScoredTokens] = []
+        decode_s = 0.0
+        for _ in range(min(steps, self.context_tokens // 2)):
+            logits = self._context.logits()
+            tokens = heapq.nlargest(best, range(len(logits)), key=logits.__getitem__)
+            scores = tuple(round(logits[token], 3) for token in tokens)
+            found.append(ScoredTokens(tuple(tokens), scores))
+            started = time.perf_counter()
+            self._append([tokens[0]])
+            decode_s += time.perf_counter() - started
+        self._rewind(0)
+        return Fingerprint(tuple(found), len(prompt), prefill_ms, decode_s * 1e3)
 
     def generate(
         self,
