@@ -44,7 +44,7 @@ class Output:
         self._json = json
         self._streamed = False
         self._progress_shown = False
-        self._tenth = -1  # of a fetch, told last
+        self._tenth = 0  # of a fetch, told last
 
     # --- shared -------------------------------------------------------------------------
 

@@ -47,9 +47,7 @@ def damage(file: Path, size: int = 4096) -> None:
 
 def test_damage_under_the_same_size_and_date_is_found(service: Service, model: Path) -> None:
     assert look_at_models(service, repair=False) == []
-    service.model.close()
     assert look_at_models(service, repair=False) == [], "it computes the same again"
-    service.model.close()
     damage(model)
     for repair in (False, True):
         [(text, mended)] = look_at_models(service, repair)
@@ -64,12 +62,12 @@ def test_damage_under_the_same_size_and_date_is_found(service: Service, model: P
     assert isinstance(row["prefill_tokens_per_s"], float)
 
 
+@pytest.mark.slow
 def test_a_file_that_nobody_vouches_for_is_taken_as_it_is_with_repair(
     service: Service, model: Path
 ) -> None:
     model.rename(model.with_name("own.gguf"))
     assert look_at_models(service, repair=False) == []
-    service.model.close()
     damage(model.with_name("own.gguf"))
     [(text, mended)] = look_at_models(service, repair=True)
     assert "put the file in again" in text
