@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.machine import known_probe, model_speeds
+from app.model_outlook import Outlooks
 from app.planning import Choices
 from core.budget.facts import CELL_SHARES
 from core.budget.ram import SMALLEST_BYTES
@@ -13,15 +13,7 @@ from core.index.models import embedding_bytes, installed_embeddings, load_embedd
 from core.llm.catalogue import ModelEntry, load_catalogue
 from core.llm.facts import ModelFacts, entry_facts, try_facts
 from core.llm.fetch import partly_fetched
-from core.llm.fit import (
-    Run,
-    fits,
-    memory_needed,
-    predicted_tokens_per_s,
-    read_bytes_per_s,
-    resident_share,
-)
-from core.llm.speeds import Speeds
+from core.llm.fit import fits, memory_needed
 from core.llm.store import InstalledModel, installed
 from core.settings import Settings
 
@@ -46,28 +38,14 @@ class _Place:
     memory_bytes: int
     context_tokens: int
     cell_share: float
-    speeds: Speeds
-    runs: tuple[Run, ...]
-    memory_read_bytes_per_s: float | None
-    disk_read_bytes_per_s: float | None
+    outlooks: Outlooks
 
     def report(self, facts: ModelFacts) -> Table:
         """The part of a model's row that comes from its facts."""
         shape = (self.context_tokens, self.cell_share)
         fit = fits(facts, self.memory_bytes, *shape)
-        seen = self.speeds.of(facts.name, facts.file_bytes)
-        decode = seen.decode_tokens_per_s if seen else None
-        source = "this model" if decode is not None else None
-        if decode is None and fit != "no":
-            rate = read_bytes_per_s(facts, self.runs, self.memory_read_bytes_per_s)
-            decode = predicted_tokens_per_s(
-                facts,
-                rate,
-                resident_expert_share=resident_share(facts, self.memory_bytes, *shape),
-                disk_bytes_per_s=self.disk_read_bytes_per_s,
-            )
-            if decode is not None:
-                source = "another model" if self.runs else "memory"
+        outlook = self.outlooks.of(facts, self.memory_bytes, *shape)
+        shown = fit != "no" or outlook.measured
         return {
             "architecture": facts.architecture,
             "bits_a_weight": facts.bits_a_weight,
@@ -76,11 +54,16 @@ class _Place:
             "memory_bytes": memory_needed(facts, *shape),
             "template": facts.has_template,
             "fits": fit,
-            "tokens_per_s": None if decode is None else float(f"{decode:.3g}"),
-            "measured": source == "this model",
-            "speed_from": source,
-            "prefill_tokens_per_s": seen.prefill_tokens_per_s if seen else None,
+            "tokens_per_s": _figures(outlook.decode_tokens_per_s) if shown else None,
+            "prefill_tokens_per_s": _figures(outlook.prefill_tokens_per_s) if shown else None,
+            "measured": outlook.measured,
+            "speed_from": outlook.source if shown else None,
         }
+
+
+def _figures(value: float | None) -> float | None:
+    """No more figures than are worth telling."""
+    return None if value is None else float(f"{value:.3g}")
 
 
 _UNKNOWN: Table = dict.fromkeys(
@@ -94,7 +77,7 @@ def _chat_models(home: Home, settings: Settings) -> list[Table]:
     chosen = settings.text("assistant.model")
     catalogue = {entry.name: entry for entry in load_catalogue()}
     known = {name: try_facts(model.path) for name, model in here.items()}
-    place = _place(home, settings, [facts for facts in known.values() if facts is not None])
+    place = _place(home, settings)
     report: list[Table] = []
     for name in [*catalogue, *(name for name in here if name not in catalogue)]:
         entry, model = catalogue.get(name), here.get(name)
@@ -130,22 +113,14 @@ def _listed(home: Home, entry: ModelEntry | None, model: InstalledModel | None) 
     }
 
 
-def _place(home: Home, settings: Settings, here: list[ModelFacts]) -> _Place:
-    choices, speeds, probe = Choices(settings), model_speeds(home), known_probe(home)
+def _place(home: Home, settings: Settings) -> _Place:
+    choices = Choices(settings)
     wishes = choices.wishes
-    runs = []
-    for facts in here:
-        speed = speeds.of(facts.name, facts.file_bytes)
-        if speed is not None and speed.decode_tokens_per_s is not None:
-            runs.append(Run(facts.active_bytes, speed.decode_tokens_per_s))
     return _Place(
         memory_bytes=choices.limits.ram_bytes - SMALLEST_BYTES,
         context_tokens=wishes.context_tokens,
         cell_share=CELL_SHARES[wishes.cell_type],
-        speeds=speeds,
-        runs=tuple(runs),
-        memory_read_bytes_per_s=probe.memory_read_bytes_per_s if probe else None,
-        disk_read_bytes_per_s=probe.disk_read_bytes_per_s if probe else None,
+        outlooks=Outlooks(home),
     )
 
 

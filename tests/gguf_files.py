@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 U32, I32, F32, BOOL, STRING, ARRAY, U64 = 4, 5, 6, 7, 8, 9, 10
 _CODES = {U32: "<I", I32: "<i", F32: "<f", BOOL: "<?", U64: "<Q"}
+_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, U32: 4, I32: 4, F32: 4, BOOL: 1, U64: 8, 11: 8, 12: 8}
 ALIGNMENT = 32
 
 Value = int | float | bool | str | Sequence[int] | Sequence[float] | Sequence[str]
@@ -23,6 +24,13 @@ class Raw:
 
     shape: tuple[int, ...]
     type: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawPair:
+    """An entry of another file's metadata, key and all, as it stands there."""
+
     data: bytes
 
 
@@ -48,8 +56,10 @@ def _scalar(value: object, kind: int) -> bytes:
     return _text(str(value)) if kind == STRING else struct.pack(_CODES[kind], value)
 
 
-def pair(key: str, value: Value) -> bytes:
+def pair(key: str, value: Value | RawPair) -> bytes:
     """One entry of the metadata."""
+    if isinstance(value, RawPair):
+        return value.data
     if isinstance(value, (bool, int, float, str)):
         kind = _kind(value)
         return _text(key) + struct.pack("<I", kind) + _scalar(value, kind)
@@ -59,7 +69,40 @@ def pair(key: str, value: Value) -> bytes:
     return head + b"".join(_scalar(item, kind) for item in items)
 
 
-def write_gguf(path: Path, values: Mapping[str, Value], weights: Weights) -> Path:
+def pairs_of(path: Path, beginning: str) -> dict[str, RawPair]:
+    """The entries of a file's metadata whose keys begin so, to be put into another file."""
+    data = path.read_bytes()
+    (count,) = struct.unpack_from("<Q", data, 16)
+    at = 24
+    found: dict[str, RawPair] = {}
+
+    def text_end(start: int) -> int:
+        return start + 8 + int(struct.unpack_from("<Q", data, start)[0])
+
+    def value_end(kind: int, start: int) -> int:
+        if kind == STRING:
+            return text_end(start)
+        if kind != ARRAY:
+            return start + _SIZES[kind]
+        inner, items = struct.unpack_from("<IQ", data, start)
+        end = start + 12
+        if inner != STRING:
+            return end + int(items) * _SIZES[inner]
+        for _ in range(items):
+            end = text_end(end)
+        return end
+
+    for _ in range(count):
+        start, at = at, text_end(at)
+        key = data[start + 8 : at].decode()
+        (kind,) = struct.unpack_from("<I", data, at)
+        at = value_end(kind, at + 4)
+        if key.startswith(beginning):
+            found[key] = RawPair(data[start:at])
+    return found
+
+
+def write_gguf(path: Path, values: Mapping[str, Value | RawPair], weights: Weights) -> Path:
     """Write a file of version 3. Floats become tensors in 32 bits, their shape turned round."""
     head = b"GGUF" + struct.pack("<IQQ", 3, len(weights), len(values))
     head += b"".join(pair(key, value) for key, value in values.items())

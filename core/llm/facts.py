@@ -57,6 +57,11 @@ class ModelFacts:
         return self.expert_bytes * self.active_experts // self.experts if self.experts else 0
 
     @property
+    def active_weights(self) -> float:
+        """About how many weights one token uses."""
+        return 8 * self.active_bytes / self.bits_a_weight if self.bits_a_weight else 0.0
+
+    @property
     def weight_bytes(self) -> int:
         """Bytes of all weights."""
         return self.dense_bytes + self.expert_bytes

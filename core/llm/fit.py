@@ -24,10 +24,12 @@ SHARE_OF_PLAIN_READ = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How fast a model was: what it read a token, and its tokens a second."""
+    """How fast a model was: what a token read and used, and tokens a second (None unknown)."""
 
     active_bytes: int
     decode_tokens_per_s: float
+    active_weights: float = 0.0
+    prefill_tokens_per_s: float | None = None
 
 
 def overhead_bytes(facts: ModelFacts) -> int:
@@ -78,19 +80,30 @@ def fits(
     return "no"
 
 
-def read_bytes_per_s(
-    facts: ModelFacts, runs: Iterable[Run], plain_read_bytes_per_s: float | None
-) -> float | None:
-    """How fast this machine is likely to read a model's weights while it answers.
-
-    From the run of the model that is nearest in size, since small ones spend more of their
-    time on other things; without any from how fast plain memory is read; None unknown.
+def nearest_run(facts: ModelFacts, runs: Iterable[Run]) -> Run | None:
+    """The run of the model that is nearest in what a token reads: small models spend more of
+    their time on other things.
     """
     known = [run for run in runs if run.active_bytes > 0 and run.decode_tokens_per_s > 0]
-    if known and facts.active_bytes > 0:
-        nearest = min(known, key=lambda run: _times_apart(run.active_bytes, facts.active_bytes))
-        return nearest.active_bytes * nearest.decode_tokens_per_s
+    if not known or facts.active_bytes <= 0:
+        return None
+    return min(known, key=lambda run: _times_apart(run.active_bytes, facts.active_bytes))
+
+
+def read_bytes_per_s(run: Run | None, plain_read_bytes_per_s: float | None) -> float | None:
+    """How fast this machine reads weights while it answers: as in a run, or without one from how
+    fast plain memory is read; None unknown.
+    """
+    if run is not None:
+        return run.active_bytes * run.decode_tokens_per_s
     return None if plain_read_bytes_per_s is None else SHARE_OF_PLAIN_READ * plain_read_bytes_per_s
+
+
+def predicted_prefill_per_s(facts: ModelFacts, run: Run | None) -> float | None:
+    """Tokens of a prompt a second, which computing bounds: each uses all active weights."""
+    if run is None or not run.prefill_tokens_per_s or not facts.active_weights:
+        return None
+    return run.prefill_tokens_per_s * run.active_weights / facts.active_weights or None
 
 
 def predicted_tokens_per_s(

@@ -16,6 +16,8 @@ from core.llm.fit import (
     fits,
     least_memory_needed,
     memory_needed,
+    nearest_run,
+    predicted_prefill_per_s,
     predicted_tokens_per_s,
     read_bytes_per_s,
     resident_share,
@@ -65,10 +67,18 @@ def test_the_speed_is_that_of_reading() -> None:
 
 def test_the_nearest_model_that_ran_tells_how_fast_memory_is() -> None:
     runs = [Run(10 * MB, 300.0), Run(100 * MB, 60.0), Run(4_000 * MB, 2.0)]
-    assert read_bytes_per_s(DENSE, runs, 50e9) == 100e6 * 60
-    assert read_bytes_per_s(MIXTURE, runs, 50e9) == 8_000e6
-    assert read_bytes_per_s(DENSE, [], 50e9) == 50e9 * SHARE_OF_PLAIN_READ
-    assert read_bytes_per_s(DENSE, [Run(0, 5.0), Run(5, 0.0)], None) is None
+    assert read_bytes_per_s(nearest_run(DENSE, runs), 50e9) == 100e6 * 60
+    assert read_bytes_per_s(nearest_run(MIXTURE, runs), 50e9) == 8_000e6
+    assert read_bytes_per_s(None, 50e9) == 50e9 * SHARE_OF_PLAIN_READ
+    assert nearest_run(DENSE, [Run(0, 5.0), Run(5, 0.0)]) is None
+    assert read_bytes_per_s(None, None) is None
+
+
+def test_a_prompt_is_bound_by_computing() -> None:
+    run = Run(50 * MB, 60.0, DENSE.active_weights / 2, 400.0)
+    assert predicted_prefill_per_s(DENSE, run) == pytest.approx(200)
+    assert predicted_prefill_per_s(DENSE, Run(50 * MB, 60.0)) is None
+    assert predicted_prefill_per_s(DENSE, None) is None
 
 
 @given(
