@@ -11,10 +11,11 @@ from core.llm.facts import ModelFacts, try_facts
 from core.llm.fit import (
     Run,
     nearest_run,
+    pace_of,
     predicted_prefill_per_s,
     predicted_tokens_per_s,
-    read_bytes_per_s,
     resident_share,
+    steps,
 )
 from core.llm.store import installed
 
@@ -52,6 +53,7 @@ class Outlooks:
                         speed.decode_tokens_per_s,
                         facts.active_weights,
                         speed.prefill_tokens_per_s,
+                        steps(facts),
                     )
                 )
 
@@ -69,7 +71,7 @@ class Outlooks:
         probe = self._probe
         decode = predicted_tokens_per_s(
             facts,
-            read_bytes_per_s(nearest, probe.memory_read_bytes_per_s if probe else None),
+            pace_of(nearest, probe.memory_read_bytes_per_s if probe else None),
             resident_expert_share=resident_share(
                 facts, memory_bytes, context_tokens, cell_bytes_share
             ),

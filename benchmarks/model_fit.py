@@ -25,15 +25,17 @@ import numpy as np  # noqa: E402
 import psutil  # noqa: E402
 from gguf_files import Raw, RawPair, Value, pairs_of, write_gguf  # noqa: E402
 
+from core.budget.probe import memory_read_bytes_per_s  # noqa: E402
 from core.home import find_home  # noqa: E402
 from core.llm.facts import ModelFacts, model_facts  # noqa: E402
 from core.llm.fit import (  # noqa: E402
     Q8_SHARE,
     Run,
     memory_needed,
+    pace_of,
     predicted_prefill_per_s,
     predicted_tokens_per_s,
-    read_bytes_per_s,
+    steps,
 )
 
 CONTEXT = 1024
@@ -146,15 +148,21 @@ def run(path: Path) -> dict[str, float]:
 
 
 def rows(starter: Path, folder: Path) -> Iterator[str]:
-    """A line for each model."""
-    seen = run(starter)
+    """A line for each model. The starter runs before each, as busy as the machine then is."""
     first = model_facts(starter)
-    ran = Run(first.active_bytes, seen["tokens_per_s"], first.active_weights, seen["prefill_per_s"])
-    yield line("starter", first, None, None, seen)
     for shape in SHAPES:
         path = make(shape, starter, folder / "model.gguf")
         facts = model_facts(path)
-        expected = predicted_tokens_per_s(facts, read_bytes_per_s(ran, None))
+        seen = run(starter)
+        ran = Run(
+            first.active_bytes,
+            seen["tokens_per_s"],
+            first.active_weights,
+            seen["prefill_per_s"],
+            steps(first),
+        )
+        yield line("starter", first, None, None, seen)
+        expected = predicted_tokens_per_s(facts, pace_of(ran, memory_read_bytes_per_s()))
         prefill = predicted_prefill_per_s(facts, ran)
         yield line(shape.name, facts, expected, prefill, run(path))
         path.unlink()

@@ -44,6 +44,7 @@ class ModelEntry:
     lookup_parameters: int = 0
     experts: int = 0
     active_experts: int = 0
+    layers: int = 0
     vocabulary: int = 0
     kv_bytes_a_token: int = 0
 

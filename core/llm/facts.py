@@ -18,7 +18,7 @@ F16_BYTES = 2
 _LOOKED_UP = ("per_layer_token_embd.weight", "token_embd.weight")
 _OUTPUT = "output.weight"
 _EXPERTS = "_exps."
-_VERSION = 1  # of the kept form
+_VERSION = 2  # of the kept form
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ModelFacts:
     `lookup_bytes` are tables of which a token reads one row. `bits_a_weight` is the
     mean over all weights. `kv_bytes_a_token_f16` is what a token of context takes
     with keys and values in 16 bits; `experts` is 0 for a model without, `vocabulary` the
-    number of its tokens.
+    number of its tokens; `layers` is 0 where it is not known.
     """
 
     name: str
@@ -45,6 +45,7 @@ class ModelFacts:
     has_template: bool
     lookup_bytes: int = 0
     vocabulary: int = 0
+    layers: int = 0
 
     @property
     def active_bytes(self) -> int:
@@ -94,6 +95,7 @@ def facts_of(header: GgufHeader, name: str, file_bytes: int) -> ModelFacts:
             header.tensors[key].size_bytes for key in looked_up if key in header.tensors
         ),
         vocabulary=header.lengths.get("tokenizer.ggml.tokens", 0),
+        layers=header.number("block_count"),
     )
 
 
@@ -118,6 +120,7 @@ def entry_facts(entry: ModelEntry) -> ModelFacts:
         has_template=True,
         lookup_bytes=int(entry.lookup_parameters * a_parameter),
         vocabulary=entry.vocabulary,
+        layers=entry.layers,
     )
 
 

@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from core.llm.facts import ModelFacts
 from core.llm.fit import (
     SHARE_OF_PLAIN_READ,
+    Pace,
     Run,
     fits,
     least_memory_needed,
     memory_needed,
     nearest_run,
+    pace_of,
     predicted_prefill_per_s,
     predicted_tokens_per_s,
-    read_bytes_per_s,
     resident_share,
+    steps,
 )
 from core.llm.speeds import KEPT, Speeds
 
@@ -56,22 +58,36 @@ def test_a_mixture_may_leave_experts_on_disk() -> None:
 
 def test_the_speed_is_that_of_reading() -> None:
     assert MIXTURE.active_bytes == 1_000 * MB + 9_000 * MB // 8
-    assert predicted_tokens_per_s(DENSE, 980e6) == pytest.approx(10)
+    assert predicted_tokens_per_s(DENSE, Pace(980e6)) == pytest.approx(10)
     assert predicted_tokens_per_s(DENSE, None) is None
-    assert predicted_tokens_per_s(MIXTURE, 4_250e6) == pytest.approx(2)
+    assert predicted_tokens_per_s(MIXTURE, Pace(4_250e6)) == pytest.approx(2)
     half = {"resident_expert_share": 0.5}
-    assert predicted_tokens_per_s(MIXTURE, 4_250e6, **half) is None, "the disk is not known"
-    slow = predicted_tokens_per_s(MIXTURE, 4_250e6, disk_bytes_per_s=1_125e6, **half)
+    assert predicted_tokens_per_s(MIXTURE, Pace(4_250e6), **half) is None, "what of the disk?"
+    slow = predicted_tokens_per_s(MIXTURE, Pace(4_250e6), disk_bytes_per_s=1_125e6, **half)
     assert slow == pytest.approx(1 / (0.5 + 0.5))
 
 
-def test_the_nearest_model_that_ran_tells_how_fast_memory_is() -> None:
+def test_steps_on_the_way_count_too() -> None:
+    deep = dataclasses.replace(DENSE, layers=20)
+    assert predicted_tokens_per_s(deep, Pace(980e6, 0.005)) == pytest.approx(1 / (0.1 + 0.1))
+    mixture = dataclasses.replace(MIXTURE, layers=20)
+    assert steps(mixture) == 2 * steps(deep)
+
+
+def test_a_run_tells_what_a_token_costs() -> None:
     runs = [Run(10 * MB, 300.0), Run(100 * MB, 60.0), Run(4_000 * MB, 2.0)]
-    assert read_bytes_per_s(nearest_run(DENSE, runs), 50e9) == 100e6 * 60
-    assert read_bytes_per_s(nearest_run(MIXTURE, runs), 50e9) == 8_000e6
-    assert read_bytes_per_s(None, 50e9) == 50e9 * SHARE_OF_PLAIN_READ
+    assert nearest_run(DENSE, runs) == runs[1]
+    assert nearest_run(MIXTURE, runs) == runs[2]
     assert nearest_run(DENSE, [Run(0, 5.0), Run(5, 0.0)]) is None
-    assert read_bytes_per_s(None, None) is None
+    assert pace_of(runs[1], None) == Pace(100e6 * 60)
+    assert pace_of(None, 50e9) == Pace(50e9 * SHARE_OF_PLAIN_READ)
+    assert pace_of(None, None) is None
+    # 10 ms a token, of which memory explains 2: the rest is of 16 steps.
+    small = pace_of(Run(10 * MB, 100.0, steps=16), 5e9 / SHARE_OF_PLAIN_READ)
+    assert small is not None
+    assert (small.read_bytes_per_s, small.step_s) == (5e9, pytest.approx(0.0005))
+    # Faster than memory was said to be: then it is the run that is right.
+    assert pace_of(Run(100 * MB, 60.0, steps=16), 1e9) == Pace(100e6 * 60)
 
 
 def test_a_prompt_is_bound_by_computing() -> None:
