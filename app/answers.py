@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.machine import model_speeds
 from app.planning import Choices, model_needs
 from app.session import Session
 from core.budget.ram import share_memory
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
+    ModelAnswer,
     answer_question,
     choose_passages,
     sources,
@@ -31,6 +34,18 @@ class Answers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        service.model.on_answer = self._learn_speed
+
+    def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
+        """Keep how fast a model was."""
+        model_speeds(self._service.home).learn(
+            model.stem,
+            model.stat().st_size,
+            prefill_tokens=answer.prompt_tokens - answer.reused_tokens,
+            prefill_ms=answer.prefill_ms,
+            decode_tokens=answer.answer_tokens,
+            decode_ms=answer.decode_ms,
+        )
 
     def answer(self, session: Session, message: Message) -> None:
         """Answer one question; what was said is kept in its conversation."""
@@ -127,4 +142,4 @@ class Answers:
                 "The memory budget has no room for the language model.",
                 "Give Satchel more with `satchel budget --ram SIZE`; search works without.",
             )
-        service.model.use(here[name].path)
+        service.model.use(here[name].path, [adapter.path for adapter in here[name].adapters])

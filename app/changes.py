@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.budget_report import set_budget
 from app.doctor import examine
 from app.forgetting import forget
 from app.models import change_models, check_choice
-from app.reports import folders_report, models_report
+from app.models_report import models_report
+from app.reports import folders_report
 from core.files.folders import absolute, load_folders, save_folders, with_added, with_removed
 from core.index.levels import level_named
 from core.messages import (
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 LEVEL = "index.level"
 
 
-def carry_out(service: Service, message: Message, given_up: Callable[[], bool]) -> object:
-    """Change what a request asks for; the body of its report. Raises UserError and Cancelled."""
+def carry_out(service: Service, message: Message) -> object:
+    """Change what a request asks for; the body of its report. Raises UserError."""
     if isinstance(message, FoldersAdd):
         folders = with_added(load_folders(service.home.folders), message.paths, message.exclude)
         for folder in folders:
@@ -59,7 +59,7 @@ def carry_out(service: Service, message: Message, given_up: Callable[[], bool]) 
         service.replan()
         return service.settings.table()
     if isinstance(message, ModelsRequest):
-        change_models(service, message, given_up)
+        change_models(service, message)
         return models_report(service.home, service.settings)
     raise TypeError(type(message).__name__)
 

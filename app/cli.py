@@ -142,6 +142,18 @@ def make_parser() -> argparse.ArgumentParser:
     )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
+    _add_models(command, common)
+    forget = command("forget", "removes every trace of a file or folder")
+    forget.add_argument("path", metavar="PATH")
+    doctor = command("doctor", "checks the store, the models and the device")
+    doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
+    command("mcp", "read-only tools for other assistants, on stdio")
+    return parser
+
+
+def _add_models(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
     models = command("models", "models that search and answer: the catalogue and what is on disk")
     model_actions = models.add_subparsers(dest="action", metavar="ACTION", required=True)
     model_actions.add_parser("list", help="the catalogue", parents=[common])
@@ -153,17 +165,13 @@ def make_parser() -> argparse.ArgumentParser:
     ):
         action = model_actions.add_parser(name, help=text, description=text, parents=[common])
         action.add_argument("name", metavar=what)
+        if name in ("add", "remove"):
+            action.add_argument("--for", dest="base", metavar="MODEL",
+                                help="it is a LoRA adapter of this model")  # fmt: skip
         if name == "use":
             action.add_argument(
                 "--yes", action="store_true", help="also if all files are read again for it"
             )
-
-    forget = command("forget", "removes every trace of a file or folder")
-    forget.add_argument("path", metavar="PATH")
-    doctor = command("doctor", "checks the store, the models and the device")
-    doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
-    command("mcp", "read-only tools for other assistants, on stdio")
-    return parser
 
 
 def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -181,7 +189,7 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
 
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--type", "--mode", "--model", "--disk", "--ram", "--exclude",
-    "--level",
+    "--level", "--for",
 )  # fmt: skip
 
 

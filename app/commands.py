@@ -28,6 +28,7 @@ from core.messages import (
     Index,
     IndexProgress,
     Message,
+    ModelProgress,
     ModelsRequest,
     Pause,
     Related,
@@ -219,8 +220,13 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     if options.action == "add" and name is not None:
         name = absolute(name)
     confirmed = getattr(options, "yes", False)
-    request = ModelsRequest(caller.next_id(), options.action, name, confirmed)
-    output.models(_report(caller, request))
+    base = getattr(options, "base", None)
+    request = ModelsRequest(caller.next_id(), options.action, name, confirmed, base)
+    for reply in _replies(caller, request):
+        if isinstance(reply, ModelProgress):
+            output.model_progress(reply)
+        elif isinstance(reply, Report):
+            output.models(reply.body)
     return 0
 
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.fingerprints import look_at_catalogue, look_at_models
 from app.machine import probe_machine
 from app.reports import readers_report
 from core.budget.facts import MB
 from core.budget.measure import measure_device
 from core.errors import UserError
-from core.llm import store as model_store
-from core.llm.gguf import read_header
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -28,11 +27,9 @@ def examine(service: Service, repair: bool) -> dict[str, object]:
         for done, found in ((True, service.engine.repaired), (repair, problems))
         for problem in found
     ]
-    for model in model_store.installed(service.home.models):
-        try:
-            read_header(model.path)
-        except UserError as error:
-            findings.append({"part": "models", "problem": str(error), "repaired": False})
+    notes: list[str] = []
+    for text, mended in (*look_at_catalogue(notes), *look_at_models(service, repair)):
+        findings.append({"part": "models", "problem": text, "repaired": mended})
     try:
         service.index_readers.check()
     except UserError as error:
@@ -55,6 +52,7 @@ def examine(service: Service, repair: bool) -> dict[str, object]:
     return {
         "findings": findings,
         "advice": advice,
+        "notes": notes,
         "healthy": all(found["repaired"] for found in findings),
         "checked": ["store", "models", "readers", "device"],
         "readers": readers_report(service.index_readers.protections),

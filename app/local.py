@@ -26,6 +26,7 @@ from core.messages import (
     Failed,
     IndexProgress,
     Message,
+    ModelProgress,
     ProtocolError,
     decode,
     encode,
@@ -185,7 +186,7 @@ class Remote:
                 reply = decode(self._connection.recv_bytes())
                 if getattr(reply, "id", None) == number:
                     whole = ends(reply)
-                    answered = answered or not isinstance(reply, IndexProgress)
+                    answered = answered or not isinstance(reply, IndexProgress | ModelProgress)
                     yield reply
         except ProtocolError:
             whole = True

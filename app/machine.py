@@ -7,9 +7,11 @@ import dataclasses
 
 import msgspec
 
+from app.extractors import processors
 from core.budget.measure import Device, measure_device
 from core.budget.probe import Probe, keep_probe, load_probe, machine_name, run_probe
 from core.home import Home
+from core.llm.speeds import Speeds
 from core.llm.store import installed
 
 Table = dict[str, object]
@@ -20,6 +22,16 @@ def device_report(home: Home) -> Table:
     device = measure_device(home)
     known = load_probe(home.probe, machine_name(device.processors))
     return {**dataclasses.asdict(device), "measured": msgspec.to_builtins(known)}
+
+
+def model_speeds(home: Home) -> Speeds:
+    """How fast language models were on this machine."""
+    return Speeds(home.model_speeds, machine_name(processors()))
+
+
+def known_probe(home: Home) -> Probe | None:
+    """How fast the machine was found to be, None when it never was looked at."""
+    return load_probe(home.probe, machine_name(processors()))
 
 
 def probe_machine(home: Home, device: Device) -> Probe:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from app.children import Child, ChildGone, ChildSlow
@@ -15,6 +16,8 @@ from core.messages import (
     Cancel,
     ChatTurn,
     Failed,
+    Fingerprinted,
+    FingerprintModel,
     Generate,
     Generated,
     LoadModel,
@@ -24,13 +27,22 @@ from core.messages import (
     Token,
 )
 
+Wanted = tuple[Path, tuple[Path, ...]]  # a model and its adapters
+
 POLL_S = 0.05
 LOAD_TIMEOUT_S = 300.0
 SILENCE_TIMEOUT_S = 300.0
 
 
+def _never() -> bool:
+    return False
+
+
 class ModelWorker:
-    """Implements `core.chat.assistant.Model` with a child process; one question at a time."""
+    """Implements `core.chat.assistant.Model` with a child process; one question at a time.
+
+    `on_answer` is told of each answer and the model file that gave it.
+    """
 
     def __init__(
         self,
@@ -48,15 +60,16 @@ class ModelWorker:
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._child: Child | None = None
-        self._loaded: Path | None = None
-        self._wanted: Path | None = None
+        self._loaded: Wanted | None = None
+        self._wanted: Wanted | None = None
         self._used_at = time.monotonic()
         self._timer: threading.Timer | None = None
         self.last_loaded: ModelLoaded | None = None
+        self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
-    def use(self, path: Path) -> None:
-        """From the next question on, answer with the model in this file."""
-        self._wanted = path
+    def use(self, path: Path, adapters: Sequence[Path] = ()) -> None:
+        """From the next question on, answer with the model in this file and its adapters."""
+        self._wanted = (path, tuple(adapters))
 
     @property
     def pid(self) -> int | None:
@@ -73,12 +86,34 @@ class ModelWorker:
         cancelled: Callable[[], bool],
     ) -> ModelAnswer:
         """Answer from numbered passages; pieces go to `on_text`. Raises UserError."""
+        with self._working():
+            child = self._ready(self._wanted, cancelled)
+            if child is None:
+                return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
+            answer = self._generate(child, question, passages, history, on_text, cancelled)
+            if self._loaded is not None:
+                self.on_answer(self._loaded[0], answer)
+            return answer
+
+    def fingerprint(self, path: Path, text: str) -> Fingerprinted:
+        """What the model in this file, without adapters, computes on a text. Raises UserError."""
+        with self._working():
+            child = self._ready((path, ()), _never)
+            assert child is not None
+            request = FingerprintModel(next(self._ids), text)
+            child.send(request)
+            reply = self._wait(child, request.id, SILENCE_TIMEOUT_S, _never)
+            if isinstance(reply, Failed):
+                raise UserError(reply.title, reply.advice)
+            assert isinstance(reply, Fingerprinted)
+            return reply
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """While the worker does one thing. Raises UserError when it does not get done with it."""
         with self._lock:
             try:
-                child = self._ready(cancelled)
-                if child is None:
-                    return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
-                return self._generate(child, question, passages, history, on_text, cancelled)
+                yield
             except ChildGone as error:
                 self._end()
                 raise UserError(
@@ -96,21 +131,22 @@ class ModelWorker:
                 self._used_at = time.monotonic()
                 self._watch_idle()
 
-    def _ready(self, cancelled: Callable[[], bool]) -> Child | None:
+    def _ready(self, wanted: Wanted | None, cancelled: Callable[[], bool]) -> Child | None:
         """A worker with the wanted model loaded; None when cancelled meanwhile."""
-        if self._wanted is None:
+        if wanted is None:
             raise UserError("No language model is chosen.", "See `satchel models list`.")
         if self._child is not None and not self._child.alive:
             self._end()
         if self._child is None:
             self._child = Child(self._command)
-        if self._loaded != self._wanted:
+        if self._loaded != wanted:
             self._loaded = None
             request = LoadModel(
                 id=next(self._ids),
-                path=str(self._wanted),
+                path=str(wanted[0]),
                 context_tokens=self._context_tokens,
                 threads=self._threads,
+                adapters=tuple(str(adapter) for adapter in wanted[1]),
             )
             self._child.send(request)
             reply = self._wait(self._child, request.id, LOAD_TIMEOUT_S, cancelled)
@@ -121,7 +157,7 @@ class ModelWorker:
                 raise UserError(reply.title, reply.advice)
             if isinstance(reply, ModelLoaded):
                 self.last_loaded = reply
-            self._loaded = self._wanted
+            self._loaded = wanted
         return self._child
 
     def _generate(
@@ -167,6 +203,7 @@ class ModelWorker:
                     reply.answer_tokens,
                     reply.prefill_ms,
                     reply.decode_ms,
+                    reply.reused_tokens,
                 )
 
     @staticmethod

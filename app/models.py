@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.children import python_child
-from core.errors import Cancelled, UserError
+from app.fetches import MIRROR
+from app.model_check import check_in_child
+from core.errors import UserError
 from core.index.embedder import find_model
-from core.index.fetch_model import fetch_embedding
 from core.index.models import (
     embedding_folder,
-    entry_named,
     installed_embeddings,
-    load_embedding_catalogue,
     remove_embedding,
 )
 from core.llm import store as model_store
-from core.llm.catalogue import find_entry, load_catalogue
-from core.llm.fetch import fetch
+from core.llm.catalogue import load_catalogue
+from core.llm.fetch import give_up_part, model_path, partly_fetched
 from core.messages import ModelsRequest
+from core.web import check_address
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -28,48 +27,58 @@ if TYPE_CHECKING:
 EMBEDDING, CHAT = "index.embedding_model", "assistant.model"
 
 
-def change_models(
-    service: Service, message: ModelsRequest, is_given_up: Callable[[], bool]
-) -> None:
-    """Carry out a request that changes something. Raises UserError, and Cancelled when given up."""
+def change_models(service: Service, message: ModelsRequest) -> None:
+    """Carry out a request that changes something, other than a fetch. Raises UserError."""
     if message.action == "list":
         return
     if message.name is None:
         raise UserError("No model is named.", "See `satchel models list`.")
-    if message.action == "fetch":
-        _fetch(service, message.name, is_given_up)
-    elif message.action == "add":
-        model_store.add(service.home.models, Path(message.name))
+    if message.action == "add":
+        _add(service, Path(message.name), message.base)
     elif message.action == "use":
         _use(service, message.name, message.confirmed)
+    elif message.base is not None:
+        service.model.close()
+        model_store.remove_adapter(service.home.models, message.name, message.base)
     else:
         _remove(service, message.name)
 
 
 def check_choice(service: Service, key: str, value: object) -> None:
-    """Raises UserError when a setting would choose an embedding model that is not here."""
+    """Raises UserError when a setting would choose an embedding model that is not here, or a
+    mirror that is no safe address.
+    """
+    if key == MIRROR and isinstance(value, str) and value:
+        check_address(value)
     if key == EMBEDDING and isinstance(value, str):
         find_model(embedding_folder(service.home.models, value))
 
 
-def _fetch(service: Service, name: str, is_given_up: Callable[[], bool]) -> None:
-    def progress(_done: int, _total: int) -> None:
-        if is_given_up():
-            raise Cancelled
-
-    models = service.home.models
-    embedding = entry_named(load_embedding_catalogue(), name)
-    if embedding is not None:
-        convert = python_child("core.index.convert")
-        fetch_embedding(embedding, models, progress=progress, convert=convert)
+def _add(service: Service, file: Path, base: str | None) -> None:
+    """Let a file in that llama.cpp can use, as a model or as an adapter of one."""
+    command = python_child("app.worker")
+    if base is None:
+        model_store.add(service.home.models, file, lambda path: check_in_child(command, path))
     else:
-        fetch(find_entry(load_catalogue(), name), models, progress=progress)
+        model_store.add_adapter(
+            service.home.models,
+            file,
+            base,
+            lambda model, adapter: check_in_child(command, model, adapter),
+        )
 
 
 def _remove(service: Service, name: str) -> None:
-    if name not in installed_embeddings(service.home.models):
+    """Remove a model, or what has come of one whose fetch was given up."""
+    models = service.home.models
+    if name not in installed_embeddings(models):
+        entry = next((entry for entry in load_catalogue() if entry.name == name), None)
+        if entry is not None and partly_fetched(models, entry):
+            give_up_part(models, entry)
+            if not model_path(models, name).exists():
+                return
         service.model.close()
-        model_store.remove(service.home.models, name)
+        model_store.remove(models, name)
     elif name == service.settings.text(EMBEDDING):
         raise UserError(
             f"{name} is the model that searches your files.",

@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+from app.models_lines import models_lines, progress_line
+from app.quantities import duration as _duration
+from app.quantities import size as _size
 from app.results import results_body, results_lines
 from core.errors import UserError
 from core.messages import (
@@ -17,11 +20,11 @@ from core.messages import (
     AnswerSources,
     AnswerText,
     IndexProgress,
+    ModelProgress,
     SearchProgress,
     SearchResults,
 )
 
-MB = 1_000_000
 _COUNTS = ("indexed", "skipped", "failed", "needs_ocr", "offline")
 
 
@@ -41,6 +44,7 @@ class Output:
         self._json = json
         self._streamed = False
         self._progress_shown = False
+        self._tenth = 0  # of a fetch, told last
 
     # --- shared -------------------------------------------------------------------------
 
@@ -88,6 +92,18 @@ class Output:
             sys.stderr.write(f"\r\x1b[Kread {progress.done} of {progress.total} documents")
             sys.stderr.flush()
             self._progress_shown = True
+
+    def model_progress(self, progress: ModelProgress) -> None:
+        """How far a fetch is: rewritten in place on a terminal, else a line for each tenth."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{shown(progress_line(progress))}")
+            sys.stderr.flush()
+            self._progress_shown = True
+            return
+        tenth = 10 * progress.bytes_done // max(1, progress.bytes_total)
+        if tenth != self._tenth:
+            self._tenth = tenth
+            print(shown(progress_line(progress)), file=sys.stderr, flush=True)
 
     def _clear_progress(self) -> None:
         if self._progress_shown:
@@ -278,13 +294,9 @@ class Output:
         if self._json:
             self._print_json(body)
             return
-        for model in body:
-            here = "installed" if model["installed"] else "not installed"
-            chosen = ", in use" if model["chosen"] else ""
-            does = "searches" if model["kind"] == "embedding" else "answers"
-            self._line(f"{model['name']}  {does}  {_size(model['size_bytes'])}  {here}{chosen}")
-            if model["good_for"]:
-                self._line(f"    {model['good_for']} ({model['licence']})")
+        self._clear_progress()
+        for line in models_lines(body):
+            self._line(line)
 
     def forgotten(self, body: Any) -> None:
         """What was removed."""
@@ -312,6 +324,8 @@ class Output:
             self._line(f"{finding['part']}: {finding['problem']} ({state})")
         if not body["findings"]:
             self._line(f"All is well: {', '.join(body['checked'])}.")
+        for note in body["notes"]:
+            self._line(f"{note}.")
         self._line(f"Readers of files: {_readers(body['readers'])}.")
         self._line(f"This machine {_speed(body['device'])}.")
         if body["advice"]:
@@ -357,24 +371,6 @@ def _counts(counts: Mapping[str, int]) -> str:
         if counts.get(name)
     ]
     return ", ".join(parts)
-
-
-def _size(size_bytes: int) -> str:
-    if size_bytes < 1000:
-        return f"{size_bytes} B"
-    if size_bytes < MB:
-        return f"{size_bytes / 1000:.1f} kB"
-    if size_bytes < 1000 * MB:
-        return f"{size_bytes / MB:.1f} MB"
-    return f"{size_bytes / (1000 * MB):.1f} GB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _one_line(text: str) -> str:

@@ -21,6 +21,7 @@ from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
 from app.extractors import ExtractorPool, processors
+from app.fetches import Fetches, is_fetch
 from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.mistakes import as_mistake
@@ -164,6 +165,7 @@ class Service:
         self._lookups = Lookups(self)
         self._answers = Answers(self)
         self.work = Work(self)
+        self._fetches = Fetches(self)
         self._idle = IdleKeeper(
             60 * self.settings.number("search.idle_minutes"),
             self.idle_for_s,
@@ -223,6 +225,8 @@ class Service:
             session.begin_search(number)
         if self._stopping.is_set():
             session.close()
+        elif is_fetch(message):
+            self._fetches.submit(session, message)
         elif isinstance(message, WORK) and not _only_looks(message):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
@@ -382,6 +386,7 @@ class Service:
         for session in list(self._sessions):
             session.close()
         self._idle.close()
+        self._fetches.close()
         self.work.close()
         self.model.close()
         for executor in (self._search, self._ask, self._look):

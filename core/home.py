@@ -71,6 +71,16 @@ class Home:
         return self.cache / "searches.json"
 
     @property
+    def model_speeds(self) -> Path:
+        """How fast language models were here."""
+        return self.cache / "models.json"
+
+    @property
+    def fingerprints(self) -> Path:
+        """What each language model computed when `doctor` looked first."""
+        return self.data / "fingerprints.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that runs the service for this home."""
         return self.data / "lock"

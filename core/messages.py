@@ -127,6 +127,13 @@ class ChatTurn(msgspec.Struct, frozen=True):
     text: str
 
 
+class ScoredTokens(msgspec.Struct, frozen=True):
+    """The best tokens at one place and their scores, best first."""
+
+    tokens: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
 # --- common to all children ---------------------------------------------------------------
 
 
@@ -258,12 +265,24 @@ class FileFailed(Message, frozen=True):
 
 
 class LoadModel(Message, frozen=True):
-    """Load a GGUF file, replacing what is loaded."""
+    """Load a GGUF file with its LoRA adapters, replacing what is loaded."""
 
     id: int
     path: str
     context_tokens: int
     threads: int
+    adapters: tuple[str, ...] = ()
+
+
+class CheckModel(Message, frozen=True):
+    """Whether this build can load a model, or an adapter beside it; nothing stays loaded.
+
+    Ends with Done. A file that was made to harm may end the worker.
+    """
+
+    id: int
+    path: str
+    adapter: str | None = None
 
 
 class ModelLoaded(Message, frozen=True):
@@ -276,6 +295,27 @@ class ModelLoaded(Message, frozen=True):
     trained_context_tokens: int
     resident_bytes: int
     load_ms: float
+
+
+class FingerprintModel(Message, frozen=True):
+    """What the loaded model computes on a text, and on what it would go on with.
+
+    Ends with Fingerprinted.
+    """
+
+    id: int
+    text: str
+
+
+class Fingerprinted(Message, frozen=True):
+    """Ends a FingerprintModel: the best tokens of each step. `build` names llama.cpp's."""
+
+    id: int
+    build: str
+    steps: tuple[ScoredTokens, ...]
+    prompt_tokens: int
+    prefill_ms: float
+    decode_ms: float
 
 
 class Generate(Message, frozen=True):
@@ -316,6 +356,7 @@ class Generated(Message, frozen=True):
     answer_tokens: int
     prefill_ms: float
     decode_ms: float
+    reused_tokens: int = 0  # of the prompt, which were in memory and not computed
 
 
 # --- service: requests --------------------------------------------------------------------
@@ -481,13 +522,14 @@ class ModelsRequest(Message, frozen=True):
     """The catalogues and what is on disk, or a change of it. Ends with Report.
 
     `use` chooses an installed model; one that makes all files be read again has to
-    be `confirmed`.
+    be `confirmed`. `base` makes `add` and `remove` mean an adapter of that model.
     """
 
     id: int
     action: Literal["list", "fetch", "add", "remove", "use"] = "list"
     name: str | None = None
     confirmed: bool = False
+    base: str | None = None
 
 
 class Forget(Message, frozen=True):
@@ -643,6 +685,22 @@ class IndexProgress(Message, frozen=True):
     bytes_per_s: float = 0.0
 
 
+class ModelProgress(Message, frozen=True):
+    """How far the fetch of a model is, told to who asked for it.
+
+    The rate is that of the last seconds, `eta_s` None until it can be told. When all
+    has come it is "checking", and making ready what has to be.
+    """
+
+    id: int
+    name: str
+    phase: Literal["fetching", "checking"]
+    bytes_done: int
+    bytes_total: int
+    bytes_per_s: float = 0.0
+    eta_s: float | None = None
+
+
 class State(Message, frozen=True):
     """What the service is doing: "idle", "indexing", "paused", "attention", and why."""
 
@@ -665,8 +723,8 @@ class Done(Message, frozen=True):
 
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
-_ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated, AnswerDone,
-            PreviewText, Report, Done)  # fmt: skip
+_ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
+            Fingerprinted, AnswerDone, PreviewText, Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

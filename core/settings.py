@@ -178,6 +178,12 @@ DECLARED: tuple[Setting, ...] = (
         high=1440,
     ),
     Setting(
+        "models.mirror",
+        "",
+        "A base address, https://..., from which models are fetched instead of their own; empty "
+        "for none.",
+    ),
+    Setting(
         "window.theme",
         "system",
         "Light or dark colours.",

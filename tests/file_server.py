@@ -1,4 +1,4 @@
-"""A web server on this machine that serves the files of a folder, whole or from a byte on."""
+"""A web server on this machine that serves files, whole or from a byte on, and lies if told to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from pathlib import Path
 
 
 class FileServer(ThreadingHTTPServer):
-    """Remembers what it was asked; `cut_after` breaks answers off, `ranges` can be turned off."""
+    """Remembers what it was asked.
+
+    `cut_after` breaks answers off, `ranges` can be turned off, `status` refuses, `redirect`
+    sends on to an address, `claimed_length` is told instead of the true one (None: none is
+    told), `shifted` pieces begin elsewhere than asked, `tag` names the version of the file,
+    and `hold` is waited for before an answer ends.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -19,7 +25,13 @@ class FileServer(ThreadingHTTPServer):
         self.cut_after: int | None = None
         self.ranges = True
         self.status = 200
+        self.redirect: str | None = None
+        self.claimed_length: int | None = -1
+        self.shifted = 0
+        self.tag: str | None = None
+        self.hold: threading.Event | None = None
         self.asked: list[str | None] = []
+        self.paths: list[str] = []
 
     def url(self, name: str) -> str:
         """The address of a file."""
@@ -33,18 +45,39 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         wanted = self.headers.get("Range")
         server.asked.append(wanted)
+        server.paths.append(self.path)
         if server.status != 200:
             self.send_error(server.status)
             return
-        data = (server.folder / self.path.lstrip("/")).read_bytes()
+        if server.redirect is not None:
+            self.send_response(302)
+            self.send_header("Location", server.redirect)
+            self.end_headers()
+            return
+        data = (server.folder / self.path.rpartition("/")[2]).read_bytes()
         match = re.fullmatch(r"bytes=(\d+)-", wanted or "")
-        start = int(match[1]) if match and server.ranges else 0
+        same = self.headers.get("If-Range") in (None, server.tag)
+        start = int(match[1]) if match and server.ranges and same else 0
+        if start:
+            start = max(0, start - server.shifted)
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(data) - start))
+        whole = len(data)
+        length = whole - start
+        if server.claimed_length is None or server.claimed_length >= 0:
+            whole, length = server.claimed_length or 0, server.claimed_length
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{whole}")
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        if server.tag is not None:
+            self.send_header("ETag", server.tag)
         self.end_headers()
         end = len(data) if server.cut_after is None else start + server.cut_after
         with contextlib.suppress(ConnectionError):  # the other side may hang up
             self.wfile.write(data[start:end])
+            self.wfile.flush()
+        if server.hold is not None:
+            server.hold.wait(30)
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:

@@ -20,7 +20,6 @@ import numpy as np
 from file_server import FileServer
 from numpy.typing import NDArray
 
-from core.download import Address
 from core.errors import FileError
 from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
@@ -51,6 +50,7 @@ from core.messages import (
 from core.store.catalogue import Catalogue
 from core.store.rows import FileRef
 from core.text.sketch import sketch
+from core.web import Address
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "resources" / "sample-folder"

@@ -6,16 +6,20 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from core.atomic import write_atomic
 
 COMPUTE_S = 1.0
 READ_S = 1.0
+MEMORY_S = 0.3
 LEAST_READ_BYTES = 8_000_000  # read from a file to say anything of the disk
+_MEMORY_BYTES = 64 << 20  # more than the processor's own memory holds, of most
 _SIDE = 512  # of the matrices that are multiplied
 _BLOCK_BYTES = 1 << 20
 _Clock = Callable[[], float]
@@ -27,6 +31,7 @@ class Probe(msgspec.Struct, frozen=True):
     machine: str
     gflop_per_s: float  # of 32-bit floating point, all processors
     disk_read_bytes_per_s: float | None
+    memory_read_bytes_per_s: float | None = None  # all processors together
 
 
 def machine_name(processors: int) -> str:
@@ -46,7 +51,12 @@ def load_probe(path: Path, machine: str) -> Probe | None:
 def run_probe(machine: str, file: Path | None, clock: _Clock = time.perf_counter) -> Probe:
     """Measure. `file` is a large one on the disk in question, which is only read."""
     read = None if file is None else read_bytes_per_s(file, clock)
-    return Probe(machine, round(gflop_per_s(clock), 1), None if read is None else round(read))
+    return Probe(
+        machine,
+        round(gflop_per_s(clock), 1),
+        None if read is None else round(read),
+        round(memory_read_bytes_per_s(clock)),
+    )
 
 
 def keep_probe(path: Path, probe: Probe) -> None:
@@ -65,6 +75,25 @@ def gflop_per_s(clock: _Clock = time.perf_counter) -> float:
         np.matmul(one, one, out=out)
         done += 1
     return 2 * _SIDE**3 * done / spent_s / 1e9 if spent_s > 0 else 0.0
+
+
+def memory_read_bytes_per_s(clock: _Clock = time.perf_counter) -> float:
+    """Bytes a second that all processors together read in order from memory, for a moment."""
+    threads = os.cpu_count() or 1
+    blocks = np.array_split(np.ones(_MEMORY_BYTES // 8, np.uint64), threads)
+    started = clock()
+
+    def read(block: npt.NDArray[np.uint64]) -> int:
+        rounds = 0
+        while clock() - started < MEMORY_S or not rounds:
+            block.max()  # lets other threads run meanwhile
+            rounds += 1
+        return rounds * block.nbytes
+
+    with ThreadPoolExecutor(threads) as pool:
+        total = sum(pool.map(read, blocks))
+    spent_s = clock() - started
+    return total / spent_s if spent_s > 0 else 0.0
 
 
 def read_bytes_per_s(file: Path, clock: _Clock = time.perf_counter) -> float | None:

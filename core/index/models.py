@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from core.download import Address, PackageSource
+from core.download import PackageSource
 from core.errors import UserError
 from core.index.embedder import ABOUT_COSINE, EmbeddingModel, find_model
+from core.web import Address
 
 CATALOGUE_PATH = Path(__file__).resolve().parents[2] / "resources" / "embedding-models.toml"
 RECIPE = "recipe.json"

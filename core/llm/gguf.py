@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from core.errors import UserError
+from core.llm.kinds import HEAD_BYTES, what_it_is
 
 MAX_TENSORS = 200_000
 MAX_PAIRS = 20_000
@@ -33,26 +35,51 @@ _BLOCKS = MappingProxyType(
     | {14: (256, 210), 15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98)}
     | {19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1)}
     | {25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2)}
-    | {34: (256, 54), 35: (256, 66), 39: (32, 17)}
+    | {34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36), 41: (128, 18), 42: (64, 18)}
 )
 
+# Longer arrays (the vocabulary's) are checked and skipped, and only their length is kept.
+MAX_KEPT_ITEMS = 1024
+
 Scalar = int | float | bool | str
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """How large one tensor is; `size_bytes` is 0 for a type that is not known here."""
+
+    elements: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
     """What the header of a model file says.
 
-    `values` holds the scalar metadata; arrays are checked and skipped.
-    `trained_context_tokens` is 0 where the file does not say.
+    `values` holds the scalar metadata, `lists` the short arrays of numbers, and `lengths`
+    how long each array is. `trained_context_tokens` is 0 where the file does not say.
     """
 
     version: int
-    tensors: int
     architecture: str
     name: str
     trained_context_tokens: int
-    values: MappingProxyType[str, Scalar]
+    values: Mapping[str, Scalar]
+    lists: Mapping[str, tuple[Scalar, ...]]
+    lengths: Mapping[str, int]
+    tensors: Mapping[str, Tensor]
+
+    def own(self, key: str) -> Scalar | None:
+        """The value that the architecture gives to `key`, None where it does not."""
+        return self.values.get(f"{self.architecture}.{key}")
+
+    def number(self, key: str) -> int:
+        """As `own`, for a whole number; 0 where there is none."""
+        value = self.own(key)
+        return value if isinstance(value, int) else 0
+
+
+_CUT = "it ends in the middle of its header"
 
 
 class _Bad(Exception):
@@ -69,7 +96,7 @@ class _Cursor:
     def skip(self, n_bytes: int) -> int:
         start = self.at
         if n_bytes > len(self._data) - start:
-            raise _Bad("it ends in the middle of its header")
+            raise _Bad(_CUT)
         self.at = start + n_bytes
         return start
 
@@ -87,8 +114,16 @@ class _Cursor:
         return self._data[start : start + length].decode("utf-8", "replace")
 
     def skip_strings(self, count: int) -> None:
-        for _ in range(count):
-            self.skip(self.u64())
+        # A vocabulary has hundreds of thousands: this loop is most of reading a header.
+        data, at, length_at, end = self._data, self.at, _U64.unpack_from, len(self._data)
+        try:
+            for _ in range(count):
+                at += 8 + length_at(data, at)[0]
+        except (struct.error, OverflowError):
+            at = end + 1
+        if at > end:
+            raise _Bad(_CUT)
+        self.at = at
 
     def scalar(self, kind: int) -> Scalar:
         if kind == _STRING:
@@ -99,14 +134,19 @@ class _Cursor:
         value: Scalar = struct.unpack_from(code, self._data, self.skip(struct.calcsize(code)))[0]
         return value
 
-    def skip_array(self) -> None:
+    def array(self) -> tuple[int, tuple[Scalar, ...]]:
+        """How many items an array has, and the items if they are few and numbers."""
         kind, count = self.u32(), self.u64()
         if kind == _STRING:
             self.skip_strings(count)
         elif kind in _SCALARS:
-            self.skip(count * struct.calcsize(_SCALARS[kind]))
+            start = self.skip(count * struct.calcsize(_SCALARS[kind]))
+            if count <= MAX_KEPT_ITEMS:
+                items = struct.unpack_from(f"<{count}{_SCALARS[kind][1:]}", self._data, start)
+                return count, items
         else:
             raise _Bad(f"it holds an array of an unknown type ({kind})")
+        return count, ()
 
 
 def read_header(path: Path) -> GgufHeader:
@@ -117,7 +157,11 @@ def read_header(path: Path) -> GgufHeader:
     """
     try:
         with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
+            head = file.read(HEAD_BYTES)
+            kind = what_it_is(head)
+            if kind is not None:
+                raise _Bad(f"it is not a GGUF file but {kind}")
+            if not head.startswith(b"GGUF"):
                 raise _Bad("it does not begin like a GGUF file")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _parse(data)
@@ -145,33 +189,41 @@ def _parse(data: mmap.mmap) -> GgufHeader:
     if not 0 < tensors <= MAX_TENSORS or not 0 < pairs <= MAX_PAIRS:
         raise _Bad("its header declares an impossible number of entries")
     values: dict[str, Scalar] = {}
+    lists: dict[str, tuple[Scalar, ...]] = {}
+    lengths: dict[str, int] = {}
     for _ in range(pairs):
         key, kind = cursor.string(), cursor.u32()
         if kind == _ARRAY:
-            cursor.skip_array()
+            lengths[key], items = cursor.array()
+            if items:
+                lists[key] = items
         else:
             values[key] = cursor.scalar(kind)
-    _check_tensors(cursor, tensors, values, len(data))
+    found = _tensors(cursor, tensors, values, len(data))
     architecture = values.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise _Bad("it does not name its architecture")
     context = values.get(f"{architecture}.context_length", 0)
     return GgufHeader(
         version=version,
-        tensors=tensors,
         architecture=architecture,
         name=str(values.get("general.name", "")),
         trained_context_tokens=context if isinstance(context, int) else 0,
         values=MappingProxyType(values),
+        lists=MappingProxyType(lists),
+        lengths=MappingProxyType(lengths),
+        tensors=MappingProxyType(found),
     )
 
 
-def _check_tensors(
-    cursor: _Cursor, tensors: int, values: dict[str, Scalar], file_bytes: int
-) -> None:
+def _tensors(
+    cursor: _Cursor, count: int, values: dict[str, Scalar], file_bytes: int
+) -> dict[str, Tensor]:
+    """The tensors by name, after checking that the file is long enough for them."""
     needed = 0
-    for _ in range(tensors):
-        cursor.string()
+    found: dict[str, Tensor] = {}
+    for _ in range(count):
+        name = cursor.string()
         dimensions = cursor.u32()
         if dimensions > MAX_DIMENSIONS:
             raise _Bad("a tensor has too many dimensions")
@@ -179,7 +231,9 @@ def _check_tensors(
         for _ in range(dimensions):
             elements *= cursor.u64()
         block, block_bytes = _BLOCKS.get(cursor.u32(), (1, 0))
-        needed = max(needed, cursor.u64() + elements // block * block_bytes)
+        size = elements // block * block_bytes
+        needed = max(needed, cursor.u64() + size)
+        found[name] = Tensor(elements, size)
     alignment = values.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
         raise _Bad("its alignment is impossible")
@@ -187,3 +241,4 @@ def _check_tensors(
     if data_start + needed > file_bytes:
         missing = data_start + needed - file_bytes
         raise _Bad(f"it is cut short, at least {missing} bytes are missing")
+    return found

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # llama.cpp's threads meet at a barrier hundreds of times a token. By default libgomp lets
 # them spin there for milliseconds, so that with other work on the cores two threads are
 # several times slower than one (measured: 3 instead of 20 tokens a second). It reads this
 # once, when it is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# When it gives up llama.cpp would start a debugger to say where, which takes seconds.
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
+import llama_cpp
 from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
@@ -52,14 +57,66 @@ class ContextShape:
     batch_tokens: int
 
 
+# Why llama.cpp refused the last file. Its log is the only place where it says so, and there
+# is one log for the process.
+_REFUSAL: deque[str] = deque(maxlen=1)
+_REFUSALS = (b"error loading model: ", b"failed to apply lora adapter: ")
+
+
 def _take_log(_level: int, text: bytes, _data: int | None) -> None:
-    """Swallow llama.cpp's log, which may quote text, unless SATCHEL_LLAMA_LOG is set."""
+    """Swallow llama.cpp's log, which may quote text, unless SATCHEL_LLAMA_LOG is set.
+
+    Of the headers of files that it refuses the reason is kept.
+    """
+    for mark in _REFUSALS:
+        at = text.rfind(mark)
+        if at >= 0:
+            _REFUSAL.append(text[at + len(mark) :].decode("utf-8", "replace").strip().rstrip("."))
     if os.environ.get("SATCHEL_LLAMA_LOG"):
         os.write(2, text)
 
 
+def _why() -> str:
+    """ ": " and the reason of the last refusal, if one was given."""
+    return f": {_REFUSAL.pop()}" if _REFUSAL else ""
+
+
 # At module level, because llama.cpp keeps its address as long as the process lives.
 _LOG = lib.llama_log_callback(_take_log)
+
+
+def build_name() -> str:
+    """Which llama.cpp this is, and what of the processor it uses."""
+    info: bytes = lib.llama_print_system_info()
+    return f"{llama_cpp.__version__} {info.decode('ascii', 'replace').strip()}"
+
+
+def check_loads(path: Path) -> None:
+    """Raises UserError unless llama.cpp knows this kind of model and finds all of it in the file.
+
+    No weights are read. A file that was made to harm may end the process.
+    """
+    _start()
+    params = lib.llama_model_default_params()
+    params.load_mode, params.no_alloc = lib.LLAMA_LOAD_MODE_NONE, True
+    model = lib.llama_model_load_from_file(os.fsencode(path), params)
+    if not model:
+        raise _refused(path)
+    lib.llama_model_free(model)
+
+
+def _start() -> None:
+    lib.llama_log_set(_LOG, ctypes.c_void_p(0))
+    lib.llama_backend_init()
+    _REFUSAL.clear()
+
+
+def _refused(path: Path) -> UserError:
+    return UserError(
+        f"llama.cpp cannot load the model {path.name}{_why()}.",
+        "Its architecture may be unknown to this version, or the file is damaged: "
+        "fetch it again or choose another.",
+    )
 
 
 class NativeModel:
@@ -67,10 +124,12 @@ class NativeModel:
 
     def __init__(self, path: Path, stop: StopFlag) -> None:
         """Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised."""
-        lib.llama_log_set(_LOG, ctypes.c_void_p(0))
-        lib.llama_backend_init()
+        _start()
         params = lib.llama_model_default_params()
         params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
+        # Else weights in 4 bits are copied into another order: twice the memory, seconds to
+        # load, experts that cannot stay on disk, and no faster answers (measured).
+        params.use_extra_bufts = False
         params.progress_callback = lib.llama_progress_callback(
             lambda _progress, _data: not stop.raised
         )
@@ -80,16 +139,24 @@ class NativeModel:
                 lib.llama_model_free(model)
             raise Cancelled
         if not model:
-            raise UserError(
-                f"llama.cpp cannot load the model {path.name}.",
-                "Its architecture may be unknown to this version, or the file is damaged: "
-                "fetch it again or choose another.",
-            )
+            raise _refused(path)
         self.handle: int | None = model
         self._vocab = lib.llama_model_get_vocab(model)
         self.n_vocab: int = lib.llama_vocab_n_tokens(self._vocab)
         self.trained_context_tokens: int = lib.llama_model_n_ctx_train(model)
         self._piece = ctypes.create_string_buffer(512)
+        self.adapters: list[Any] = []  # their addresses; freed with the model
+
+    def add_adapter(self, path: Path) -> None:
+        """Load a LoRA beside the model, for contexts opened from now on. Raises UserError."""
+        _REFUSAL.clear()
+        adapter = lib.llama_adapter_lora_init(self.handle, os.fsencode(path))
+        if not adapter:
+            raise UserError(
+                f"The adapter {path.name} does not fit its model{_why()}.",
+                "Remove it, or name the model that it was trained for.",
+            )
+        self.adapters.append(adapter)
 
     def chat_template(self) -> bytes | None:
         """The chat template inside the model file."""
@@ -163,6 +230,7 @@ class NativeContext:
                 f"There is not enough memory for a context of {shape.context_tokens} tokens.",
                 "Close other programs or set a smaller context.",
             )
+        self._use(model.adapters)
         self._memory = lib.llama_get_memory(self._handle)
         self.context_tokens: int = lib.llama_n_ctx(self._handle)
         self._stop = StopFlag()
@@ -184,6 +252,22 @@ class NativeContext:
             params.type_k = params.type_v = lib.GGML_TYPE_Q8_0
         handle: int | None = lib.llama_init_from_model(self._model.handle, params)
         return handle
+
+    def _use(self, adapters: Sequence[Any]) -> None:
+        """Have a model's adapters, whole, in what this context computes."""
+        if not adapters:
+            return
+        count = len(adapters)
+        handles = (lib.llama_adapter_lora_p_ctypes * count)(*adapters)
+        scales = (ctypes.c_float * count)(*([1.0] * count))
+        if lib.llama_set_adapters_lora(self._handle, handles, count, scales) != 0:
+            self.close()
+            raise UserError("The adapters of the model cannot be used together.", "Remove one.")
+
+    def logits(self) -> list[float]:
+        """The scores of all tokens after the last decode."""
+        count = self._model.n_vocab
+        return list(lib.llama_get_logits_ith(self._handle, -1)[:count])
 
     def use_stop(self, stop: StopFlag) -> None:
         """The flag that aborts the following decodes."""

@@ -8,6 +8,7 @@ flag may be used from another thread.
 from __future__ import annotations
 
 import codecs
+import heapq
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from core.llm.native import (
     StopFlag,
     apply_template,
 )
+from core.messages import ScoredTokens
 
 # Tokens a decode call. Small batches prefill as fast as large ones on a CPU (measured at
 # 64 to 512), and keep each graph node short, which is what bounds the wait for a stop.
@@ -60,6 +62,16 @@ class Outcome:
     prompt_tokens: int
     reused_tokens: int
     answer_tokens: int
+    prefill_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a model computed on a text, and how long that took."""
+
+    steps: tuple[ScoredTokens, ...]
+    prompt_tokens: int
     prefill_ms: float
     decode_ms: float
 
@@ -125,8 +137,9 @@ class Runtime:
         threads: int = 0,
         sampling: Sampling | None = None,
         stop: StopFlag | None = None,
+        adapters: Sequence[Path] = (),
     ) -> None:
-        """Load the model at `path`.
+        """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
         default_threads(). Raises UserError when the file or the memory is not
@@ -145,6 +158,8 @@ class Runtime:
             batch_tokens=BATCH_TOKENS,
         )
         try:
+            for adapter in adapters:
+                self._model.add_adapter(adapter)
             self._context = NativeContext(self._model, shape)
         except UserError:
             self._model.close()
@@ -190,6 +205,33 @@ class Runtime:
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """How many tokens `tokenize_chat` gives."""
         return len(self.tokenize_chat(messages))
+
+    def logits_after(self, messages: Sequence[ChatMessage]) -> list[float]:
+        """The scores of all tokens for the first one of an answer to these messages."""
+        self._prefill(self.tokenize_chat(messages))
+        return self._context.logits()
+
+    def fingerprint(self, text: str, steps: int, best: int) -> Fingerprint:
+        """The `best` tokens with their scores after a text, and `steps` - 1 times after going on
+        with the best one. Always the same for the same file, build and processor.
+        """
+        self._rewind(0)
+        prompt = self._model.tokenize(text, first=True, special=False)[: self.context_tokens // 2]
+        started = time.perf_counter()
+        self._prefill(prompt)
+        prefill_ms = (time.perf_counter() - started) * 1e3
+        found: list[ScoredTokens] = []
+        decode_s = 0.0
+        for _ in range(min(steps, self.context_tokens // 2)):
+            logits = self._context.logits()
+            tokens = heapq.nlargest(best, range(len(logits)), key=logits.__getitem__)
+            scores = tuple(round(logits[token], 3) for token in tokens)
+            found.append(ScoredTokens(tuple(tokens), scores))
+            started = time.perf_counter()
+            self._append([tokens[0]])
+            decode_s += time.perf_counter() - started
+        self._rewind(0)
+        return Fingerprint(tuple(found), len(prompt), prefill_ms, decode_s * 1e3)
 
     def generate(
         self,

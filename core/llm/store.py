@@ -1,4 +1,4 @@
-"""The models on this machine: what is in the store, adding a file, removing one."""
+"""The models on this machine: what is in the store, adding a file or an adapter, removing one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
+from core.llm.admit import admit_adapter, admit_model
+from core.llm.facts import kept_path
 from core.llm.fetch import model_path
 from core.llm.gguf import read_header
 
@@ -18,21 +21,42 @@ _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
-class InstalledModel:
-    """A model file in the store."""
+class InstalledFile:
+    """A model or an adapter in the store."""
 
     name: str
     path: Path
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class InstalledModel(InstalledFile):
+    """A model file in the store with its adapters, which are used whenever it is."""
+
+    adapters: tuple[InstalledFile, ...] = ()
+
+
 def installed(models_dir: Path) -> list[InstalledModel]:
     """The models in the store, by name. Their files are not opened."""
     return [
-        InstalledModel(path.stem, path, path.stat().st_size)
-        for path in sorted((models_dir / "llm").glob("*.gguf"))
-        if path.is_file() and not path.name.startswith(".")
+        InstalledModel(
+            found.name,
+            found.path,
+            found.size_bytes,
+            tuple(_files(_adapter_folder(models_dir, found.name))),
+        )
+        for found in _files(models_dir / "llm")
     ]
+
+
+def find_installed(models_dir: Path, name: str) -> InstalledModel:
+    """The model of that name. Raises UserError when it is not in the store."""
+    models = installed(models_dir)
+    for model in models:
+        if model.name == name:
+            return model
+    names = ", ".join(model.name for model in models) or "none"
+    raise UserError(f"There is no model called {name} here.", f"Installed: {names}.")
 
 
 def safe_name(text: str) -> str:
@@ -46,65 +70,122 @@ def safe_name(text: str) -> str:
     return name
 
 
-def add(models_dir: Path, file: Path) -> InstalledModel:
+def add(
+    models_dir: Path, file: Path, check: Callable[[Path], None] = lambda _path: None
+) -> InstalledModel:
     """Put a local GGUF file into the store, under a name made of the file's name.
 
     It is hard-linked where the disk allows, so that it takes no second space,
-    and copied otherwise. Raises UserError when it is not a sound GGUF, when
-    another model has the name, or when there is not enough space.
+    and copied otherwise. `check` may refuse it by raising. Raises UserError when it is
+    not a sound model, when another one has the name, or when there is not enough space.
     """
     source = file.expanduser().resolve()
-    read_header(source)
+    admit_model(read_header(source), source.name)
     name = safe_name(source.stem)
     target = model_path(models_dir, name)
-    if target.exists():
-        if target.samefile(source):
-            return InstalledModel(name, target, target.stat().st_size)
-        raise UserError(
-            f"There is a model called {name} already.",
-            f"Remove it first with `satchel models remove {name}`, or rename the file.",
-        )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    if not _is_there(source, target, f"There is a model called {name} already.", name):
+        check(source)
         _place(source, target)
-    except OSError as error:
-        raise UserError(
-            f"The model {name} could not be stored: {error.strerror or error}.",
-            f"Check the space and your rights in {target.parent}.",
-        ) from error
     return InstalledModel(name, target, target.stat().st_size)
 
 
+def add_adapter(
+    models_dir: Path,
+    file: Path,
+    base: str,
+    check: Callable[[Path, Path], None] = lambda _model, _adapter: None,
+) -> InstalledFile:
+    """Put a local LoRA beside an installed model. As `add`; `check` gets both files."""
+    model = find_installed(models_dir, base)
+    source = file.expanduser().resolve()
+    admit_adapter(read_header(source), source.name, read_header(model.path), base)
+    name = safe_name(source.stem)
+    target = _adapter_folder(models_dir, base) / f"{name}.gguf"
+    already = f"{base} has an adapter called {name} already."
+    if not _is_there(source, target, already, f"{name} --for {base}"):
+        check(model.path, source)
+        _place(source, target)
+    return InstalledFile(name, target, target.stat().st_size)
+
+
 def remove(models_dir: Path, name: str) -> InstalledModel:
-    """Delete a model from the store and give what it was. Raises UserError when it is not there."""
-    for model in installed(models_dir):
-        if model.name == name:
-            try:
-                model.path.unlink()
-            except OSError as error:
-                raise UserError(
-                    f"The model {name} could not be removed: {error.strerror or error}.",
-                    "Close what uses it and try again.",
-                ) from error
-            return model
-    names = ", ".join(model.name for model in installed(models_dir)) or "none"
-    raise UserError(f"There is no model called {name} here.", f"Installed: {names}.")
+    """Delete a model with its adapters and give what it was. Raises UserError when not there."""
+    model = find_installed(models_dir, name)
+    _unlink(model)
+    kept_path(model.path).unlink(missing_ok=True)
+    shutil.rmtree(_adapter_folder(models_dir, name), ignore_errors=True)
+    return model
+
+
+def remove_adapter(models_dir: Path, name: str, base: str) -> InstalledFile:
+    """Delete an adapter and give what it was. Raises UserError when it is not there."""
+    model = find_installed(models_dir, base)
+    for adapter in model.adapters:
+        if adapter.name == name:
+            _unlink(adapter)
+            return adapter
+    names = ", ".join(adapter.name for adapter in model.adapters) or "none"
+    raise UserError(f"{base} has no adapter called {name}.", f"It has: {names}.")
+
+
+def _adapter_folder(models_dir: Path, model: str) -> Path:
+    return models_dir / "llm" / "adapters" / model
+
+
+def _files(folder: Path) -> list[InstalledFile]:
+    return [
+        InstalledFile(path.stem, path, path.stat().st_size)
+        for path in sorted(folder.glob("*.gguf"))
+        if path.is_file() and not path.name.startswith(".")
+    ]
+
+
+def _is_there(source: Path, target: Path, taken: str, name: str) -> bool:
+    """Whether this very file is in its place. Raises UserError when another one is."""
+    if not target.exists():
+        return False
+    if target.samefile(source):
+        return True
+    raise UserError(
+        taken, f"Remove it first with `satchel models remove {name}`, or rename the file."
+    )
+
+
+def _unlink(file: InstalledFile) -> None:
+    try:
+        file.path.unlink()
+    except OSError as error:
+        raise UserError(
+            f"{file.name} could not be removed: {error.strerror or error}.",
+            "Close what uses it and try again.",
+        ) from error
 
 
 def _place(source: Path, target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix=".add-", dir=target.parent) as folder:
-        temporary = Path(folder) / target.name
-        try:
-            os.link(source, temporary)
-        except OSError:
-            needed = source.stat().st_size
-            if shutil.disk_usage(folder).free < needed:
-                raise UserError(
-                    f"The copy needs {needed / 1e6:.0f} MB, which are not free.",
-                    f"Free some space on the disk of {target.parent}.",
-                ) from None
-            with source.open("rb") as reader, temporary.open("wb") as writer:
-                shutil.copyfileobj(reader, writer, 1 << 20)
-                writer.flush()
-                os.fsync(writer.fileno())
-        temporary.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".add-", dir=target.parent) as folder:
+            temporary = Path(folder) / target.name
+            try:
+                os.link(source, temporary)
+            except OSError:
+                _copy(source, temporary)
+            temporary.replace(target)
+    except OSError as error:
+        raise UserError(
+            f"{target.stem} could not be stored: {error.strerror or error}.",
+            f"Check the space and your rights in {target.parent}.",
+        ) from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    needed = source.stat().st_size
+    if shutil.disk_usage(target.parent).free < needed:
+        raise UserError(
+            f"The copy needs {needed / 1e6:.0f} MB, which are not free.",
+            f"Free some space on the disk of {target.parent}.",
+        ) from None
+    with source.open("rb") as reader, target.open("wb") as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+        writer.flush()
+        os.fsync(writer.fileno())

@@ -20,6 +20,8 @@ def test_a_machine_is_measured(tmp_path: Path) -> None:
     found = run_probe("here", file)
     assert found.machine == "here"
     assert found.gflop_per_s > 0.1
+    assert found.memory_read_bytes_per_s is not None
+    assert found.memory_read_bytes_per_s > 10**8
     if hasattr(os, "posix_fadvise"):
         assert found.disk_read_bytes_per_s is not None
         assert found.disk_read_bytes_per_s > 10**5
@@ -51,4 +53,6 @@ def test_it_is_kept_for_the_same_machine_only(tmp_path: Path) -> None:
         assert stat.S_IMODE(place.stat().st_mode) == 0o600
     place.write_bytes(b'{"machine": "a"')
     assert load_probe(place, "a") is None
+    place.write_bytes(b'{"machine": "a", "gflop_per_s": 1.0, "disk_read_bytes_per_s": 5.0}')
+    assert load_probe(place, "a") == Probe("a", 1.0, 5.0, None), "as it was kept before"
     assert machine_name(2) != machine_name(4)

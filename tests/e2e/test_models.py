@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from file_server import serving
+from gguf_files import Value, write_gguf
 from helpers import ROOT, SAMPLE, models_folder, one_line, satchel, satchel_json
 from languages import SAMPLES
 
@@ -85,6 +88,56 @@ def test_a_question_finds_texts_in_other_languages(tmp_path: Path) -> None:
         body = satchel_json(home, "search", question, "--mode", "semantic", "-k", "3")
         found = [Path(hit["path"]).stem for hit in body["results"]]
         assert wanted in found, (question, found)
+
+
+def test_a_fetch_from_a_mirror_takes_only_the_very_file(tmp_path: Path) -> None:
+    home, served = tmp_path / "home", tmp_path / "served"
+    served.mkdir()
+    (served / "smollm2-360m-instruct-q8_0.gguf").write_bytes(b"GGUF" + bytes(1000))
+    store = {"environment": {"SATCHEL_MODELS": str(tmp_path / "models")}}
+    (home / "config").mkdir(parents=True)
+    with serving(served) as server:
+        settings = home / "config" / "settings.toml"
+        settings.write_text(f'[models]\nmirror = "{server.url("hub")}"\n')
+        said = one_line(satchel(home, "models", "fetch", "smollm2-360m-instruct", **store))
+        assert "offers a file of 1004 bytes where 386404992 are due" in said
+        server.status = 404
+        said = one_line(satchel(home, "models", "fetch", "smollm2-360m-instruct", **store))
+        assert "the server says 404" in said
+        settings.write_text('[models]\nmirror = "http://example.org"\n')
+        said = one_line(satchel(home, "models", "fetch", "smollm2-360m-instruct", **store))
+        assert "not a safe address" in said
+    assert all("HuggingFaceTB/SmolLM2-360M" in path for path in server.paths)
+    listed = by_name(satchel_json(home, "models", "list", **store))
+    assert listed["smollm2-360m-instruct"]["installed"] is False
+    assert listed["smollm2-360m-instruct"]["fits"] == "yes"
+    assert listed["smollm2-360m-instruct"]["tokens_per_s"] is None, "nothing was measured yet"
+
+
+def test_adapters_from_the_command_line(tmp_path: Path, models: Path) -> None:
+    home, store = tmp_path / "home", tmp_path / "models"
+    (store / "llm").mkdir(parents=True)
+    (store / "llm" / "own.gguf").symlink_to(models / "llm" / "smollm2-135m-instruct.gguf")
+    options = {"environment": {"SATCHEL_MODELS": str(store)}}
+    name = "blk.3.attn_k.weight"
+    adapter: dict[str, Value] = {
+        "general.type": "adapter", "general.architecture": "llama", "adapter.type": "lora",
+        "adapter.lora.alpha": 2.0,
+    }  # fmt: skip
+    weights = {f"{name}.lora_a": np.ones((2, 576), np.float32),
+               f"{name}.lora_b": np.zeros((192, 2), np.float32)}  # fmt: skip
+    file = write_gguf(tmp_path / "My Style.gguf", adapter, weights)
+    assert "--for" in one_line(satchel(home, "models", "add", str(file), **options))
+    listed = by_name(satchel_json(home, "models", "add", str(file), "--for", "own", **options))
+    assert listed["own"]["adapters"] == [{"name": "my-style", "size_bytes": file.stat().st_size}]
+    shown = satchel(home, "models", "list", **options).stdout
+    assert "with the adapter my-style" in shown
+    listed = by_name(satchel_json(home, "models", "remove", "--for", "own", "my-style", **options))
+    assert listed["own"]["adapters"] == []
+    pickle = tmp_path / "pytorch_model.bin"
+    pickle.write_bytes(b"\x80\x02}q\x00.")
+    said = one_line(satchel(home, "models", "add", str(pickle), **options))
+    assert "not a GGUF file but a file in Python's pickle format" in said
 
 
 # --- while the index for another model is being made ---------------------------------------------

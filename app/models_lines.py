@@ -1,0 +1,59 @@
+"""How the table of models and the progress of a fetch are said in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from app.quantities import duration, size
+from core.messages import ModelProgress
+
+
+def models_lines(body: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of `satchel models list`."""
+    for model in body:
+        does = "searches" if model["kind"] == "embedding" else "answers"
+        parts = [model["name"], does, size(model["size_bytes"]), _here(model)]
+        if model["kind"] == "chat" and (fit := _fit(model)):
+            parts.append(fit)
+        yield "  ".join(parts)
+        if model["good_for"]:
+            yield f"    {model['good_for']} ({model['licence']})"
+        for adapter in model.get("adapters", ()):
+            yield f"    with the adapter {adapter['name']}, {size(adapter['size_bytes'])}"
+        if model["installed"] and model.get("template") is False:
+            yield "    Without a chat template: it is asked in plain text, as User and Assistant."
+        if model["installed"] and model["kind"] == "chat" and model["fits"] is None:
+            yield "    Its file is damaged or no model; fetch it again or remove it."
+
+
+def progress_line(progress: ModelProgress) -> str:
+    """One line on how far a fetch is."""
+    if progress.phase == "checking":
+        return f"{progress.name}: {size(progress.bytes_total)} are here and are checked"
+    text = f"{progress.name}: {size(progress.bytes_done)} of {size(progress.bytes_total)}"
+    if progress.bytes_per_s:
+        text += f", {size(round(progress.bytes_per_s))} a second"
+    if progress.eta_s is not None:
+        text += f", about {duration(progress.eta_s)} left"
+    return text
+
+
+def _here(model: Mapping[str, Any]) -> str:
+    if model["installed"]:
+        return "installed, in use" if model["chosen"] else "installed"
+    came = model.get("fetched_bytes")
+    return f"{size(came)} of it fetched" if came else "not installed"
+
+
+def _fit(model: Mapping[str, Any]) -> str:
+    """Whether a model fits, and how fast it is or is likely to be."""
+    if model["fits"] is None:
+        return ""
+    if model["fits"] == "no":
+        return f"does not fit: it takes {size(model['memory_bytes'])} of memory"
+    text = "fits" if model["fits"] == "yes" else "fits with experts on disk"
+    if model["tokens_per_s"] is None:
+        return text
+    rate = f"{model['tokens_per_s']:g} tokens a second"
+    return f"{text}, {rate}" if model["measured"] else f"{text}, about {rate} expected"

@@ -1,0 +1,149 @@
+"""The table of models, as plain JSON values: the catalogues, and what is on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.model_outlook import Outlooks
+from app.planning import Choices
+from core.budget.facts import CELL_SHARES
+from core.budget.ram import SMALLEST_BYTES
+from core.home import Home
+from core.index.models import embedding_bytes, installed_embeddings, load_embedding_catalogue
+from core.llm.catalogue import ModelEntry, load_catalogue
+from core.llm.facts import ModelFacts, entry_facts, try_facts
+from core.llm.fetch import partly_fetched
+from core.llm.fit import fits, memory_needed
+from core.llm.store import InstalledModel, installed
+from core.settings import Settings
+
+Table = dict[str, object]
+
+
+def models_report(home: Home, settings: Settings) -> list[Table]:
+    """The catalogues of models and what is on disk: those that answer, then those that search.
+
+    `size_bytes` is that on disk, `download_bytes` what fetching brings, None for unlisted ones.
+    Of those that answer, `fits` says whether they do within the memory budget, `tokens_per_s`
+    how fast an answer is, `measured` whether it was seen so, and else `speed_from` what it is
+    told from ("another model", "memory"); None is unknown.
+    """
+    return _chat_models(home, settings) + _embedding_models(home, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What decides whether a model fits, and how fast it is."""
+
+    memory_bytes: int
+    context_tokens: int
+    cell_share: float
+    outlooks: Outlooks
+
+    def report(self, facts: ModelFacts) -> Table:
+        """The part of a model's row that comes from its facts."""
+        shape = (self.context_tokens, self.cell_share)
+        fit = fits(facts, self.memory_bytes, *shape)
+        outlook = self.outlooks.of(facts, self.memory_bytes, *shape)
+        shown = fit != "no" or outlook.measured
+        return {
+            "architecture": facts.architecture,
+            "bits_a_weight": facts.bits_a_weight,
+            "experts": facts.experts,
+            "active_bytes": facts.active_bytes,
+            "memory_bytes": memory_needed(facts, *shape),
+            "template": facts.has_template,
+            "fits": fit,
+            "tokens_per_s": _figures(outlook.decode_tokens_per_s) if shown else None,
+            "prefill_tokens_per_s": _figures(outlook.prefill_tokens_per_s) if shown else None,
+            "measured": outlook.measured,
+            "speed_from": outlook.source if shown else None,
+        }
+
+
+def _figures(value: float | None) -> float | None:
+    """No more figures than are worth telling."""
+    return None if value is None else float(f"{value:.3g}")
+
+
+_UNKNOWN: Table = dict.fromkeys(
+    ("architecture", "bits_a_weight", "experts", "active_bytes", "memory_bytes", "template",
+     "fits", "tokens_per_s", "speed_from", "prefill_tokens_per_s")
+) | {"measured": False}  # fmt: skip
+
+
+def _chat_models(home: Home, settings: Settings) -> list[Table]:
+    here = {model.name: model for model in installed(home.models)}
+    chosen = settings.text("assistant.model")
+    catalogue = {entry.name: entry for entry in load_catalogue()}
+    known = {name: try_facts(model.path) for name, model in here.items()}
+    place = _place(home, settings)
+    report: list[Table] = []
+    for name in [*catalogue, *(name for name in here if name not in catalogue)]:
+        entry, model = catalogue.get(name), here.get(name)
+        facts = known[name] if model else entry_facts(entry) if entry else None
+        report.append(
+            {
+                "name": name,
+                "kind": "chat",
+                "installed": model is not None,
+                "chosen": name == chosen,
+                **_listed(home, entry, model),
+                **(_UNKNOWN if facts is None else place.report(facts)),
+            }
+        )
+    return report
+
+
+def _listed(home: Home, entry: ModelEntry | None, model: InstalledModel | None) -> Table:
+    """What the catalogue has of a model, and the bytes of it that are here."""
+    return {
+        "title": entry.title if entry else None,
+        "size_bytes": entry.size_bytes if entry else model.size_bytes if model else 0,
+        "download_bytes": entry.download_bytes if entry else None,
+        "adapters": [
+            {"name": adapter.name, "size_bytes": adapter.size_bytes}
+            for adapter in (model.adapters if model else ())
+        ],
+        "fetched_bytes": partly_fetched(home.models, entry) if entry and not model else 0,
+        "licence": entry.licence if entry else None,
+        "parameters": entry.parameters if entry else None,
+        "active_parameters": entry.active_parameters if entry else None,
+        "good_for": entry.good_for if entry else None,
+    }
+
+
+def _place(home: Home, settings: Settings) -> _Place:
+    choices = Choices(settings)
+    wishes = choices.wishes
+    return _Place(
+        memory_bytes=choices.limits.ram_bytes - SMALLEST_BYTES,
+        context_tokens=wishes.context_tokens,
+        cell_share=CELL_SHARES[wishes.cell_type],
+        outlooks=Outlooks(home),
+    )
+
+
+def _embedding_models(home: Home, settings: Settings) -> list[Table]:
+    here = installed_embeddings(home.models)
+    chosen = settings.text("index.embedding_model")
+    catalogue = {entry.name: entry for entry in load_embedding_catalogue()}
+    report: list[Table] = []
+    for name in [*catalogue, *(name for name in here if name not in catalogue)]:
+        entry, model = catalogue.get(name), here.get(name)
+        licence = entry.licence if entry else model.description.licence if model else None
+        on_disk = embedding_bytes(model) if model else entry.disk_bytes if entry else 0
+        report.append(
+            {
+                "name": name,
+                "kind": "embedding",
+                "installed": model is not None,
+                "chosen": name == chosen,
+                "size_bytes": on_disk,
+                "download_bytes": entry.download_bytes if entry else None,
+                "licence": licence,
+                "languages": entry.languages if entry else None,
+                "good_for": entry.good_for if entry else None,
+            }
+        )
+    return report
