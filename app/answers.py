@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.machine import model_speeds
+from app.model import Shape
 from app.planning import Choices, model_needs
 from app.session import Session
 from core.budget.ram import share_memory
@@ -137,9 +138,16 @@ class Answers:
             )
         choices = Choices(service.settings)
         needs = model_needs(service.home, name)
-        if not share_memory(choices.limits.ram_bytes, choices.wishes, needs).context_tokens:
+        share = share_memory(choices.limits.ram_bytes, choices.wishes, needs)
+        if needs is None or not share.context_tokens:
             raise UserError(
                 "The memory budget has no room for the language model.",
                 "Give Satchel more with `satchel budget --ram SIZE`; search works without.",
             )
-        service.model.use(here[name].path, [adapter.path for adapter in here[name].adapters])
+        weights = share.parts["model_weights"]
+        shape = Shape(
+            context_tokens=share.context_tokens,
+            cell_type=choices.wishes.cell_type,
+            held_bytes=weights if weights < needs.weight_bytes else None,
+        )
+        service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)

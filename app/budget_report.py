@@ -11,8 +11,8 @@ from app.planning import (
     DISK,
     RAM,
     Choices,
+    expected_speeds,
     measure_corpus,
-    measured_speeds,
     model_needs,
     plan_for,
 )
@@ -98,10 +98,11 @@ def budget_report(
     """The plan in force beside the one with these settings; `catalogue` is the caller's own."""
     home, settings, engine = service.home, service.settings, service.engine
     corpus = measure_corpus(home, engine, catalogue)
-    speeds = measured_speeds(home, engine.model_name)
-    now = plan_for(home, Choices(settings), corpus, speeds)
-    choices = Choices(settings, wanted)
-    plan = plan_for(home, choices, corpus, speeds)
+    before, choices = Choices(settings), Choices(settings, wanted)
+    now, plan = (
+        plan_for(home, each, corpus, expected_speeds(home, engine.model_name, each))
+        for each in (before, choices)
+    )
     needs = model_needs(home, choices.text("assistant.model"))
     device = device_limits(home)
     used = {name: memory_of(found) for name, found in service.pids().items()}

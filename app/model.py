@@ -7,7 +7,9 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from app.children import Child, ChildGone, ChildSlow
 from core.chat.assistant import ModelAnswer
@@ -27,7 +29,24 @@ from core.messages import (
     Token,
 )
 
-Wanted = tuple[Path, tuple[Path, ...]]  # a model and its adapters
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a model is loaded: its context, and of its weights how much may be in memory (all)."""
+
+    context_tokens: int
+    cell_type: Literal["f16", "q8_0"] = "q8_0"
+    held_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model, its adapters, and how it is loaded."""
+
+    path: Path
+    adapters: tuple[Path, ...]
+    shape: Shape
+
 
 POLL_S = 0.05
 LOAD_TIMEOUT_S = 300.0
@@ -53,7 +72,7 @@ class ModelWorker:
         idle_s: float,
     ) -> None:
         self._command = command
-        self._context_tokens = context_tokens
+        self._shape = Shape(context_tokens)
         self._answer_tokens = answer_tokens
         self._threads = threads
         self._idle_s = idle_s
@@ -67,9 +86,9 @@ class ModelWorker:
         self.last_loaded: ModelLoaded | None = None
         self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
-    def use(self, path: Path, adapters: Sequence[Path] = ()) -> None:
+    def use(self, path: Path, adapters: Sequence[Path] = (), shape: Shape | None = None) -> None:
         """From the next question on, answer with the model in this file and its adapters."""
-        self._wanted = (path, tuple(adapters))
+        self._wanted = Wanted(path, tuple(adapters), shape or self._shape)
 
     @property
     def pid(self) -> int | None:
@@ -92,13 +111,13 @@ class ModelWorker:
                 return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
             answer = self._generate(child, question, passages, history, on_text, cancelled)
             if self._loaded is not None:
-                self.on_answer(self._loaded[0], answer)
+                self.on_answer(self._loaded.path, answer)
             return answer
 
     def fingerprint(self, path: Path, text: str) -> Fingerprinted:
         """What the model in this file, without adapters, computes on a text. Raises UserError."""
         with self._working():
-            child = self._ready((path, ()), _never)
+            child = self._ready(Wanted(path, (), self._shape), _never)
             assert child is not None
             request = FingerprintModel(next(self._ids), text)
             child.send(request)
@@ -143,10 +162,12 @@ class ModelWorker:
             self._loaded = None
             request = LoadModel(
                 id=next(self._ids),
-                path=str(wanted[0]),
-                context_tokens=self._context_tokens,
+                path=str(wanted.path),
+                context_tokens=wanted.shape.context_tokens,
                 threads=self._threads,
-                adapters=tuple(str(adapter) for adapter in wanted[1]),
+                adapters=tuple(str(adapter) for adapter in wanted.adapters),
+                cell_type=wanted.shape.cell_type,
+                held_bytes=wanted.shape.held_bytes,
             )
             self._child.send(request)
             reply = self._wait(self._child, request.id, LOAD_TIMEOUT_S, cancelled)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import get_args
 
 from app.extractors import processors
-from core.budget.facts import MB, CellType, Corpus, Limits, ModelNeeds, Speeds, Wishes
+from app.model_outlook import Outlooks
+from core.budget.facts import CELL_SHARES, MB, CellType, Corpus, Limits, ModelNeeds, Speeds, Wishes
 from core.budget.measure import measure_disk
 from core.budget.plan import Plan, make_plan
 from core.budget.probe import machine_name
 from core.budget.query_speed import load_speed
-from core.errors import UserError
+from core.budget.ram import SMALLEST_BYTES
 from core.home import Home
 from core.index.engine import Engine
 from core.index.levels import level_named
 from core.index.rotations import kept_bytes
-from core.llm.gguf import GgufHeader, read_header
+from core.llm.facts import ModelFacts, try_facts
+from core.llm.fit import overhead_bytes
 from core.llm.store import installed
 from core.settings import Settings, Value
 from core.store.catalogue import Catalogue
@@ -81,34 +82,41 @@ def plan_for(
 
 def model_needs(home: Home, name: str) -> ModelNeeds | None:
     """What an installed language model takes; None when it is not here or cannot be read."""
-    for model in installed(home.models):
-        if model.name == name:
-            with contextlib.suppress(UserError):
-                header = read_header(model.path)
-                kv = kv_bytes_a_token(header)
-                return ModelNeeds(name, model.size_bytes, kv, header.trained_context_tokens)
-    return None
+    facts = installed_facts(home, name)
+    if facts is None:
+        return None
+    weights = max(facts.file_bytes, facts.weight_bytes)
+    return ModelNeeds(
+        name=name,
+        weight_bytes=weights,
+        least_weight_bytes=weights - facts.expert_bytes + facts.active_expert_bytes,
+        overhead_bytes=overhead_bytes(facts),
+        kv_bytes_a_token=facts.kv_bytes_a_token_f16,
+        trained_context_tokens=facts.trained_context_tokens,
+    )
 
 
-def kv_bytes_a_token(header: GgufHeader) -> int:
-    """Bytes that a model remembers of each token in f16 cells; the most that it can be where the
-    header does not say.
-    """
-
-    def number(key: str, default: int) -> int:
-        found = header.values.get(f"{header.architecture}.{key}")
-        return found if type(found) is int and found > 0 else default
-
-    heads = number("attention.head_count", 32)
-    width = -(-number("embedding_length", 4096) // heads)
-    key, value = number("attention.key_length", width), number("attention.value_length", width)
-    return 2 * number("block_count", 32) * number("attention.head_count_kv", heads) * (key + value)
+def installed_facts(home: Home, name: str) -> ModelFacts | None:
+    """What an installed language model tells of itself."""
+    return next((try_facts(one.path) for one in installed(home.models) if one.name == name), None)
 
 
-def measured_speeds(home: Home, embedding: str) -> Speeds:
-    """What was measured here with this embedding model."""
+def expected_speeds(home: Home, embedding: str, choices: Choices) -> Speeds:
+    """How fast searches were here, and answers are or can be expected to be."""
     known = load_speed(home.query_speed, machine_name(processors()), embedding)
-    return Speeds(recompute_s=known.recompute_s, rest_s=known.rest_s)
+    facts = installed_facts(home, choices.text("assistant.model"))
+    wishes = choices.wishes
+    room = choices.limits.ram_bytes - SMALLEST_BYTES
+    outlook = None
+    if facts is not None:
+        share = CELL_SHARES[wishes.cell_type]
+        outlook = Outlooks(home).of(facts, room, wishes.context_tokens, share)
+    return Speeds(
+        recompute_s=known.recompute_s,
+        rest_s=known.rest_s,
+        prefill_tokens_per_s=outlook.prefill_tokens_per_s if outlook else None,
+        decode_tokens_per_s=outlook.decode_tokens_per_s if outlook else None,
+    )
 
 
 def measure_corpus(home: Home, engine: Engine, catalogue: Catalogue) -> Corpus:

@@ -133,6 +133,8 @@ class Worker:
             threads=request.threads,
             stop=stop,
             adapters=[Path(adapter) for adapter in request.adapters],
+            quantized=request.cell_type == "q8_0",
+            held_bytes=request.held_bytes,
         )
         self._runtime = runtime
         self._channel.send(

@@ -265,13 +265,18 @@ class FileFailed(Message, frozen=True):
 
 
 class LoadModel(Message, frozen=True):
-    """Load a GGUF file with its LoRA adapters, replacing what is loaded."""
+    """Load a GGUF file with its LoRA adapters, replacing what is loaded.
+
+    Of its weights `held_bytes` may be in memory, None for all.
+    """
 
     id: int
     path: str
     context_tokens: int
     threads: int
     adapters: tuple[str, ...] = ()
+    cell_type: Literal["f16", "q8_0"] = "q8_0"
+    held_bytes: int | None = None
 
 
 class CheckModel(Message, frozen=True):

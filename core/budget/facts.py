@@ -87,10 +87,16 @@ class Speeds:
 
 @dataclass(frozen=True, slots=True)
 class ModelNeeds:
-    """What a language model takes: its weights, and memory for each token it can look back on."""
+    """What a language model takes: its weights, its worker, and memory for each token it can look
+    back on.
+
+    With no more than `least_weight_bytes` in memory it answers too, the rest read from disk.
+    """
 
     name: str
     weight_bytes: int
+    least_weight_bytes: int
+    overhead_bytes: int
     kv_bytes_a_token: int  # of f16 cells
     trained_context_tokens: int
 

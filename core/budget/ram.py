@@ -9,7 +9,6 @@ from core.budget.facts import MB, ModelNeeds, Wishes
 SERVICE_BYTES = 440 * MB  # the service with its embedding model, at the peak of indexing, measured
 EXTRACTOR_BYTES = 90 * MB  # one reader of files, measured
 MOST_EXTRACTORS = 2
-MODEL_OVERHEAD_BYTES = 70 * MB  # of the model worker beside weights and context, measured
 CACHED_EMBEDDING_BYTES = 384 * 4 + 200  # with its place in the cache
 MOST_CACHED_BYTES = 64 * MB
 SMALLEST_BYTES = SERVICE_BYTES + EXTRACTOR_BYTES
@@ -33,10 +32,12 @@ def share_memory(budget_bytes: int, wishes: Wishes, model: ModelNeeds | None) ->
     left = budget_bytes - SMALLEST_BYTES
     context = weights = kv = overhead = 0
     if model is not None:
-        context = context_that_fits(left - model.weight_bytes - MODEL_OVERHEAD_BYTES, wishes, model)
+        # Experts wait on disk before the context is cut: it is small beside them.
+        room = left - model.overhead_bytes - model.least_weight_bytes
+        context = context_that_fits(room, wishes, model)
     if model is not None and context:
-        weights, overhead = model.weight_bytes, MODEL_OVERHEAD_BYTES
-        kv = model.kv_bytes(context, wishes.cell_type)
+        overhead, kv = model.overhead_bytes, model.kv_bytes(context, wishes.cell_type)
+        weights = min(model.weight_bytes, left - overhead - kv)
         left -= weights + overhead + kv
     more = min(MOST_EXTRACTORS - 1, max(0, left) // EXTRACTOR_BYTES)
     left -= more * EXTRACTOR_BYTES

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from core.budget.facts import MB, Corpus, ModelNeeds, Wishes
 from core.budget.plan import Plan
-from core.budget.ram import MODEL_OVERHEAD_BYTES
 from core.index.levels import Level
 
 NOTICED_SHARE = 0.1  # a prediction that changes by less is not worth a sentence
@@ -52,7 +51,7 @@ def _why_memory(plan: Plan, wishes: Wishes, model: ModelNeeds | None) -> Iterato
         return
     if plan.context_tokens is None:
         least = model.kv_bytes(wishes.task_tokens, wishes.cell_type)
-        needed = model.weight_bytes + MODEL_OVERHEAD_BYTES + least
+        needed = model.least_weight_bytes + model.overhead_bytes + least
         yield (
             f"The language model {model.name} needs {in_words(needed)} beside it, which the "
             "memory budget does not give; there is search but no answers."
@@ -68,6 +67,11 @@ def _why_memory(plan: Plan, wishes: Wishes, model: ModelNeeds | None) -> Iterato
             else "."
         )
     )
+    if plan.memory["model_weights"] < model.weight_bytes:
+        yield (
+            f"{in_words(plan.memory['model_weights'])} of its {in_words(model.weight_bytes)} are "
+            "held in memory; its other experts are read from disk when they are needed."
+        )
 
 
 def level_in_words(level: Level) -> str:

@@ -26,6 +26,7 @@ import llama_cpp
 from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
+from core.llm.held import HeldPages
 
 _ABORTED = 2
 
@@ -50,11 +51,15 @@ class StopFlag:
 
 @dataclass(frozen=True, slots=True)
 class ContextShape:
-    """How a context is laid out: lengths in tokens, `threads` as given to llama.cpp."""
+    """How a context is laid out: lengths in tokens, `threads` as given to llama.cpp.
+
+    `quantized` keys and values are of q8_0 where the model's head size allows it.
+    """
 
     context_tokens: int
     threads: int
     batch_tokens: int
+    quantized: bool = True
 
 
 # Why llama.cpp refused the last file. Its log is the only place where it says so, and there
@@ -222,9 +227,8 @@ class NativeContext:
     def __init__(self, model: NativeModel, shape: ContextShape) -> None:
         """Raises UserError when the memory for the context cannot be had."""
         self._model = model
-        self._handle: int | None = self._open(shape, quantized=True) or self._open(
-            shape, quantized=False
-        )
+        handle = self._open(shape, quantized=True) if shape.quantized else None
+        self._handle: int | None = handle or self._open(shape, quantized=False)
         if not self._handle:
             raise UserError(
                 f"There is not enough memory for a context of {shape.context_tokens} tokens.",
@@ -234,8 +238,9 @@ class NativeContext:
         self._memory = lib.llama_get_memory(self._handle)
         self.context_tokens: int = lib.llama_n_ctx(self._handle)
         self._stop = StopFlag()
+        self._held: HeldPages | None = None
         # Kept alive here: llama.cpp holds only its address.
-        self._abort = lib.ggml_abort_callback(lambda _data: self._stop.raised)
+        self._abort = lib.ggml_abort_callback(lambda _data: self._between_steps())
         lib.llama_set_abort_callback(self._handle, self._abort, None)
 
     def _open(self, shape: ContextShape, *, quantized: bool) -> int | None:
@@ -268,6 +273,16 @@ class NativeContext:
         """The scores of all tokens after the last decode."""
         count = self._model.n_vocab
         return list(lib.llama_get_logits_ith(self._handle, -1)[:count])
+
+    def hold(self, pages: HeldPages) -> None:
+        """Keep the model's pages in bounds while computing."""
+        self._held = pages
+
+    def _between_steps(self) -> bool:
+        """Called by llama.cpp between two steps of a computation; whether to give it up."""
+        if self._held is not None:
+            self._held.look()
+        return self._stop.raised
 
     def use_stop(self, stop: StopFlag) -> None:
         """The flag that aborts the following decodes."""

@@ -21,6 +21,7 @@ import psutil
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
 from core.llm.gguf import GgufHeader, read_header
+from core.llm.held import HeldPages
 from core.llm.loops import is_looping
 from core.llm.native import (
     ContextShape,
@@ -138,12 +139,15 @@ class Runtime:
         sampling: Sampling | None = None,
         stop: StopFlag | None = None,
         adapters: Sequence[Path] = (),
+        quantized: bool = True,
+        held_bytes: int | None = None,
     ) -> None:
         """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
-        default_threads(). Raises UserError when the file or the memory is not
-        fit, Cancelled when `stop` is raised while loading.
+        default_threads(). `quantized` keys and values take half the memory. Of the weights
+        `held_bytes` may be in this process, None for all. Raises UserError when the file or
+        the memory is not fit, Cancelled when `stop` is raised while loading.
         """
         started = time.perf_counter()
         self.path = path
@@ -156,6 +160,7 @@ class Runtime:
             context_tokens=min(wanted, trained) if trained > 0 else wanted,
             threads=threads if threads > 0 else default_threads(),
             batch_tokens=BATCH_TOKENS,
+            quantized=quantized,
         )
         try:
             for adapter in adapters:
@@ -164,6 +169,8 @@ class Runtime:
         except UserError:
             self._model.close()
             raise
+        if held_bytes is not None:
+            self._context.hold(HeldPages(path, held_bytes))
         self.context_tokens: int = min(self._context.context_tokens, shape.context_tokens)
         self.trained_context_tokens: int = trained
         self._template = self._model.chat_template()

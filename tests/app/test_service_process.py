@@ -29,6 +29,7 @@ from core.messages import (
     Search,
     SearchResults,
     State,
+    StatusRequest,
     Subscribe,
     decode,
     encode,

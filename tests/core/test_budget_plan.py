@@ -38,9 +38,10 @@ WISHES = st.builds(
 )
 SPEEDS = st.builds(Speeds, SECONDS, SECONDS, *([st.none() | st.floats(1, 1e4)] * 2))
 NEEDS = st.none() | st.builds(
-    ModelNeeds,
-    st.just("a-model"),
+    lambda least, experts, *rest: ModelNeeds("a-model", least + experts, least, *rest),
     st.integers(1, 10**11),
+    st.just(0) | st.integers(0, 10**11),
+    st.integers(0, 10**8),
     st.integers(1, 10**6),
     st.integers(0, 10**6),
 )
@@ -153,7 +154,7 @@ def plan(
     return make_plan(limits, corpus, Wishes(level_named(level)), speeds or Speeds(), needs)
 
 
-STARTER = ModelNeeds("starter", 98 * MB, 23_040, 8192)
+STARTER = ModelNeeds("starter", 98 * MB, 98 * MB, 68 * MB, 23_040, 8192)
 
 
 def test_what_a_change_does_is_told_in_words() -> None:
@@ -184,6 +185,18 @@ def test_a_model_gets_as_much_context_as_there_is_memory_for() -> None:
     assert tight.context_tokens is not None
     assert Wishes(level_named(DEFAULT_LEVEL)).task_tokens <= tight.context_tokens < 2048
     assert not plan(ram_mb=800, needs=big).can_answer
+
+
+def test_experts_that_have_no_room_are_read_from_disk() -> None:
+    mixture = replace(STARTER, weight_bytes=4_000 * MB, least_weight_bytes=900 * MB)
+    made = plan(ram_mb=3000, needs=mixture)
+    assert made.can_answer
+    assert 900 * MB <= made.memory["model_weights"] < 4_000 * MB
+    assert made.context_tokens == 2048
+    told = why(made, Corpus(), Wishes(level_named(DEFAULT_LEVEL)), mixture)
+    assert any("read from disk when they are needed" in reason for reason in told)
+    assert not plan(ram_mb=1400, needs=mixture).can_answer
+    assert plan(ram_mb=6000, needs=mixture).memory["model_weights"] == 4_000 * MB
 
 
 @pytest.mark.parametrize(
