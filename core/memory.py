@@ -13,7 +13,7 @@ from pathlib import Path
 # glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _DONT_NEED = 4  # madvise
-_MAPPED_FROM_BYTES = 1 << 20
+_MAPPED_FROM_BYTES = 128 << 10
 _TRIM_FROM_BYTES = 8 << 20
 
 
@@ -22,7 +22,8 @@ def keep_one_heap() -> None:
 
     Otherwise each thread gets a heap of its own, whose end never shrinks, and large
     blocks come to lie between small ones that last. After indexing a few hundred files
-    it made 12 MB of a difference.
+    one heap made 12 MB of a difference; with blocks from 128 kB on mapped apart, instead
+    of 1 MB, some 25 MB less stayed behind, and embedding takes as long.
     """
     set_option = _glibc("mallopt")
     if set_option is not None:
