@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from app.reports import current_plan
+from app.reports import current_plan, model_memory_bytes
 from app.session import Session
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
@@ -65,7 +65,8 @@ class Answers:
 
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
-        mode: Mode = "hybrid" if service.engine.model else "lexical"
+        by_words = service.engine.model is None or service.governor.decision.words_only
+        mode: Mode = "lexical" if by_words else "hybrid"
         fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
             Query(question, PASSAGES_SEARCHED, mode, fold=fold), limit, SEARCH_DEADLINE_S, given_up
@@ -124,4 +125,6 @@ class Answers:
                 "The memory budget has no room for the language model.",
                 "Give Satchel more with `satchel budget --ram SIZE`; search works without.",
             )
+        needed = model_memory_bytes(service.home, service.settings, name)
+        service.governor.check_memory(0 if service.model.pid is not None else needed)
         service.model.use(here[name].path)

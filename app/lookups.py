@@ -111,6 +111,11 @@ class Lookups:
         if message.mode == "hybrid" and self._service.engine.model is None:
             query = replace(query, mode="lexical")
             note = "Found by words only: the embedding model is missing; run `make setup`."
+        elif message.mode == "hybrid" and self._service.governor.decision.words_only:
+            query = replace(query, mode="lexical")
+            note = "Found by words only: other programs need the memory."
+        elif message.mode == "semantic":
+            self._service.governor.check_memory()
         results = searcher.search(
             query,
             limit,
@@ -138,6 +143,7 @@ class Lookups:
         )
 
     def _related(self, session: Session, message: Related) -> None:
+        self._service.governor.check_memory()
         searcher = self._searcher(exact=False)
         position = self._position(message)
         limit = int(self._service.settings.number("search.max_recomputes"))
@@ -268,7 +274,7 @@ class Lookups:
     def _table(self, message: Message) -> object:
         service = self._service
         if isinstance(message, StatusRequest):
-            state, reason = service.work.state()
+            state, reason = service.work.standing.now()
             return status_report(
                 service.engine,
                 service.catalogue(),
@@ -278,6 +284,8 @@ class Lookups:
                 {
                     "state": state,
                     "reason": reason,
+                    "stage": service.governor.decision.stage.name.lower(),
+                    "held_back": list(service.governor.decision.reasons),
                     "set_aside": list(service.deaths),
                     "repaired": list(service.engine.repaired),
                     "damage": service.engine.damage(service.catalogue()),

@@ -52,6 +52,7 @@ class ModelWorker:
         self._wanted: Path | None = None
         self._used_at = time.monotonic()
         self._timer: threading.Timer | None = None
+        self._refused: UserError | None = None
         self.last_loaded: ModelLoaded | None = None
 
     def use(self, path: Path) -> None:
@@ -74,13 +75,24 @@ class ModelWorker:
     ) -> ModelAnswer:
         """Answer from numbered passages; pieces go to `on_text`. Raises UserError."""
         with self._lock:
+            self._refused = None
+
+            def given_up() -> bool:
+                return self._refused is not None or cancelled()
+
             try:
-                child = self._ready(cancelled)
+                child = self._ready(given_up)
                 if child is None:
-                    return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
-                return self._generate(child, question, passages, history, on_text, cancelled)
+                    found = ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
+                else:
+                    found = self._generate(child, question, passages, history, on_text, given_up)
+                if self._refused is not None:
+                    raise self._refused
+                return found
             except ChildGone as error:
                 self._end()
+                if self._refused is not None:
+                    raise self._refused from error
                 raise UserError(
                     f"The language model stopped working ({error}).",
                     "The question was set aside. Ask again; if it happens again, try another "
@@ -192,6 +204,23 @@ class ModelWorker:
         self._timer = threading.Timer(self._idle_s, self._end_if_idle)
         self._timer.daemon = True
         self._timer.start()
+
+    def let_go(self) -> bool:
+        """End the worker, unless it is answering; whether there was one to end."""
+        if self._child is None or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._end()
+        finally:
+            self._lock.release()
+        return True
+
+    def give_up(self, why: UserError) -> None:
+        """End the worker now; an answer in the making ends with this error."""
+        self._refused = why
+        child = self._child
+        if child is not None:
+            child.close()
 
     def _end_if_idle(self) -> None:
         with self._lock:

@@ -20,6 +20,7 @@ import filelock
 from app.answers import Answers
 from app.children import python_child
 from app.extractors import ExtractorPool, processors
+from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.mistakes import as_mistake
@@ -153,13 +154,14 @@ class Service:
         self._search = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._ask = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
-        self._lookups = Lookups(self)
+        self.lookups = Lookups(self)
         self._answers = Answers(self)
         self.work = Work(self)
+        self.governor = Governor(self)
         self._idle = IdleKeeper(
             60 * self.settings.number("search.idle_minutes"),
             self.idle_for_s,
-            (self.engine.let_go, self._lookups.let_go),
+            (self.engine.let_go, self.lookups.let_go),
         )
 
     def make_readers(self, name: str, model: EmbeddingModel | None) -> ExtractorPool:
@@ -218,22 +220,24 @@ class Service:
         elif isinstance(message, WORK):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
-            self._search.submit(self._run, "search", session, message, self._lookups.search)
+            self._search.submit(self._run, "search", session, message, self.lookups.search)
         elif isinstance(message, Ask):
             self._ask.submit(self._run, "ask", session, message, self._answers.answer)
         elif isinstance(message, LOOK):
-            self._look.submit(self._run, "look", session, message, self._lookups.look)
+            self._look.submit(self._run, "look", session, message, self.lookups.look)
         else:
             self._control(session, message, number)
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
-            self.work.pause(message.paused)
+            self.work.standing.pause(message.paused)
+            if not message.paused:
+                self.governor.waive()
             session.reply(Done(number))
         elif isinstance(message, Subscribe):
             session.subscription = number
             session.end(number)
-            session.reply(State(number, *self.work.state()))
+            session.reply(State(number, *self.work.standing.now()))
         elif isinstance(message, Raise):
             if any(other.subscription is not None for other in self._sessions):
                 self.broadcast(message)
@@ -304,7 +308,7 @@ class Service:
         with contextlib.ExitStack() as stack:
             for lock in self._answering.values():
                 stack.enter_context(lock)
-            self._lookups.let_go()
+            self.lookups.let_go()
             yield
 
     @contextlib.contextmanager
@@ -322,7 +326,7 @@ class Service:
     def idle_for_s(self) -> float:
         """Seconds since anything was asked or indexed; 0 while something is."""
         with self._gate:
-            if self._active or self.work.busy:
+            if self._active or self.work.standing.busy:
                 self._used_at = time.monotonic()
             return time.monotonic() - self._used_at
 
@@ -368,6 +372,7 @@ class Service:
         for session in list(self._sessions):
             session.close()
         self._idle.close()
+        self.governor.close()
         self.work.close()
         self.model.close()
         for executor in (self._search, self._ask, self._look):

@@ -185,9 +185,7 @@ def waive(state: State) -> State:
     return replace(state, waived=state.waived | {c for c in WISHED if state.held[c].level})
 
 
-def _step(
-    held: Held, need: tuple[int, int], calm_s: float, now_s: float, *, at_once: bool
-) -> Held:
+def _step(held: Held, need: tuple[int, int], calm_s: float, now_s: float, *, at_once: bool) -> Held:
     """The next level: at least the first of `need`, and what is over the second goes in time."""
     least, most = need
     since_s = 0.0 if held.returned_s is None else now_s - held.returned_s

@@ -142,6 +142,10 @@ class Engine:
         self.cache.resize(plan.embedding_cache_entries)
         self.texts.resize(plan.text_cache_bytes)
 
+    def give_up_texts(self, given_up: bool) -> None:
+        """Remove the texts that are kept of slow files and keep none; or keep some again."""
+        self.texts.resize(0 if given_up else self._plan.text_cache_bytes)
+
     @property
     def rotation(self) -> Rotation:
         """How embeddings become codes in this home."""

@@ -6,6 +6,7 @@ what is shown is always read from the person's own file.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zlib
@@ -67,7 +68,10 @@ class TextCache:
         return self._folder / f"{document}{_SUFFIX}"
 
     def _make_room(self, needed: int) -> None:
-        files = [(path.stat(), path) for path in self._folder.iterdir()]
+        files = []
+        for path in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another thread may remove some
+                files.append((path.stat(), path))
         total = sum(status.st_size for status, _ in files)
         for status, path in sorted(files, key=lambda item: item[0].st_mtime_ns):
             if total + needed <= self._capacity_bytes:

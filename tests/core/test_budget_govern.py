@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -84,7 +85,7 @@ def test_what_is_unknown_is_no_reason_and_all_comes_back_without_readings(
     decisions = run([*readings, *[Readings()] * 40], wishes)
     assert decisions[-1] == Decision()
     stages = [decision.stage for decision in decisions[len(readings) :]]
-    assert all(after <= before for before, after in zip(stages, stages[1:], strict=False))
+    assert all(after <= before for before, after in itertools.pairwise(stages))
 
 
 @settings(max_examples=40, deadline=None)
@@ -109,7 +110,7 @@ def test_noise_makes_it_step_down_once_and_never_to_and_fro(
 ) -> None:
     around = (memory(max(0, level_mb + noise)) for noise in noise_mb)
     stages = [decision.stage for decision in run(around, every_s=every_s)]
-    assert all(after >= before for before, after in zip(stages, stages[1:], strict=False))
+    assert all(after >= before for before, after in itertools.pairwise(stages))
 
 
 @settings(max_examples=40, deadline=None)
@@ -142,7 +143,7 @@ def test_after_a_squeeze_all_is_back_within_half_a_minute_rung_by_rung() -> None
     stages = [int(decision.stage) for decision in decisions]
     assert stages[:40] == [5] * 40
     after = stages[40:]
-    assert all(a - b in (0, 1) for a, b in zip(after, after[1:], strict=False))
+    assert all(a - b in (0, 1) for a, b in itertools.pairwise(after))
     assert after.index(0) * every_s <= 20
 
 
