@@ -46,8 +46,10 @@ class Answers:
                 raise UserError(
                     f"There is no conversation {message.conversation}.", "Ask without naming one."
                 )
+            service.engine.check_room_to_talk()
             self._answer(session, message, question, name, message.conversation)
             return
+        service.engine.check_room_to_talk()
         conversation = history.begin(question)
         try:
             self._answer(session, message, question, name, conversation)

@@ -239,6 +239,7 @@ class Indexing:
         if moved is None:
             return
         outcome.embedded_chunks += moved.embedded_chunks
+        outcome.given_up += moved.given_up
         outcome.interrupted, outcome.stopped = moved.interrupted, moved.stopped
         outcome.seconds += moved.seconds
         self._queue.look_for_move()
@@ -263,9 +264,10 @@ class Indexing:
         if outcome.interrupted or self._given_up(session, message.id):
             self._again(session, message)
             return
-        if outcome.stopped is not None:
-            self._standing.tell("attention", str(outcome.stopped))
-        else:
+        told = [*outcome.given_up, *([str(outcome.stopped)] if outcome.stopped else [])]
+        if told:
+            self._standing.tell("attention", " ".join(told))
+        if outcome.stopped is None:
             self._queue.whole()
         self._queue.look_for_level()
         if watcher is not None:
@@ -275,7 +277,8 @@ class Indexing:
             session.reply(Report(message.id, self._summary(outcome)))
 
     def _summary(self, outcome: Outcome) -> object:
-        return index_report(self._service.home, self._service.engine, outcome)
+        report = index_report(self._service.home, self._service.engine, outcome)
+        return {**report, "given_up": list(outcome.given_up)}
 
     def _given_up(self, session: Session, number: int) -> bool:
         return self._queue.stopping or session.is_cancelled(number)

@@ -182,16 +182,19 @@ class Service:
             idle_s=idle_s,
         )
 
+    def _history(self) -> History:
+        return History(self.home.history, self.engine.room)
+
     def _open_history(self) -> History:
         try:
-            return History(self.home.history)
+            return self._history()
         except StoreDamagedError as error:
             aside = self.home.history.with_name(f"history-damaged-{int(time.time())}.db")
             self.home.history.rename(aside)
             for suffix in ("-wal", "-shm"):
                 self.home.history.with_name(f"history.db{suffix}").unlink(missing_ok=True)
             self.engine.repaired.append(f"{error}; it was kept as {aside.name}")
-            return History(self.home.history)
+            return self._history()
 
     # --- requests -----------------------------------------------------------------------
 

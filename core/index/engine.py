@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from core.budget.measure import measure_disk
 from core.budget.plan import Plan
-from core.errors import UserError
+from core.errors import NoRoomError, UserError
 from core.files.folders import WatchedFolder
 from core.files.rules import Rules
 from core.home import Home
@@ -25,7 +24,7 @@ from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer
 from core.index.kept_pages import KeptPages
 from core.index.levelling import Leveller, Memory
-from core.index.levels import Level, level_named
+from core.index.levels import Level, cheaper_level, level_named
 from core.index.models import (
     embedding_folder,
     entry_named,
@@ -34,6 +33,7 @@ from core.index.models import (
 )
 from core.index.quarantine import Quarantine, in_words
 from core.index.reader import Reader
+from core.index.room import Growth, Room, log_reserve
 from core.index.rotations import drop_unused, placeholder
 from core.index.search import Searcher
 from core.index.succession import Progress, Successor, choose_serving, take_place
@@ -48,7 +48,6 @@ from core.store.database import StoreDamagedError, errors
 from core.store.rows import Loss
 
 MB = 1_000_000
-LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and settings
 
 
 class Engine:
@@ -79,13 +78,14 @@ class Engine:
         self._fixed = model
         self.model = model
         self._own_room = room
+        self._room = Room(home, lambda: int(settings.number("budget.disk_mb") * MB))
         self._plan = plan
         self._successor = Successor(home, self._open_next)
         if model is None:
             self._take_place()
         self.cache = EmbeddingCache(plan.embedding_cache_entries)
         kept = plan.text_cache_bytes if room is None else min(plan.text_cache_bytes, room() // 4)
-        self.texts = TextCache(home.text_cache, max(0, kept))
+        self.texts = TextCache(home.text_cache, max(0, kept), self.room)
         self.generation = 0
         self._quarantine = Quarantine()
         self._memory = Memory()
@@ -104,6 +104,7 @@ class Engine:
 
     def _open_parts(self) -> tuple[Catalogue, IndexStore]:
         catalogue = Catalogue(self._home.catalogue)
+        catalogue.survey.check_growth = Growth(self.room, self._room.error)
         try:
             with errors(self._home.catalogue):
                 self.model = self._fixed or choose_serving(
@@ -121,6 +122,7 @@ class Engine:
                     self.texts,
                     self.room,
                     level,
+                    self._room.error,
                 )
         except BaseException:
             catalogue.close()
@@ -214,7 +216,7 @@ class Engine:
 
     def _open_next(self, home: Home, model: EmbeddingModel) -> Engine:
         def room() -> int:
-            return self.room() - LEAST_ROOM_BYTES
+            return self.room() - log_reserve(home.catalogue)
 
         return Engine(home, self._settings, self._plan, self._threads, model=model, room=room)
 
@@ -287,13 +289,35 @@ class Engine:
 
     def room(self) -> int:
         """Bytes that the disk budget still allows, never more than the disk has free."""
-        if self._own_room is not None:
-            return self._own_room()
-        use = measure_disk(self._home)
-        budget = int(self._settings.number("budget.disk_mb") * MB)
-        status = os.statvfs(self._home.data) if hasattr(os, "statvfs") else None
-        free = status.f_bavail * status.f_frsize if status else budget
-        return min(budget - use.total, free) - LEAST_ROOM_BYTES
+        return self._room() if self._own_room is None else self._own_room()
+
+    def check_room_to_talk(self) -> None:
+        """Raises NoRoomError when a conversation could not be kept inside the disk budget."""
+        if not self._room.to_talk():
+            raise NoRoomError(
+                "The disk budget is used up, and an answer could not be kept.",
+                "Delete conversations, or give Satchel more with `satchel budget --disk SIZE`.",
+            )
+
+    def give_up(self) -> str | None:
+        """Give up what can be spared most easily, for the disk has no room; what that was, in
+        words, None when there is nothing. For the thread that changes the store.
+
+        What a cheaper level frees comes with the merges that follow.
+        """
+        if not self.texts.is_empty:
+            self.give_up_texts(True)
+            return "The kept texts of slow files were removed to make room; they are read again."
+        cheaper = cheaper_level(self.store.dial.level)
+        if cheaper is None or self._own_room is not None:
+            return None
+        before = self.store.dial.level.name
+        self._settings.set({"index.level": cheaper.name})
+        self.set_level(cheaper.name)
+        return (
+            f"The disk has no room for the level {before}: the index is at {cheaper.name} now, "
+            "and a search embeds more passages anew."
+        )
 
     @property
     def view(self) -> View:
@@ -371,6 +395,7 @@ class Engine:
             ),
             hints=hints,
             offline_days=self._settings.number("files.offline_days"),
+            give_up=self.give_up,
         )
 
     def sync_folders(self, folders: Sequence[WatchedFolder]) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.atomic import write_atomic
@@ -21,8 +22,12 @@ _SUFFIX = ".texts"  # another than when documents had other numbers
 class TextCache:
     """A folder of compressed texts; the ones used longest ago go first."""
 
-    def __init__(self, folder: Path, capacity_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, capacity_bytes: int, room: Callable[[], int] = lambda: sys.maxsize
+    ) -> None:
+        """`room` gives the bytes that the disk budget still allows."""
         self._folder = folder
+        self._room = room
         self._capacity_bytes = capacity_bytes
 
     def resize(self, capacity_bytes: int) -> None:
@@ -41,9 +46,16 @@ class TextCache:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._make_room(len(packed))
+            if len(packed) > self._room():
+                return
             write_atomic(self._path(document), packed)
         except OSError:
             return  # a cache that cannot be written is only a slower search
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._folder.is_dir() or next(self._folder.iterdir(), None) is None
 
     def get(self, document: int) -> list[str] | None:
         """The chunks of a document, if they are kept."""
