@@ -25,13 +25,14 @@ from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.mistakes import as_mistake
 from app.model import ModelWorker
+from app.readers import make_readers
 from app.reports import current_plan
 from app.session import HomeBusy, Session
 from app.work import Work
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
 from core.index.bits import CodecError
-from core.index.embedder import MAX_TOKENS, EmbeddingModel
+from core.index.embedder import EmbeddingModel
 from core.index.engine import Engine
 from core.index.segment import SegmentError
 from core.memory import keep_one_heap
@@ -72,11 +73,6 @@ from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
 from core.store.history import History
-
-# Readers that were idle for so long are ended; the next request waits for a new one to start.
-INDEX_IDLE_S = 30.0
-QUERY_IDLE_S = 240.0
-INDEX_NICE = 5  # steps that reading for the index gives way
 
 WORK = (
     Index,
@@ -166,21 +162,7 @@ class Service:
 
     def make_readers(self, name: str, model: EmbeddingModel | None) -> ExtractorPool:
         """Readers that cut texts for a model: "query" for people, others for indexing."""
-        idle_s, nice = (QUERY_IDLE_S, 0) if name == "query" else (INDEX_IDLE_S, INDEX_NICE)
-        memory_mb = int(self.settings.number("extract.memory_mb"))
-        timeout_s = self.settings.number("extract.timeout_s")
-        limits = ("--memory-mb", str(memory_mb), "--timeout-s", str(timeout_s), "--nice", str(nice))
-        return ExtractorPool(
-            python_child("app.extractor", *limits),
-            2,
-            str(model.tokenizer) if model else "",
-            timeout_s,
-            self.deaths.append,
-            max_tokens=model.description.chunk_tokens if model else MAX_TOKENS,
-            memory_mb=memory_mb,
-            scratch=self.home.scratch / name,
-            idle_s=idle_s,
-        )
+        return make_readers(self.home, self.settings, name, model, self.deaths.append)
 
     def _history(self) -> History:
         return History(self.home.history, self.engine.room)

@@ -265,8 +265,7 @@ def squeeze(
 
 def noted(process: subprocess.Popen[str], held: list[float]) -> None:
     """Note when the other process has all that it wants."""
-    for _ in process.stdout or ():
-        held.append(time.monotonic())
+    held.extend(time.monotonic() for _ in process.stdout or ())
 
 
 def memory_mb(pid: int) -> float:

@@ -6,12 +6,14 @@ searches through `Engine.searcher`. They meet in the view, which never changes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from core.budget.order import Change, in_order
 from core.budget.plan import Plan
 from core.errors import NoRoomError, UserError
 from core.files.folders import WatchedFolder
@@ -48,6 +50,7 @@ from core.store.database import StoreDamagedError, errors
 from core.store.rows import Loss
 
 MB = 1_000_000
+_EMBEDDINGS, _TEXTS = "embedding cache", "text cache"
 
 
 class Engine:
@@ -139,10 +142,30 @@ class Engine:
         self.catalogue.close()
 
     def apply(self, plan: Plan) -> None:
-        """Take over the sizes of another plan at once."""
+        """Take over the sizes of another plan at once, what gets smaller first.
+
+        Raises UserError when that cannot be done; then the old plan stands.
+        """
+        done: list[Change] = []
+        try:
+            for change in in_order(_sizes(self._plan), _sizes(plan)):
+                done.append(change)
+                self._resize(change.part, change.after)
+        except OSError as error:
+            for change in reversed(done):
+                with contextlib.suppress(OSError):
+                    self._resize(change.part, change.before)
+            raise UserError(
+                f"The new budgets cannot be taken over: {error.strerror or error}.",
+                "The old ones stand. Check who may write in Satchel's folder, then try again.",
+            ) from error
         self._plan = plan
-        self.cache.resize(plan.embedding_cache_entries)
-        self.texts.resize(plan.text_cache_bytes)
+
+    def _resize(self, part: str, size: int) -> None:
+        if part == _EMBEDDINGS:
+            self.cache.resize(size)
+        else:
+            self.texts.resize(size)
 
     def give_up_texts(self, given_up: bool) -> None:
         """Remove the texts that are kept of slow files and keep none; or keep some again."""
@@ -454,3 +477,8 @@ class Engine:
             problems = list(damaged.values())
         self.cache.clear()
         return problems
+
+
+def _sizes(plan: Plan) -> dict[str, int]:
+    """What an engine takes over of a plan: embeddings kept in memory, bytes of kept texts."""
+    return {_EMBEDDINGS: plan.embedding_cache_entries, _TEXTS: plan.text_cache_bytes}
