@@ -201,7 +201,7 @@ class Governor:
         service, stage = self._service, self.decision.stage
         service.work.standing.hold(self.decision)
         if self.decision.gives_up_texts != before.gives_up_texts:
-            service.engine.give_up_texts(self.decision.gives_up_texts)
+            service.engine.kept.give_up_texts(self.decision.gives_up_texts)
         let_go = stage > before.stage
         if stage >= Stage.CACHES_GIVEN_UP:
             service.engine.cache.clear()

@@ -6,14 +6,12 @@ searches through `Engine.searcher`. They meet in the view, which never changes.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from core.budget.order import Change, in_order
 from core.budget.plan import Plan
 from core.errors import NoRoomError, UserError
 from core.files.folders import WatchedFolder
@@ -24,6 +22,7 @@ from core.index.codes import Rotation
 from core.index.embedder import ABOUT_COSINE, Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer
+from core.index.kept import Kept
 from core.index.kept_pages import KeptPages
 from core.index.levelling import Leveller, Memory
 from core.index.levels import Level, cheaper_level, level_named
@@ -50,7 +49,6 @@ from core.store.database import StoreDamagedError, errors
 from core.store.rows import Loss
 
 MB = 1_000_000
-_EMBEDDINGS, _TEXTS = "embedding cache", "text cache"
 
 
 class Engine:
@@ -86,9 +84,7 @@ class Engine:
         self._successor = Successor(home, self._open_next)
         if model is None:
             self._take_place()
-        self.cache = EmbeddingCache(plan.embedding_cache_entries)
-        kept = plan.text_cache_bytes if room is None else min(plan.text_cache_bytes, room() // 4)
-        self.texts = TextCache(home.text_cache, max(0, kept), self.room)
+        self.kept = Kept(home, plan, self.room, None if room is None else room() // 4)
         self.generation = 0
         self._quarantine = Quarantine()
         self._memory = Memory()
@@ -142,34 +138,19 @@ class Engine:
         self.catalogue.close()
 
     def apply(self, plan: Plan) -> None:
-        """Take over the sizes of another plan at once, what gets smaller first.
-
-        Raises UserError when that cannot be done; then the old plan stands.
-        """
-        done: list[Change] = []
-        try:
-            for change in in_order(_sizes(self._plan), _sizes(plan)):
-                done.append(change)
-                self._resize(change.part, change.after)
-        except OSError as error:
-            for change in reversed(done):
-                with contextlib.suppress(OSError):
-                    self._resize(change.part, change.before)
-            raise UserError(
-                f"The new budgets cannot be taken over: {error.strerror or error}.",
-                "The old ones stand. Check who may write in Satchel's folder, then try again.",
-            ) from error
+        """Take over the sizes of another plan. Raises UserError; then the old one stands."""
+        self.kept.apply(plan)
         self._plan = plan
 
-    def _resize(self, part: str, size: int) -> None:
-        if part == _EMBEDDINGS:
-            self.cache.resize(size)
-        else:
-            self.texts.resize(size)
+    @property
+    def cache(self) -> EmbeddingCache:
+        """The embeddings that were computed lately."""
+        return self.kept.embeddings
 
-    def give_up_texts(self, given_up: bool) -> None:
-        """Remove the texts that are kept of slow files and keep none; or keep some again."""
-        self.texts.resize(0 if given_up else self._plan.text_cache_bytes)
+    @property
+    def texts(self) -> TextCache:
+        """The texts of files that are slow to read."""
+        return self.kept.texts
 
     @property
     def rotation(self) -> Rotation:
@@ -257,7 +238,7 @@ class Engine:
             raise OSError("its files are in use")
         self.catalogue.close()
         take_place(self._home)
-        self.cache = EmbeddingCache(self._plan.embedding_cache_entries)
+        self.kept.renew()
         with self._loading:
             self._embedder = embedder
         self._quarantine = Quarantine()
@@ -329,7 +310,7 @@ class Engine:
         What a cheaper level frees comes with the merges that follow.
         """
         if not self.texts.is_empty:
-            self.give_up_texts(True)
+            self.kept.give_up_texts(True)
             return "The kept texts of slow files were removed to make room; they are read again."
         cheaper = cheaper_level(self.store.dial.level)
         if cheaper is None or self._own_room is not None:
@@ -477,8 +458,3 @@ class Engine:
             problems = list(damaged.values())
         self.cache.clear()
         return problems
-
-
-def _sizes(plan: Plan) -> dict[str, int]:
-    """What an engine takes over of a plan: embeddings kept in memory, bytes of kept texts."""
-    return {_EMBEDDINGS: plan.embedding_cache_entries, _TEXTS: plan.text_cache_bytes}
