@@ -146,6 +146,7 @@ class Governor:
         self._service = service
         self.sampler: Callable[[Wishes, float, bool], Readings]
         self.sampler = Sampler(service.home, service.pids)
+        self.clock = time.monotonic
         self.decision = Decision()
         self._state = State()
         self._available_bytes: int | None = None
@@ -166,7 +167,7 @@ class Governor:
     def look(self) -> None:
         """Look at the machine now, and act."""
         with self._looking:
-            now_s = time.monotonic()
+            now_s = self.clock()
             # A command that ends at once is not kept by a program that is slow to answer.
             hurry = self._available_bytes is None or self.decision.stage >= Stage.CACHES_GIVEN_UP
             wishes = wishes_of(self._service.settings)

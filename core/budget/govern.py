@@ -230,8 +230,8 @@ def _memory(state: State, now: Readings, now_s: float) -> tuple[int, int]:
         pressure = 0.0
     elif free is not None and state.seen_bytes is not None and state.seen_s is not None:
         passed_s = now_s - state.seen_s
-        if passed_s > 0:
-            soon = free + min(0.0, (free - state.seen_bytes) / passed_s * AHEAD_S)
+        fell = min(0, free - state.seen_bytes)
+        soon = free + fell * (1.0 if passed_s <= AHEAD_S else AHEAD_S / passed_s)
     least = most = 0
     for rung in RUNGS:
         if (soon is not None and soon < rung.begins_bytes) or pressure >= rung.begins_pressure:
