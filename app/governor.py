@@ -61,11 +61,10 @@ class Sampler:
         asked = self._slow_at_s is not None and self._asked == wishes
         if not hurry and not (asked and now_s - (self._slow_at_s or 0.0) < SLOW_EVERY_S):
             self._slow, self._slow_at_s, self._asked = self._ask(wishes), now_s, wishes
-        _, available_bytes = measure_memory()
         disk_bytes, free_bytes = measure_free(self._home)
         own = [pid for pids in self._pids().values() for pid in pids] if wishes.under_load else []
         return Readings(
-            memory_available_bytes=available_bytes,
+            memory_available_bytes=measure_memory().available_bytes,
             memory_pressure=self._pressure(now_s),
             disk_bytes=disk_bytes,
             disk_free_bytes=free_bytes,

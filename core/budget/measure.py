@@ -42,6 +42,14 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What this process may take: a control group may allow less than the machine has."""
+
+    total_bytes: int
+    available_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class DiskUse:
     """Bytes of files by part of the home, temporary files and logs included."""
 
@@ -59,7 +67,7 @@ class DiskUse:
 
 def measure_device(home: Home) -> Device:
     """Look at the machine and at the disk that the home is on."""
-    total_bytes, available_bytes = measure_memory()
+    memory = measure_memory()
     disk_bytes, free_bytes = measure_free(home)
     on_battery, battery_share = measure_battery()
     return Device(
@@ -67,8 +75,8 @@ def measure_device(home: Home) -> Device:
         processors=len(psutil.Process().cpu_affinity())
         if hasattr(psutil.Process, "cpu_affinity")
         else (os.cpu_count() or 1),
-        memory_bytes=total_bytes,
-        memory_available_bytes=available_bytes,
+        memory_bytes=memory.total_bytes,
+        memory_available_bytes=memory.available_bytes,
         disk_bytes=disk_bytes,
         disk_free_bytes=free_bytes,
         on_battery=on_battery,
@@ -80,12 +88,14 @@ def measure_device(home: Home) -> Device:
     )
 
 
-def measure_memory() -> tuple[int, int]:
-    """Bytes of memory that this process may have, and how many of them are available now."""
+def measure_memory() -> Memory:
+    """Look at the memory of this moment."""
     memory, group = psutil.virtual_memory(), measure_group()
     if group is None:
-        return memory.total, memory.available
-    return min(memory.total, group.limit_bytes), min(memory.available, group.available_bytes)
+        return Memory(memory.total, memory.available)
+    return Memory(
+        min(memory.total, group.limit_bytes), min(memory.available, group.available_bytes)
+    )
 
 
 def measure_free(home: Home) -> tuple[int | None, int | None]:
