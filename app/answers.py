@@ -145,6 +145,8 @@ class Answers:
                 "Give Satchel more with `satchel budget --ram SIZE`; search works without.",
             )
         weights = share.parts["model_weights"]
+        needed = weights + share.parts["kv"] + share.parts["model_overhead"]
+        service.governor.check_memory(0 if service.model.pid is not None else needed)
         shape = Shape(
             context_tokens=share.context_tokens,
             cell_type=choices.wishes.cell_type,

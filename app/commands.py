@@ -90,6 +90,9 @@ def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             output.progress(reply)
         elif isinstance(reply, Report):
             output.index(reply.body)
+            given_up = _table(reply.body).get("given_up")
+            for told in given_up if isinstance(given_up, list) else []:
+                output.error(UserError(str(told), ""))
             stopped = _table(reply.body).get("stopped")
             if stopped:
                 output.error(UserError(str(stopped), ""))

@@ -226,14 +226,15 @@ class ExtractorPool:
                 if left_s <= MEMORY_LOOK_S:
                     raise
 
-    def end_idle(self, now_s: float) -> float | None:
-        """End the readers that were idle for long (`now_s` as of time.monotonic).
+    def end_idle(self, now_s: float, idle_s: float | None = None) -> float | None:
+        """End the readers that were idle for long (`now_s` as of time.monotonic), or for `idle_s`.
 
         How many seconds until the next one may be; None when none is left idle.
         """
+        idle_s = self._idle_s if idle_s is None else idle_s
         waits: list[float] = []
         for slot in reversed(self._free()):
-            left_s = slot.used_at_s + self._idle_s - now_s
+            left_s = slot.used_at_s + idle_s - now_s
             if slot.pid is not None and left_s <= 0:
                 slot.end()
             elif slot.pid is not None:

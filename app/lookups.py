@@ -115,6 +115,11 @@ class Lookups:
         if message.mode == "hybrid" and self._service.engine.model is None:
             query = replace(query, mode="lexical")
             note = "Found by words only: the embedding model is missing; run `make setup`."
+        elif message.mode == "hybrid" and self._service.governor.decision.words_only:
+            query = replace(query, mode="lexical")
+            note = "Found by words only: other programs need the memory."
+        elif message.mode == "semantic":
+            self._service.governor.check_memory()
         results = searcher.search(
             query,
             limit,
@@ -144,6 +149,7 @@ class Lookups:
         )
 
     def _related(self, session: Session, message: Related) -> None:
+        self._service.governor.check_memory()
         searcher = self._searcher(exact=False)
         position = self._position(message)
         limit = int(self._service.settings.number("search.max_recomputes"))
@@ -276,7 +282,7 @@ class Lookups:
         if isinstance(message, BudgetRequest):
             return preview_budget(service, service.catalogue(), message)
         if isinstance(message, StatusRequest):
-            state, reason = service.work.state()
+            state, reason = service.work.standing.now()
             return status_report(
                 service.engine,
                 service.catalogue(),
@@ -286,6 +292,8 @@ class Lookups:
                 {
                     "state": state,
                     "reason": reason,
+                    "stage": service.governor.decision.stage.name.lower(),
+                    "held_back": list(service.governor.decision.reasons),
                     "set_aside": list(service.deaths),
                     "repaired": list(service.engine.repaired),
                     "damage": service.engine.damage(service.catalogue()),

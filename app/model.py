@@ -83,6 +83,7 @@ class ModelWorker:
         self._wanted: Wanted | None = None
         self._used_at = time.monotonic()
         self._timer: threading.Timer | None = None
+        self._refused: UserError | None = None
         self.last_loaded: ModelLoaded | None = None
         self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
@@ -105,12 +106,16 @@ class ModelWorker:
         cancelled: Callable[[], bool],
     ) -> ModelAnswer:
         """Answer from numbered passages; pieces go to `on_text`. Raises UserError."""
+
+        def given_up() -> bool:
+            return self._refused is not None or cancelled()
+
         with self._working():
-            child = self._ready(self._wanted, cancelled)
+            child = self._ready(self._wanted, given_up)
             if child is None:
                 return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
-            answer = self._generate(child, question, passages, history, on_text, cancelled)
-            if self._loaded is not None:
+            answer = self._generate(child, question, passages, history, on_text, given_up)
+            if self._loaded is not None and self._refused is None:
                 self.on_answer(self._loaded.path, answer)
             return answer
 
@@ -131,10 +136,15 @@ class ModelWorker:
     def _working(self) -> Iterator[None]:
         """While the worker does one thing. Raises UserError when it does not get done with it."""
         with self._lock:
+            self._refused = None
             try:
                 yield
+                if self._refused is not None:
+                    raise self._refused
             except ChildGone as error:
                 self._end()
+                if self._refused is not None:
+                    raise self._refused from error
                 raise UserError(
                     f"The language model stopped working ({error}).",
                     "The question was set aside. Ask again; if it happens again, try another "
@@ -261,6 +271,23 @@ class ModelWorker:
             self._child.close()
         self._child = None
         self._loaded = None
+
+    def let_go(self) -> bool:
+        """End the worker, unless it is answering; whether there was one to end."""
+        if self._child is None or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._end()
+        finally:
+            self._lock.release()
+        return True
+
+    def give_up(self, why: UserError) -> None:
+        """End the worker now; an answer in the making ends with this error."""
+        self._refused = why
+        child = self._child
+        if child is not None:
+            child.close()
 
     def close(self) -> None:
         """End the worker now, also in the middle of an answer."""

@@ -65,6 +65,9 @@ class Output:
         if not sys.stderr.isatty() and progress.phase == "indexing" and progress.files_done % 500:
             return
         parts: list[str] = [progress.phase]
+        if progress.phase == "paused" and progress.current:
+            print(progress.current, file=sys.stderr, flush=True)
+            return
         if progress.phase == "levelling":
             parts = ["coming to the level"]
             parts.append(f"{progress.files_done} of {progress.files_total} documents")

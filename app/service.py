@@ -22,18 +22,20 @@ from app.budget_report import is_preview
 from app.children import python_child
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
+from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.mistakes import as_mistake
 from app.model import ModelWorker
 from app.planning import Choices, measure_corpus, plan_for
+from app.readers import make_readers
 from app.session import HomeBusy, Session
 from app.work import Work
 from core.budget.facts import Corpus, Speeds
 from core.errors import Cancelled, FileError, UserError
 from core.home import Home
 from core.index.bits import CodecError
-from core.index.embedder import MAX_TOKENS, EmbeddingModel
+from core.index.embedder import EmbeddingModel
 from core.index.engine import Engine
 from core.index.segment import SegmentError
 from core.memory import keep_one_heap
@@ -74,11 +76,6 @@ from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
 from core.store.history import History
-
-# Readers that were idle for so long are ended; the next request waits for a new one to start.
-INDEX_IDLE_S = 30.0
-QUERY_IDLE_S = 240.0
-INDEX_NICE = 5  # steps that reading for the index gives way
 
 WORK = (
     Index,
@@ -162,44 +159,34 @@ class Service:
         self._search = ThreadPoolExecutor(1, thread_name_prefix="search")
         self._ask = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
-        self._lookups = Lookups(self)
+        self.lookups = Lookups(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
+        self.governor = Governor(self)
         self._idle = IdleKeeper(
             60 * self.settings.number("search.idle_minutes"),
             self.idle_for_s,
-            (self.engine.let_go, self._lookups.let_go),
+            (self.engine.let_go, self.lookups.let_go),
         )
 
     def make_readers(self, name: str, model: EmbeddingModel | None) -> ExtractorPool:
         """Readers that cut texts for a model: "query" for people, others for indexing."""
-        idle_s, nice = (QUERY_IDLE_S, 0) if name == "query" else (INDEX_IDLE_S, INDEX_NICE)
-        memory_mb = int(self.settings.number("extract.memory_mb"))
-        timeout_s = self.settings.number("extract.timeout_s")
-        limits = ("--memory-mb", str(memory_mb), "--timeout-s", str(timeout_s), "--nice", str(nice))
-        return ExtractorPool(
-            python_child("app.extractor", *limits),
-            2,
-            str(model.tokenizer) if model else "",
-            timeout_s,
-            self.deaths.append,
-            max_tokens=model.description.chunk_tokens if model else MAX_TOKENS,
-            memory_mb=memory_mb,
-            scratch=self.home.scratch / name,
-            idle_s=idle_s,
-        )
+        return make_readers(self.home, self.settings, name, model, self.deaths.append)
+
+    def _history(self) -> History:
+        return History(self.home.history, self.engine.room)
 
     def _open_history(self) -> History:
         try:
-            return History(self.home.history)
+            return self._history()
         except StoreDamagedError as error:
             aside = self.home.history.with_name(f"history-damaged-{int(time.time())}.db")
             self.home.history.rename(aside)
             for suffix in ("-wal", "-shm"):
                 self.home.history.with_name(f"history.db{suffix}").unlink(missing_ok=True)
             self.engine.repaired.append(f"{error}; it was kept as {aside.name}")
-            return History(self.home.history)
+            return self._history()
 
     # --- requests -----------------------------------------------------------------------
 
@@ -230,22 +217,24 @@ class Service:
         elif isinstance(message, WORK) and not _only_looks(message):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
-            self._search.submit(self._run, "search", session, message, self._lookups.search)
+            self._search.submit(self._run, "search", session, message, self.lookups.search)
         elif isinstance(message, Ask):
             self._ask.submit(self._run, "ask", session, message, self._answers.answer)
         elif isinstance(message, LOOK) or _only_looks(message):
-            self._look.submit(self._run, "look", session, message, self._lookups.look)
+            self._look.submit(self._run, "look", session, message, self.lookups.look)
         else:
             self._control(session, message, number)
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
-            self.work.pause(message.paused)
+            self.work.standing.pause(message.paused)
+            if not message.paused:
+                self.governor.waive()
             session.reply(Done(number))
         elif isinstance(message, Subscribe):
             session.subscription = number
             session.end(number)
-            session.reply(State(number, *self.work.state()))
+            session.reply(State(number, *self.work.standing.now()))
         elif isinstance(message, Raise):
             if any(other.subscription is not None for other in self._sessions):
                 self.broadcast(message)
@@ -316,7 +305,7 @@ class Service:
         with contextlib.ExitStack() as stack:
             for lock in self._answering.values():
                 stack.enter_context(lock)
-            self._lookups.let_go()
+            self.lookups.let_go()
             yield
 
     @contextlib.contextmanager
@@ -334,13 +323,14 @@ class Service:
     def replan(self) -> None:
         """Share the budgets out anew for what is in the index now. For the work thread."""
         corpus = measure_corpus(self.home, self.engine, self.engine.catalogue)
-        self.plan = plan_for(self.home, Choices(self.settings), corpus, Speeds())
-        self.engine.apply(self.plan)
+        plan = plan_for(self.home, Choices(self.settings), corpus, Speeds())
+        self.engine.apply(plan)
+        self.plan = plan
 
     def idle_for_s(self) -> float:
         """Seconds since anything was asked or indexed; 0 while something is."""
         with self._gate:
-            if self._active or self.work.busy:
+            if self._active or self.work.standing.busy:
                 self._used_at = time.monotonic()
             return time.monotonic() - self._used_at
 
@@ -386,6 +376,7 @@ class Service:
         for session in list(self._sessions):
             session.close()
         self._idle.close()
+        self.governor.close()
         self._fetches.close()
         self.work.close()
         self.model.close()

@@ -22,6 +22,10 @@ class UserError(Exception):
         self.advice = advice
 
 
+class NoRoomError(UserError):
+    """The disk, or the budget for it, has no room for something. What was there is as it was."""
+
+
 class FileError(Exception):
     """One file could not be used; the run goes on without it.
 

@@ -674,7 +674,8 @@ class IndexProgress(Message, frozen=True):
     """How far indexing is; rates are those of the last half minute.
 
     A file is done when its passages are embedded. `eta_s` is None until it can be told.
-    While the index comes to another level (`levelling`), `files_done` counts documents.
+    While the index comes to another level (`levelling`), `files_done` counts documents; while
+    it is `paused`, `current` says why.
     """
 
     id: int

@@ -12,6 +12,7 @@ from typing import Any
 import tomli_w
 
 from core.atomic import write_atomic
+from core.budget.govern import ON_BATTERY
 from core.errors import UserError
 from core.index.levels import DEFAULT_LEVEL, LEVEL_NAMES
 
@@ -125,6 +126,23 @@ DECLARED: tuple[Setting, ...] = (
         "How much is kept of each passage: more finds the right ones with less computing. "
         "Passages that are indexed come to another level in the background.",
         choices=LEVEL_NAMES,
+    ),
+    Setting(
+        "index.pause_on_battery",
+        "below half",
+        "Indexing waits while the computer runs on battery: never, with less than half of it "
+        "left, or always.",
+        choices=ON_BATTERY,
+    ),
+    Setting(
+        "index.pause_under_load",
+        False,
+        "Indexing waits while other programs keep the processor busy.",
+    ),
+    Setting(
+        "index.pause_in_full_screen",
+        True,
+        "Indexing waits while an app fills the whole screen.",
     ),
     Setting(
         "search.max_recomputes",

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import psutil
 
+from core.budget.network import metered
 from core.budget.person import idle_s
 from core.budget.pressure import Pressure, measure_group, measure_pressure
+from core.budget.screen import full_screen
 from core.home import Home
 
 
@@ -22,6 +24,7 @@ class Device:
 
     Memory is what this process may take: a control group may allow less than the machine
     has. `battery_share` is 0 to 1, `person_idle_s` since when nobody has typed or moved.
+    `full_screen` says that an app fills the screen, `metered` that the network costs by use.
     """
 
     system: str
@@ -34,6 +37,8 @@ class Device:
     battery_share: float | None
     pressure: Pressure
     person_idle_s: float | None
+    full_screen: bool | None
+    metered: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,8 @@ class DiskUse:
 def measure_device(home: Home) -> Device:
     """Look at the machine and at the disk that the home is on."""
     memory = measure_memory()
-    try:
-        disk = shutil.disk_usage(home.data)
-    except OSError:
-        disk = None
-    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    disk_bytes, free_bytes = measure_free(home)
+    on_battery, battery_share = measure_battery()
     return Device(
         system=f"{platform.system()} {platform.machine()}",
         processors=len(psutil.Process().cpu_affinity())
@@ -75,12 +77,14 @@ def measure_device(home: Home) -> Device:
         else (os.cpu_count() or 1),
         memory_bytes=memory.total_bytes,
         memory_available_bytes=memory.available_bytes,
-        disk_bytes=disk.total if disk else None,
-        disk_free_bytes=disk.free if disk else None,
-        on_battery=None if battery is None else not battery.power_plugged,
-        battery_share=None if battery is None else battery.percent / 100,
+        disk_bytes=disk_bytes,
+        disk_free_bytes=free_bytes,
+        on_battery=on_battery,
+        battery_share=battery_share,
         pressure=measure_pressure(),
         person_idle_s=idle_s(),
+        full_screen=full_screen(),
+        metered=metered(),
     )
 
 
@@ -92,6 +96,23 @@ def measure_memory() -> Memory:
     return Memory(
         min(memory.total, group.limit_bytes), min(memory.available, group.available_bytes)
     )
+
+
+def measure_free(home: Home) -> tuple[int | None, int | None]:
+    """Bytes of the disk that the home is on, and how many of them are free."""
+    try:
+        disk = shutil.disk_usage(home.data)
+    except OSError:
+        return None, None
+    return disk.total, disk.free
+
+
+def measure_battery() -> tuple[bool | None, float | None]:
+    """Whether the computer runs on battery, and the share that is left."""
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    if battery is None or battery.power_plugged is None:
+        return None, None
+    return not battery.power_plugged, battery.percent / 100
 
 
 def measure_disk(home: Home) -> DiskUse:

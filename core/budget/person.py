@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import sys
 import time
 
-_ASK_S = 2.0
+from core.budget.said import said
+
 _NS = 1e9
 
 
@@ -17,8 +16,8 @@ def idle_s() -> float | None:
     if sys.platform == "win32":
         return _windows_idle_s()
     if sys.platform == "darwin":
-        return parse_ioreg(_said("ioreg", "-c", "IOHIDSystem", "-d", "4"))
-    return parse_loginctl(_said("loginctl", "show-session", "auto", "-p", "IdleHint",
+        return parse_ioreg(said("ioreg", "-c", "IOHIDSystem", "-d", "4"))
+    return parse_loginctl(said("loginctl", "show-session", "auto", "-p", "IdleHint",
                                 "-p", "IdleSinceHint"), time.time())  # fmt: skip
 
 
@@ -37,24 +36,6 @@ def parse_ioreg(text: str | None) -> float | None:
     """Of macOS's list of devices: the nanoseconds of its input system."""
     found = re.search(r'"HIDIdleTime"\s*=\s*(\d+)', text or "")
     return int(found.group(1)) / _NS if found else None
-
-
-def _said(program: str, *arguments: str) -> str | None:
-    path = shutil.which(program)
-    if path is None:
-        return None
-    try:
-        done = subprocess.run(
-            [path, *arguments],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_ASK_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
 
 
 if sys.platform == "win32":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
+_NO_LIMIT_BYTES = 1 << 60  # version 1 writes a number where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +52,54 @@ def parse_pressure(text: str | None) -> float | None:
     return None
 
 
+def stalled_s(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> tuple[float, ...]:
+    """Seconds in which some process waited for memory, since ever: of the whole system, and of
+    this process's control group. Those that are known.
+    """
+    files = [proc / "pressure" / "memory"]
+    files += [folder / "memory.pressure" for folder in _folders(proc, "", cgroups)[:1]]
+    found = (parse_stalled(_read(path)) for path in files)
+    return tuple(seconds for seconds in found if seconds is not None)
+
+
+def parse_stalled(text: str | None) -> float | None:
+    """The whole time in a pressure file, in seconds; None when it has none."""
+    for line in (text or "").splitlines():
+        kind, *fields = line.split()
+        value = dict(field.partition("=")[::2] for field in fields).get("total", "")
+        if kind == "some" and value.isdecimal():
+            return int(value) / 1e6
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """How a version of control groups calls what is asked for."""
+
+    controller: str
+    limit: str
+    used: str
+    inactive: str
+
+
+_VERSIONS = (
+    _Names("", "memory.max", "memory.current", "inactive_file"),
+    _Names("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
+
 def measure_group(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> Group | None:
-    """The memory limits (version 2) that this process is under; None without any.
+    """The memory limits (version 2 or 1) that this process is under; None without any.
 
     Pages of files that were not used lately count as free: the kernel takes them first.
     """
-    line = next(
-        (row for row in (_read(proc / "self" / "cgroup") or "").splitlines() if row[:3] == "0::"),
-        None,
-    )
-    if line is None:
-        return None
     found: list[Group] = []
-    folder = cgroups / line[3:].lstrip("/")
-    while folder.is_relative_to(cgroups):
-        limit, used = _number(folder / "memory.max"), _number(folder / "memory.current")
-        if limit is not None and used is not None:
-            free = limit - used + _inactive_file_bytes(folder)
-            found.append(Group(limit, max(0, min(limit, free))))
-        if folder == cgroups:
-            break
-        folder = folder.parent
+    for names in _VERSIONS:
+        for folder in _folders(proc, names.controller, cgroups / names.controller):
+            limit, used = _number(folder / names.limit), _number(folder / names.used)
+            if limit is not None and used is not None and limit < _NO_LIMIT_BYTES:
+                free = limit - used + _bytes_of(folder / "memory.stat", names.inactive)
+                found.append(Group(limit, max(0, min(limit, free))))
     if not found:
         return None
     return Group(
@@ -79,10 +107,20 @@ def measure_group(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> Group | None:
     )
 
 
-def _inactive_file_bytes(folder: Path) -> int:
-    for line in (_read(folder / "memory.stat") or "").splitlines():
+def _folders(proc: Path, controller: str, root: Path) -> list[Path]:
+    """The control group of this process under a controller, "" for all, and those it is in."""
+    for line in (_read(proc / "self" / "cgroup") or "").splitlines():
+        _, controllers, path = line.split(":", 2)
+        folder = root / path.lstrip("/")
+        if controller in controllers.split(",") and ".." not in folder.parts:
+            return [folder, *(one for one in folder.parents if one.is_relative_to(root))]
+    return []
+
+
+def _bytes_of(path: Path, wanted: str) -> int:
+    for line in (_read(path) or "").splitlines():
         name, _, value = line.partition(" ")
-        if name == "inactive_file" and value.isdecimal():
+        if name == wanted and value.isdecimal():
             return int(value)
     return 0
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from core.budget.measure import measure_disk
 from core.budget.plan import Plan
-from core.errors import UserError
+from core.errors import NoRoomError, UserError
 from core.files.folders import WatchedFolder
 from core.files.rules import Rules
 from core.home import Home
@@ -23,9 +22,10 @@ from core.index.codes import Rotation
 from core.index.embedder import ABOUT_COSINE, Embedder, EmbeddingModel, find_model
 from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer
+from core.index.kept import Kept
 from core.index.kept_pages import KeptPages
 from core.index.levelling import Leveller, Memory
-from core.index.levels import Level
+from core.index.levels import Level, cheaper_level
 from core.index.models import (
     embedding_folder,
     entry_named,
@@ -34,6 +34,7 @@ from core.index.models import (
 )
 from core.index.quarantine import Quarantine, in_words
 from core.index.reader import Reader
+from core.index.room import Growth, Room, log_reserve
 from core.index.rotations import drop_unused, placeholder
 from core.index.search import Searcher
 from core.index.succession import Progress, Successor, choose_serving, take_place
@@ -48,7 +49,6 @@ from core.store.database import StoreDamagedError, errors
 from core.store.rows import Loss
 
 MB = 1_000_000
-LEAST_ROOM_BYTES = 200_000  # kept free inside the disk budget for logs and settings
 
 
 class Engine:
@@ -79,13 +79,12 @@ class Engine:
         self._fixed = model
         self.model = model
         self._own_room = room
+        self._room = Room(home, lambda: int(settings.number("budget.disk_mb") * MB))
         self._plan = plan
         self._successor = Successor(home, self._open_next)
         if model is None:
             self._take_place()
-        self.cache = EmbeddingCache(plan.cached_embeddings)
-        kept = plan.text_cache_bytes if room is None else min(plan.text_cache_bytes, room() // 4)
-        self.texts = TextCache(home.text_cache, max(0, kept))
+        self.kept = Kept(home, plan, self.room, None if room is None else room() // 4)
         self.generation = 0
         self._quarantine = Quarantine()
         self._memory = Memory()
@@ -104,6 +103,7 @@ class Engine:
 
     def _open_parts(self) -> tuple[Catalogue, IndexStore]:
         catalogue = Catalogue(self._home.catalogue)
+        catalogue.survey.check_growth = Growth(self.room, self._room.error)
         try:
             with errors(self._home.catalogue):
                 self.model = self._fixed or choose_serving(
@@ -121,6 +121,7 @@ class Engine:
                     self.texts,
                     self.room,
                     level,
+                    self._room.error,
                 )
         except BaseException:
             catalogue.close()
@@ -137,14 +138,22 @@ class Engine:
         self.catalogue.close()
 
     def apply(self, plan: Plan) -> None:
-        """Take over the sizes of another plan at once; older passages come to its level while
-        indexing.
+        """Take over the sizes of another plan, and its level; older passages come to that while
+        indexing. Raises UserError; then the old plan stands.
         """
+        self.kept.apply(plan)
         self._plan = plan
-        self.cache.resize(plan.cached_embeddings)
-        self.texts.resize(plan.text_cache_bytes)
-        if plan.level != self.store.dial.level:
-            self.store.set_level(plan.level, self._choose_codes(plan.level))
+        self._set_level(plan.level)
+
+    @property
+    def cache(self) -> EmbeddingCache:
+        """The embeddings that were computed lately."""
+        return self.kept.embeddings
+
+    @property
+    def texts(self) -> TextCache:
+        """The texts of files that are slow to read."""
+        return self.kept.texts
 
     @property
     def rotation(self) -> Rotation:
@@ -157,6 +166,11 @@ class Engine:
         entry = entry_named(load_embedding_catalogue(), self.model_name)
         shipped_as = entry.rotation if entry else None
         return choose_codes(level, shipped_as, self.model, self._home.rotations)
+
+    def _set_level(self, level: Level) -> None:
+        """Write new segments at this level; older ones come to it while indexing."""
+        if level != self.store.dial.level:
+            self.store.set_level(level, self._choose_codes(level))
 
     def tidy(self) -> None:
         """Remove rotations of codes that no segment has any more."""
@@ -205,7 +219,7 @@ class Engine:
 
     def _open_next(self, home: Home, model: EmbeddingModel) -> Engine:
         def room() -> int:
-            return self.room() - LEAST_ROOM_BYTES
+            return self.room() - log_reserve(home.catalogue)
 
         return Engine(home, self._settings, self._plan, self._threads, model=model, room=room)
 
@@ -223,7 +237,7 @@ class Engine:
             raise OSError("its files are in use")
         self.catalogue.close()
         take_place(self._home)
-        self.cache = EmbeddingCache(self._plan.cached_embeddings)
+        self.kept.renew()
         with self._loading:
             self._embedder = embedder
         self._quarantine = Quarantine()
@@ -264,7 +278,8 @@ class Engine:
         """Unload the embedding model and forget recent embeddings; both come back when needed."""
         with self._loading:
             self._embedder = None
-            drop_program_pages("/openvino/")
+            for library in ("/openvino/", "/tokenizers/"):
+                drop_program_pages(library)
         self.cache.clear()
         if self._successor.engine is not None:
             self._successor.engine.let_go()
@@ -278,13 +293,34 @@ class Engine:
 
     def room(self) -> int:
         """Bytes that the disk budget still allows, never more than the disk has free."""
-        if self._own_room is not None:
-            return self._own_room()
-        use = measure_disk(self._home)
-        budget = int(self._settings.number("budget.disk_mb") * MB)
-        status = os.statvfs(self._home.data) if hasattr(os, "statvfs") else None
-        free = status.f_bavail * status.f_frsize if status else budget
-        return min(budget - use.total, free) - LEAST_ROOM_BYTES
+        return self._room() if self._own_room is None else self._own_room()
+
+    def check_room_to_talk(self) -> None:
+        """Raises NoRoomError when a conversation could not be kept inside the disk budget."""
+        if not self._room.to_talk():
+            raise NoRoomError(
+                "The disk budget is used up, and an answer could not be kept.",
+                "Delete conversations, or give Satchel more with `satchel budget --disk SIZE`.",
+            )
+
+    def give_up(self) -> str | None:
+        """Give up what can be spared most easily, for the disk has no room; what that was, in
+        words, None when there is nothing. For the thread that changes the store.
+
+        What a cheaper level frees comes with the merges that follow.
+        """
+        if not self.texts.is_empty:
+            self.kept.give_up_texts(True)
+            return "The kept texts of slow files were removed to make room; they are read again."
+        cheaper = cheaper_level(self.store.dial.level)
+        if cheaper is None or self._own_room is not None:
+            return None
+        before = self.store.dial.level.name
+        self._set_level(cheaper)
+        return (
+            f"The disk has no room for the level {before}: the index is at {cheaper.name} now, "
+            "and a search embeds more passages anew."
+        )
 
     @property
     def view(self) -> View:
@@ -362,6 +398,7 @@ class Engine:
             ),
             hints=hints,
             offline_days=self._settings.number("files.offline_days"),
+            give_up=self.give_up,
         )
 
     def sync_folders(self, folders: Sequence[WatchedFolder]) -> None:

@@ -7,6 +7,7 @@ with others, only written anew without what is deleted.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,16 @@ from core.store.rows import DocumentTable
 Ints = NDArray[np.int64]
 
 
-def write_part(segment: Segment, rows: DocumentTable, path: Path) -> None:
+def write_part(
+    segment: Segment,
+    rows: DocumentTable,
+    path: Path,
+    check: Callable[[int], None] = lambda _bytes: None,
+) -> None:
     """Write some documents of a segment, in order of their places, as a segment of their own.
 
-    Nothing is computed anew. Raises SegmentError when the segment is damaged, and OSError.
+    Nothing is computed anew. `check` is that of `write_segment`. Raises
+    SegmentError when the segment is damaged, and OSError.
     """
     counts = segment.chunk_counts
     starts = np.cumsum(counts) - counts
@@ -44,7 +51,7 @@ def write_part(segment: Segment, rows: DocumentTable, path: Path) -> None:
         raise SegmentError(f"{segment.path.name}: {error}") from error
     header = segment.header
     body = Body(segment.codes[old], edges)
-    write_segment(path, header.model, header.rotation, body, documents, words)
+    write_segment(path, header.model, header.rotation, body, documents, words, check)
 
 
 def carry_out_of_reach(old: Catalogue, view: View, new: Catalogue, folder: Path) -> int:

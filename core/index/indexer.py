@@ -7,6 +7,7 @@ two documents, and small files among them go first.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import Cancelled, FileError, UserError
+from core.errors import Cancelled, FileError, NoRoomError, UserError
 from core.files.changes import EVERYTHING, Changes
 from core.files.rules import Rules
 from core.index.ahead import Ahead
@@ -50,7 +51,9 @@ ROUNDS = 2  # what changed while it was read is tried once more in the same run
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did. `stopped` says why it ended early, in words."""
+    """What a run did. `stopped` says why it ended early, in words, `given_up` what was given up
+    for the disk budget.
+    """
 
     published_files: int = 0
     embedded_chunks: int = 0
@@ -58,6 +61,7 @@ class Outcome:
     stopped: UserError | None = None
     interrupted: bool = False
     unreadable: list[str] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
 
 
 class Hints(Protocol):
@@ -92,8 +96,12 @@ class Indexer:
         *,
         hints: Hints | None = None,
         offline_days: float = 0.0,
+        give_up: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`breathe` is called between small pieces of work; it may wait, or raise Cancelled.
+
+        `give_up` is called when the disk has no room for more: it gives up what can be spared
+        most easily, and says what that was; None when nothing can.
 
         `offline_days` is how long files are kept that are out of reach, 0 for ever.
         """
@@ -113,6 +121,7 @@ class Indexer:
             settling=hints is not None,
         )
         self._leveller = leveller
+        self._give_up = give_up
         self._not_as_surveyed: set[str] = set()
 
     def run(
@@ -136,9 +145,12 @@ class Indexer:
                 self._come_to_level(outcome, started)
         except Cancelled:
             outcome.interrupted = True
+        except NoRoomError as error:
+            outcome.stopped = outcome.stopped or error
         outcome.embedded_chunks += self._leveller.embedded_chunks
         self._store.release_embeddings()
-        self._catalogue.checkpoint()
+        with contextlib.suppress(NoRoomError):
+            self._catalogue.checkpoint()
         outcome.seconds = time.monotonic() - started
         return outcome
 
@@ -162,7 +174,9 @@ class Indexer:
         if self._catalogue.survey.drop_vanished() or worked:
             self._store.refresh()
             self._merge()
-            self._catalogue.compact(self._store.room_bytes)
+            # As much as it takes now is kept free for its log.
+            size_bytes = self._catalogue.path.stat().st_size
+            self._catalogue.compact(self._store.room_bytes + size_bytes)
 
     def _come_to_level(self, outcome: Outcome, started: float) -> None:
         """Bring what is not at the level wished for there; changes meanwhile come first."""
@@ -179,6 +193,9 @@ class Indexer:
         """Bring the catalogue's list of files up to date; the view forgets what is gone."""
         try:
             found = self._surveyor.survey(changes)
+        except NoRoomError as error:  # the next whole survey finds the rest
+            outcome.stopped = error
+            return Surveyed()
         except BaseException:
             if self._hints is not None:
                 self._hints.give_back(changes)
@@ -332,10 +349,14 @@ class Indexer:
 
     def _embed(self, batch: Batch, progress: Progress, outcome: Outcome) -> bool:
         """Embed the documents that were read; False when the disk budget has no room for them."""
-        if not self._store.fits(*batch.size()):
-            batch.take_group()
-            outcome.stopped = self._store.budget_error()
-            return False
+        while not self._store.fits(*batch.size()):
+            given_up = self._give_up()
+            if given_up is None:
+                batch.take_group()
+                outcome.stopped = self._store.no_room()
+                return False
+            outcome.given_up.append(given_up)
+            self._merge()
         group = batch.take_group()
         texts = [chunk.text for reading in group for chunk in reading.chunks]
         ends = list(accumulate(len(reading.chunks) for reading in group))
@@ -366,7 +387,11 @@ class Indexer:
         ready = batch.take_ready()
         if not ready:
             return
-        self._store.publish([prepared(reading, embeddings) for reading, embeddings in ready])
+        try:
+            self._store.publish([prepared(reading, embeddings) for reading, embeddings in ready])
+        except NoRoomError as error:
+            outcome.stopped = error
+            return
         outcome.published_files += sum(len(reading.file_ids) for reading, _ in ready)
         merged = self._store.segment_count > MOST_SEGMENTS and self._store.merge_once()
         if merged or len(ready) > MANY_DOCUMENTS:

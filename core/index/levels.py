@@ -77,3 +77,11 @@ def level_named(name: str) -> Level:
         if level.name == name:
             return level
     raise UserError(f"There is no level {name!r}.", f"Choose one of {', '.join(LEVEL_NAMES)}.")
+
+
+def cheaper_level(level: Level) -> Level | None:
+    """A level of fewer bytes that an index comes to without embedding anything; None without one.
+
+    Only embeddings that are kept can be given up so: other codes take embeddings to be made.
+    """
+    return level_named(DEFAULT_LEVEL) if level.kept else None

@@ -26,6 +26,7 @@ from core.errors import UserError
 from core.index.codes import FORMAT, Rotation, load_rotation, sign_books
 from core.index.embedder import REFERENCE, EmbeddingModel
 from core.index.fit_codes import fit_rotation
+from core.index.room import disk_full, is_full
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
@@ -122,12 +123,15 @@ def kept_bytes(folder: Path) -> int:
 
 def _keep(rotation: Rotation, path: Path) -> Rotation:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary = path.with_name(f".{path.name}.tmp")
         rotation.save(temporary)
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if is_full(error):
+            raise disk_full() from error
         raise UserError(
             f"The index cannot be written to {path.parent}: {error.strerror}.",
             "Free some disk space and run it again.",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import mmap
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,10 +141,12 @@ def write_segment(
     body: Body,
     documents: Sequence[tuple[int, bytes]],
     words: bytes,
+    check: Callable[[int], None] = lambda _bytes: None,
 ) -> Sizes:
     """Write a segment of n chunks: what is derived from their embeddings, per document its
     number of chunks and packed spans, in the order of the chunks, and their word index.
 
+    `check` is called with the bytes of the file before anything is written, and may raise.
     Raises OSError when the disk does not allow it; nothing is left behind then.
     """
     counts = np.array([chunks for chunks, _ in documents], dtype=np.int64)
@@ -186,6 +188,8 @@ def write_segment(
     )
     header = seal(header)
     blob = [MAGIC, len(header).to_bytes(4, "little"), header, *bodies.values()]
+    total = sum(len(piece) for piece in blob)
+    check(total)
     temporary = path.with_suffix(".tmp")
     try:
         with temporary.open("wb") as file:
@@ -197,7 +201,7 @@ def write_segment(
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-    return _sizes(parts, sum(len(piece) for piece in blob))
+    return _sizes(parts, total)
 
 
 def _sizes(parts: dict[str, Part], total: int) -> Sizes:

@@ -17,7 +17,7 @@ from core.store.rows import DirRow, FileRow, FileState, FolderRow
 from core.store.survey_table import SurveyTable
 
 SETTLE_S = 0.7  # a file that changed less than this ago is still being written
-_FLUSH_FILES = 1_000
+_FLUSH_FILES = 500
 _BREATHE_FILES = 500
 
 

@@ -16,13 +16,14 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UserError
+from core.errors import NoRoomError, UserError
 from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation
 from core.index.dial import Dial
 from core.index.foreign import new_path
 from core.index.levels import DEFAULT_LEVEL, Level, level_named
 from core.index.merging import derive
+from core.index.room import budget_used_up, disk_full, is_full
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import (
     FORMAT,
@@ -45,6 +46,7 @@ Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
 
 KEPT_EMBEDDINGS = 40_000  # of segments written lately, so that their merge is exact (30 MB)
+ROTATION_BYTES = 150_000  # of the largest, while it is written
 MARGIN_BYTES = 12  # a chunk, for graph and spans, generously
 
 
@@ -88,6 +90,7 @@ class SegmentStore:
         texts: TextCache,
         room: Callable[[], int],
         level: Level | None = None,
+        no_room: Callable[[], NoRoomError] = budget_used_up,
     ) -> None:
         """Open every published segment.
 
@@ -95,8 +98,8 @@ class SegmentStore:
         `repaired` says which. One of another embedding model serves for words until
         its files have been read again. Raises UserError, and drops nothing, when a
         newer version of Satchel wrote one. `room` gives
-        the bytes that the disk budget still allows. With `model` None any model's
-        segments are taken, and nothing can be published.
+        the bytes that the disk budget still allows, `no_room` says so when they do not do. With
+        `model` None any model's segments are taken, and nothing can be published.
         """
         self.folder = self._folder = folder
         self._catalogue = catalogue
@@ -106,6 +109,7 @@ class SegmentStore:
         self._model_known = model is not None
         self._texts = texts
         self._room = room
+        self.no_room = no_room
         self._segments: OrderedDict[int, Segment] = OrderedDict()
         self._foreign: set[int] = set()  # segments of another embedding model
         self._embeddings: OrderedDict[int, Halves] = OrderedDict()
@@ -164,7 +168,7 @@ class SegmentStore:
     def publish(self, prepared: Sequence[Prepared]) -> None:
         """Make documents searchable: one new segment, one transaction, one new view.
 
-        Raises UserError when the disk is full; ask `fits` about the disk budget before.
+        Raises NoRoomError, and nothing has changed, when it does not fit; ask `fits` before.
         """
         full = [item for item in prepared if len(item.embeddings)]
         empty = [item.document for item in prepared if not len(item.embeddings)]
@@ -212,8 +216,9 @@ class SegmentStore:
 
     def fits(self, chunks: int, text_bytes: int, documents: int) -> bool:
         """Whether publishing this much stays inside the disk budget, by a generous estimate."""
-        # Code, graph and spans; words; the rows of files, which pass through the log.
-        need = self._kept_bytes(chunks) + text_bytes // 5 + 1000 * documents
+        # Code, graph and spans; words; the rows of documents.
+        need = self._kept_bytes(chunks) + text_bytes // 5 + 500 * documents
+        need += ROTATION_BYTES if self.dial.lacks_rotation else 0
         return need <= self._room()
 
     def _kept_bytes(self, chunks: int) -> int:
@@ -225,13 +230,9 @@ class SegmentStore:
         """Bytes that the disk budget still allows."""
         return self._room()
 
-    @staticmethod
-    def budget_error() -> UserError:
-        """What to say when new content does not fit."""
-        return UserError(
-            "The disk budget is used up; new content waits.",
-            "Give Satchel more with `satchel budget --disk SIZE`, or watch fewer folders.",
-        )
+    def _check_room(self, needed_bytes: int) -> None:
+        if needed_bytes > self._room():
+            raise self.no_room()
 
     def _write(
         self,
@@ -243,8 +244,10 @@ class SegmentStore:
     ) -> None:
         name = "" if rotation is None else rotation.name
         try:
-            write_segment(path, self._model, name, body, packed, words)
+            write_segment(path, self._model, name, body, packed, words, self._check_room)
         except OSError as error:
+            if is_full(error):
+                raise disk_full() from error
             raise UserError(
                 f"The index cannot be written to {self._folder}: {error.strerror}.",
                 "Free some disk space and run it again; what was indexed before is kept.",

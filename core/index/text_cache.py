@@ -6,10 +6,12 @@ what is shown is always read from the person's own file.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.atomic import write_atomic
@@ -20,8 +22,12 @@ _SUFFIX = ".texts"  # another than when documents had other numbers
 class TextCache:
     """A folder of compressed texts; the ones used longest ago go first."""
 
-    def __init__(self, folder: Path, capacity_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, capacity_bytes: int, room: Callable[[], int] = lambda: sys.maxsize
+    ) -> None:
+        """`room` gives the bytes that the disk budget still allows."""
         self._folder = folder
+        self._room = room
         self._capacity_bytes = capacity_bytes
 
     def resize(self, capacity_bytes: int) -> None:
@@ -40,9 +46,16 @@ class TextCache:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._make_room(len(packed))
+            if len(packed) > self._room():
+                return
             write_atomic(self._path(document), packed)
         except OSError:
             return  # a cache that cannot be written is only a slower search
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._folder.is_dir() or next(self._folder.iterdir(), None) is None
 
     def get(self, document: int) -> list[str] | None:
         """The chunks of a document, if they are kept."""
@@ -67,7 +80,10 @@ class TextCache:
         return self._folder / f"{document}{_SUFFIX}"
 
     def _make_room(self, needed: int) -> None:
-        files = [(path.stat(), path) for path in self._folder.iterdir()]
+        files = []
+        for path in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another thread may remove some
+                files.append((path.stat(), path))
         total = sum(status.st_size for status, _ in files)
         for status, path in sorted(files, key=lambda item: item[0].st_mtime_ns):
             if total + needed <= self._capacity_bytes:

@@ -7,12 +7,13 @@ embedding are written anew as part of merging; the others wait for
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UserError
+from core.errors import NoRoomError
 from core.index.code_choice import CodeChoice
 from core.index.dial import OWN_CHUNKS, OWN_SAMPLE
 from core.index.foreign import new_path, write_part
@@ -27,9 +28,10 @@ from core.index.merging import (
     places_of,
     plan_merge,
 )
+from core.index.room import disk_full, is_full
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import Segment, SegmentError
-from core.index.store import KEPT_EMBEDDINGS, SegmentStore
+from core.index.store import KEPT_EMBEDDINGS, ROTATION_BYTES, SegmentStore
 from core.memory import return_memory
 from core.store.rows import DocumentTable
 
@@ -91,9 +93,10 @@ class IndexStore(SegmentStore):
 
     def adopt(self, sample: Floats) -> bool:
         """Fit the rotation that is due to a sample from all over the index; False when it is
-        too small.
+        too small. Raises NoRoomError.
         """
         chunks = self.view.meant_chunks
+        self._check_room(ROTATION_BYTES)
         if self.dial.needs_own(chunks, self._present.values()):
             return self.dial.fit_own(sample.astype(np.float16), chunks)
         self.dial.fit_first(sample)
@@ -102,7 +105,8 @@ class IndexStore(SegmentStore):
     def _adopt_from_hand(self) -> None:
         """Fit a rotation of the home's own to the embeddings at hand, if that is due."""
         segments = self._present.values()
-        if not self.dial.needs_own(self.view.meant_chunks, segments):
+        needed = self.dial.needs_own(self.view.meant_chunks, segments)
+        if not needed or self._room() < ROTATION_BYTES:
             return
         if not self.dial.has_drifted(segments):  # for those at hand may all be of one subject
             able = [number for number in self._present if self._has_vectors(number)]
@@ -160,8 +164,8 @@ class IndexStore(SegmentStore):
         if left := self.behind - self.stuck:
             raise self._no_room(min(self._bytes_turned([number]) for number in left))
 
-    def _no_room(self, needed: int) -> UserError:
-        return UserError(
+    def _no_room(self, needed: int) -> NoRoomError:
+        return NoRoomError(
             f"The disk budget has no room for the level {self.dial.level.name}: about "
             f"{needed / 1e6:.1f} MB more would be written.",
             "Give Satchel more with `satchel budget --disk SIZE`, or choose a smaller level "
@@ -196,8 +200,9 @@ class IndexStore(SegmentStore):
     def merge_once(self) -> bool:
         """Join some segments, or bring one to the level wished for; whether anything was done.
 
-        Embeds nothing. Segments that would need that for the level take part in no merge;
-        they are only written anew when much of them was deleted.
+        Embeds nothing, and does nothing where there is no room for it. Segments that would need
+        embedding for the level take part in no merge; they are only written anew when much of
+        them was deleted.
         """
         self._adopt_from_hand()
         live = self._live()
@@ -221,7 +226,10 @@ class IndexStore(SegmentStore):
         if needed > self._room():
             return False
         rows = self._catalogue.documents()
-        self._merge(group, rows.select(np.isin(rows.segment, group)))
+        try:
+            self._merge(group, rows.select(np.isin(rows.segment, group)))
+        except NoRoomError:  # it comes out larger than was thought
+            return False
         return True
 
     def _live(self) -> dict[int, int]:
@@ -275,8 +283,9 @@ class IndexStore(SegmentStore):
         for number, chunks, live in sizes:
             room = live == 0 or self._segments[number].sizes().total <= self._room()
             if chunks - live > DEAD_SHARE * chunks and room:
-                self._rewrite_foreign(number, rows.select(rows.segment == number))
-                return True
+                with contextlib.suppress(NoRoomError):
+                    self._rewrite_foreign(number, rows.select(rows.segment == number))
+                    return True
         return False
 
     def _rewrite_foreign(self, number: int, rows: DocumentTable) -> None:
@@ -287,7 +296,12 @@ class IndexStore(SegmentStore):
             self._swap([number], None, None)
             return
         path = new_path(self._folder)
-        write_part(segment, rows, path)
+        try:
+            write_part(segment, rows, path, self._check_room)
+        except OSError as error:
+            if is_full(error):
+                raise disk_full() from error
+            raise
         model = segment.header.model
         self._catalogue.replace_segments([number], path.name, model, rows.id.tolist())
         new = self._catalogue.segments()[-1].id
@@ -298,7 +312,10 @@ class IndexStore(SegmentStore):
         self._merge([number], rows)
 
     def rewrite_without(self, segments: set[int]) -> None:
-        """Write segments anew without their deleted documents, so that no trace of them stays."""
+        """Write segments anew without their deleted documents, so that no trace of them stays.
+
+        Where there is no room for that, their other files are read again later.
+        """
         rows = self._catalogue.documents()
         for number in segments & set(self._segments):
             rewrite = self._rewrite_foreign if number in self._foreign else self._merge_one
@@ -306,3 +323,5 @@ class IndexStore(SegmentStore):
                 rewrite(number, rows.select(rows.segment == number))
             except SegmentError as error:  # no trace may stay in what cannot be written anew
                 self.drop([number], {number: str(error)})
+            except NoRoomError:
+                self.drop([number])

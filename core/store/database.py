@@ -8,7 +8,11 @@ from pathlib import Path
 
 import apsw
 
-from core.errors import UserError
+from core.errors import NoRoomError, UserError
+
+PAGE_BYTES = 2048
+_LOG_PAGES = 128  # of the log; with more it is folded into the database
+LOG_BYTES = 450_000  # what the log takes with that and some small transactions
 
 
 class StoreDamagedError(Exception):
@@ -24,15 +28,27 @@ def open_database(path: Path, read_only: bool = False) -> apsw.Connection:
         db = apsw.Connection(str(path), flags=flags)
         db.set_busy_timeout(5000)
         if not read_only:
-            db.pragma("page_size", 2048)
+            db.pragma("page_size", PAGE_BYTES)
             db.pragma("journal_mode", "wal")
             db.pragma("synchronous", "normal")
             db.pragma("secure_delete", True)
             db.pragma("foreign_keys", True)
-            db.pragma("journal_size_limit", 1_000_000)
+            db.pragma("wal_autocheckpoint", _LOG_PAGES)
+            db.pragma("journal_size_limit", _LOG_PAGES * PAGE_BYTES)
             path.chmod(0o600)
         db.pragma("schema_version")
         return db
+
+
+def sizes(path: Path) -> tuple[int, int]:
+    """Bytes of a database and of its log; 0 for what is not there."""
+    found = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            found.append(file.stat().st_size)
+        except OSError:
+            found.append(0)
+    return found[0], found[1]
 
 
 @contextmanager
@@ -53,7 +69,7 @@ def errors(path: Path) -> Iterator[None]:
 
 def _ours(path: Path, error: BaseException) -> UserError | StoreDamagedError | None:
     if isinstance(error, apsw.FullError):
-        return UserError(
+        return NoRoomError(
             f"The disk is full: {path} cannot grow.",
             "Free some space and run it again; what was indexed before is kept.",
         )

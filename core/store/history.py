@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import msgspec
 
 from core.messages import ChatTurn, Citation, Locator
-from core.store.database import errors, open_database
+from core.store.database import errors, open_database, sizes
 from core.store.migrations import HISTORY, migrate
 
 TITLE_CHARS = 80
@@ -40,9 +41,13 @@ def _one_at_a_time(
 class History:
     """The conversations of one home. Thread-safe: each method is one step."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it and bring its schema up to date. Raises UserError or StoreDamagedError."""
+    def __init__(self, path: Path, room: Callable[[], int] = lambda: sys.maxsize) -> None:
+        """Open it and bring its schema up to date. Raises UserError or StoreDamagedError.
+
+        `room` gives the bytes that it may grow by for a while.
+        """
         self._path = path
+        self._room = room
         self._lock = threading.RLock()
         self._db = open_database(path)
         with errors(path):
@@ -203,7 +208,8 @@ class History:
         }
 
     def _scrub(self) -> None:
-        """Leave nothing of deleted rows in the file or its log."""
+        """Leave nothing of deleted rows in the file or its log; SQLite has made them zeros."""
         with errors(self._path):
-            self._db.execute("VACUUM")
+            if sizes(self._path)[0] <= self._room():
+                self._db.execute("VACUUM")
             self._db.wal_checkpoint(mode=3)

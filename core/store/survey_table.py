@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from core.store.database import errors
@@ -14,6 +14,7 @@ from core.store.places import name_tag
 from core.store.rows import DirRow, FileRow, FileState
 
 _VANISHED = int(FileState.VANISHED)
+_ROW_BYTES = 250  # of a new file or folder, generously
 
 
 class SurveyTable:
@@ -23,10 +24,14 @@ class SurveyTable:
     """
 
     def __init__(self, files: FileTable, path: Path) -> None:
-        """`path` is the database's, for messages."""
+        """`path` is the database's, for messages.
+
+        `check_growth` is called with the bytes that new rows will take; it may raise NoRoomError.
+        """
         self._files = files
         self._path = path
         self.db = files.db
+        self.check_growth: Callable[[int], None] = lambda _bytes: None
 
     # --- reading ------------------------------------------------------------------------
 
@@ -101,8 +106,11 @@ class SurveyTable:
     def note(self, folder: int, found: Iterable[tuple[str, int, int]]) -> list[int]:
         """Record new or changed files (path, size, mtime) as waiting; their ids.
 
-        A file that has a document keeps it until the new one is published.
+        A file that has a document keeps it until the new one is published. Raises
+        NoRoomError, and records nothing, when the home may not grow.
         """
+        found = list(found)
+        self.check_growth(_ROW_BYTES * len(found))
         ids: list[int] = []
         with errors(self._path), self.db:
             dirs: dict[str, int] = {}
@@ -145,7 +153,8 @@ class SurveyTable:
         return self.db.last_insert_rowid()
 
     def set_left_out(self, folder: int, path: str, counts: Mapping[str, int]) -> None:
-        """Note how many files a folder has that no rule lets in, by rule."""
+        """Note how many files a folder has that no rule lets in, by rule. Raises NoRoomError."""
+        self.check_growth(_ROW_BYTES)
         with errors(self._path), self.db:
             directory = self._dir(folder, path)
             self.db.execute("DELETE FROM left_out WHERE dir=?", (directory,))

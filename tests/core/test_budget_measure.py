@@ -6,8 +6,18 @@ from pathlib import Path
 import pytest
 
 from core.budget.measure import measure_device, measure_disk, memory_of, models_bytes
+from core.budget.network import parse_devices
 from core.budget.person import idle_s, parse_ioreg, parse_loginctl
-from core.budget.pressure import Group, Pressure, measure_group, measure_pressure, parse_pressure
+from core.budget.pressure import (
+    Group,
+    Pressure,
+    measure_group,
+    measure_pressure,
+    parse_pressure,
+    parse_stalled,
+    stalled_s,
+)
+from core.budget.screen import parse_active, parse_state
 from core.home import Home
 
 
@@ -105,6 +115,56 @@ def test_the_narrowest_group_counts(tmp_path: Path) -> None:
     assert measure_group(tmp_path, groups) is None
     (tmp_path / "self" / "cgroup").write_text("1:name=systemd:/\n")
     assert measure_group(tmp_path, groups) is None
+
+
+def test_groups_of_the_first_version_count_too(tmp_path: Path) -> None:
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "cgroup").write_text("4:cpu,memory:/box/app\n0::/\n")
+    inner = tmp_path / "groups" / "memory" / "box" / "app"
+    inner.mkdir(parents=True)
+    for folder, limit, used in ((inner, "9223372036854771712", "5"), (inner.parent, "900", "300")):
+        (folder / "memory.limit_in_bytes").write_text(limit + "\n")
+        (folder / "memory.usage_in_bytes").write_text(used + "\n")
+    assert measure_group(tmp_path, tmp_path / "groups") == Group(900, 600)
+    (inner.parent / "memory.stat").write_text("inactive_file 1\ntotal_inactive_file 100\n")
+    assert measure_group(tmp_path, tmp_path / "groups") == Group(900, 700)
+
+
+def test_time_that_was_waited_for_memory(tmp_path: Path) -> None:
+    assert parse_stalled("some avg10=0.00 total=2500000\nfull avg10=0.00 total=7\n") == 2.5
+    assert parse_stalled("some avg10=0.00\n") is None
+    assert stalled_s(tmp_path, tmp_path) == ()
+    (tmp_path / "self").mkdir()
+    (tmp_path / "pressure").mkdir()
+    (tmp_path / "self" / "cgroup").write_text("0::/app\n")
+    (tmp_path / "pressure" / "memory").write_text("some total=1000000\n")
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "memory.pressure").write_text("some total=3000000\n")
+    assert stalled_s(tmp_path, tmp_path) == (1.0, 3.0)
+
+
+def test_full_screen_on_x11() -> None:
+    front = "_NET_ACTIVE_WINDOW(WINDOW): window id # 0x1e00007\n"
+    assert parse_active(front) == "0x1e00007"
+    assert parse_active("_NET_ACTIVE_WINDOW(WINDOW): window id # 0x0\n") is None
+    assert parse_active(None) is None
+    filled = "_NET_WM_STATE(ATOM) = _NET_WM_STATE_FOCUSED, _NET_WM_STATE_FULLSCREEN\n"
+    assert parse_state(filled + "_NET_WM_PID(CARDINAL) = 77\n") is True
+    assert parse_state(filled + "_NET_WM_PID(CARDINAL) = 77\n", own=[77]) is False
+    assert parse_state("_NET_WM_STATE(ATOM) = \n") is False
+    assert parse_state("") is None
+    assert parse_state(None) is None
+
+
+def test_metered_by_network_manager() -> None:
+    def told(state: str, answer: str) -> str:
+        return f"GENERAL.STATE:{state}\nGENERAL.METERED:{answer}\n\n"
+
+    loose = told("100 (connected (externally))", "unknown")
+    assert parse_devices(told("100 (connected)", "yes (guessed)") + loose) is True
+    assert parse_devices(told("30 (disconnected)", "yes") + told("100 (connected)", "no")) is False
+    assert parse_devices(loose) is None
+    assert parse_devices(None) is None
 
 
 @pytest.mark.parametrize(
