@@ -3,10 +3,10 @@
     python benchmarks/squeeze.py [--memory-mb 1500] [--leave-mb 300] [--grow-s 5] [--hold-s 20]
 
 The real service runs in a control group (version 2, or 1 where that is what there is) with a
-limit of memory, indexing and being searched. Another process in the group, which the system may
-not end, takes all but `--leave-mb` within `--grow-s`, so that all of Satchel has to fit into the
-rest; it holds that, and ends. Needs root. Exit code 1 when the service was ended or is not back
-within 30 s, 2 when no such group can be made here.
+limit of memory, indexing and being searched, and marked to be ended first if memory runs out.
+Another process in the group takes all but `--leave-mb` within `--grow-s`, so that all of Satchel
+has to fit into the rest; it holds that, and ends. Needs root. Exit code 1 when the service was
+ended, failed a search, or is not back within 30 s, 2 when no such group can be made here.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from core.messages import Ask, Search, SearchResults, StatusRequest
 
 MB = 1_000_000
 MOST_BACK_S = 30.0
+FIRST_TO_GO = 1000  # should the system have to end something, then Satchel
 AS_FAST = 1.5  # times the latency of before, and
 SLACK_S = 0.1  # so much more, for chance
 HOG = """
@@ -155,7 +156,7 @@ def measure(work: Path, group: Group, options: argparse.Namespace) -> dict[str, 
     satchel(home, "folders", "add", str(files))
     satchel(home, "index")
     command = [sys.executable, "-m", "app.cli", "--home", str(home), "index", "--watch"]
-    service = group.start(command, 0, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    service = group.start(command, FIRST_TO_GO, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         caller = connect(home)
         return squeeze(caller, service, group, options, files, words)
@@ -213,7 +214,7 @@ def squeeze(
     stages: list[tuple[float, str]] = []
     least_mb, most_mb = 1e9, 0.0
     began = time.monotonic()
-    hog = group.start([sys.executable, "-c", HOG, *arguments], -1000, stdout=subprocess.PIPE)
+    hog = group.start([sys.executable, "-c", HOG, *arguments], 0, stdout=subprocess.PIPE)
     held: list[float] = []
     threading.Thread(target=lambda: noted(hog, held), daemon=True).start()
 
