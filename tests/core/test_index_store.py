@@ -261,7 +261,7 @@ def test_an_interrupted_run_keeps_what_was_published(lab: Lab) -> None:
 
 def test_what_does_not_fit_the_budget_waits(lab: Lab) -> None:
     fill(lab, 60)
-    lab.room = 50_000
+    lab.room = 28_000
     outcome = lab.index()
     assert isinstance(outcome.stopped, UserError)
     counts = lab.catalogue.files.coverage()
@@ -437,7 +437,7 @@ def test_what_another_model_made_goes_part_by_part(lab: Lab) -> None:
     lab.index()
     of_another_model(lab)
     [before] = [path.stat().st_size for path in lab.segments.iterdir()]
-    lab.room = 30_000
+    lab.room = 18_000
     assert lab.index().stopped is not None
     while lab.store.merge_once():
         pass
