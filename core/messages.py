@@ -451,12 +451,18 @@ class StatusRequest(Message, frozen=True):
 
 
 class BudgetRequest(Message, frozen=True):
-    """Show, preview or set the budgets. Ends with Report."""
+    """Show, preview or set the budgets. Ends with Report.
+
+    `choices` are settings that are previewed or set together with the budgets, all or none:
+    `index.level`, `index.text_cache_mb`, `assistant.model`, `assistant.context_tokens` and
+    `assistant.cell_type`.
+    """
 
     id: int
     disk_bytes: int | None = None
     ram_bytes: int | None = None
     preview: bool = False
+    choices: dict[str, object] | None = None
 
 
 class SettingsGet(Message, frozen=True):
@@ -484,6 +490,16 @@ class ModelsRequest(Message, frozen=True):
     action: Literal["list", "fetch", "add", "remove", "use"] = "list"
     name: str | None = None
     confirmed: bool = False
+
+
+class ModelProgress(Message, frozen=True):
+    """How far the fetching of a model is; comes before the Report of its ModelsRequest."""
+
+    id: int
+    name: str
+    bytes_done: int
+    bytes_total: int
+    bytes_per_s: float
 
 
 class Forget(Message, frozen=True):
