@@ -85,6 +85,14 @@ def size_text(size_bytes: float) -> str:
     raise AssertionError
 
 
+def difference_text(now_bytes: int | None, then_bytes: int | None) -> str:
+    """By how much a size would change, +12.0 MB or −310 MB; empty when it would not."""
+    if now_bytes is None or then_bytes is None:
+        return ""
+    change = size_text(abs(then_bytes - now_bytes))
+    return "" if change == "0 B" else f"{'+' if then_bytes > now_bytes else '−'}{change}"
+
+
 def count_text(number: int) -> str:
     """A whole number with thousands apart."""
     return f"{number:,}"

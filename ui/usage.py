@@ -1,83 +1,175 @@
-"""A bar of what each part uses of a whole, with its legend."""
+"""What each part of a budget takes now and would take: two bars with one legend."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QColor,
+    QHelpEvent,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QGridLayout,
+    QSizePolicy,
+    QToolTip,
+    QWidget,
+)
 
-from ui.parts import Look, clear, label
-from ui.text import size_text
+from ui.parts import Look, clear, column, label
+from ui.text import difference_text, size_text, tr
+
+BAR_PX, ROUNDING, LEAST_PX, GAP_PX = 14, 5, 2.0, 1.0
+TWO_BLOCKS = 6  # parts from which the legend may stand in two columns
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A named share, in bytes."""
+    """A named share, in bytes; None is not known. `colour` counts through the theme's parts."""
 
     name: str
-    size_bytes: int
+    colour: int
+    now_bytes: int | None
+    planned_bytes: int | None
+    detail: str = ""
 
 
-class UsageBar(QWidget):
-    """Parts side by side, each in a shade of the accent, out of `whole_bytes`."""
+def colour_of(look: Look, part: Part) -> QColor:
+    """The colour of a part, the same wherever it is drawn."""
+    colours = look.theme.colours.parts
+    return QColor(colours[min(part.colour, len(colours) - 1)])
 
-    def __init__(self, look: Look) -> None:
+
+class Strip(QWidget):
+    """Parts side by side on the ground of their budget, with a mark."""
+
+    def __init__(self, look: Look, size_of: Callable[[Part], int | None]) -> None:
         super().__init__()
         self._look = look
-        self.parts: Sequence[Part] = ()
-        self._whole_bytes = 0
-        self.setFixedHeight(14)
+        self._size_of = size_of
+        self._parts: Sequence[Part] = ()
+        self._room = self._scale = self._mark = 0
+        self.setFixedHeight(BAR_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         look.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """A thin line as wide as there is room."""
-        return QSize(200, 14)
+        return QSize(200, BAR_PX)
 
-    def show_parts(self, parts: Sequence[Part], whole_bytes: int) -> None:
-        """Draw these parts out of a whole."""
-        self.parts = [part for part in parts if part.size_bytes > 0]
-        self._whole_bytes = max(whole_bytes, sum(part.size_bytes for part in self.parts), 1)
+    def draw(
+        self, parts: Sequence[Part], room_bytes: int, scale_bytes: int, mark_bytes: int
+    ) -> None:
+        """Draw parts in a room, which is a part of what the whole width stands for."""
+        self._parts = parts
+        self._room, self._scale, self._mark = room_bytes, max(1, scale_bytes), mark_bytes
         self.update()
 
+    def _segments(self) -> list[tuple[Part, int, float, float]]:
+        """Each part that takes something, with its bytes, left edge and width."""
+        found, left = [], 0.0
+        for part in self._parts:
+            size = self._size_of(part) or 0
+            if size > 0:
+                width = max(LEAST_PX, self.width() * size / self._scale)
+                found.append((part, size, left, width))
+                left += width
+        return found
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002, N802 - Qt's name
-        """Draw the bar."""
+        """Draw the strip."""
+        colours = self._look.theme.colours
+        segments = self._segments()
+        taken = segments[-1][2] + segments[-1][3] if segments else 0.0
+        room = self.width() * min(1.0, self._room / self._scale)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        whole = QRectF(0, 1, self.width(), self.height() - 2)
+        ground = QRectF(0, 0, min(self.width(), max(room, taken, LEAST_PX)), self.height())
         shape = QPainterPath()
-        shape.addRoundedRect(whole, 6, 6)
+        shape.addRoundedRect(ground, ROUNDING, ROUNDING)
+        painter.save()
         painter.setClipPath(shape)
-        painter.fillRect(whole, QColor(self._look.theme.colours.sunken))
-        left = 0.0
-        for number, part in enumerate(self.parts):
-            width = max(2.0, whole.width() * part.size_bytes / self._whole_bytes)
-            colour = shade(self._look, number, len(self.parts))
-            painter.fillRect(QRectF(left, whole.top(), width, whole.height()), colour)
-            left += width
+        painter.fillRect(ground, QColor(colours.ground))
+        for part, _, left, width in segments:
+            drawn = max(LEAST_PX / 2, width - GAP_PX)
+            painter.fillRect(QRectF(left, 0, drawn, self.height()), colour_of(self._look, part))
+        painter.restore()
+        if self._mark:
+            at = min(self.width() - 2.0, self.width() * self._mark / self._scale)
+            painter.fillRect(QRectF(at, 0, 2, self.height()), QColor(colours.text))
+
+    def event(self, event: QEvent) -> bool:
+        """Name the part under the pointer."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            for part, size, left, width in self._segments():
+                if left <= event.pos().x() < left + width:
+                    QToolTip.showText(event.globalPos(), f"{part.name}: {size_text(size)}", self)
+                    return True
+            QToolTip.hideText()
+            return True
+        return super().event(event)
 
 
-def shade(look: Look, number: int, parts: int) -> QColor:
-    """The colour of one part: the accent, fading towards the ground from part to part."""
-    colours = look.theme.colours
-    accent, ground = QColor(colours.accent), QColor(colours.sunken)
-    share = 0.66 * number / max(1, parts - 1)
-    return QColor(
-        round(accent.red() + (ground.red() - accent.red()) * share),
-        round(accent.green() + (ground.green() - accent.green()) * share),
-        round(accent.blue() + (ground.blue() - accent.blue()) * share),
-    )
+class BudgetBar(QWidget):
+    """The parts as they are, and below it as they would be, drawn to one scale."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._now = Strip(look, lambda part: part.now_bytes)
+        self._planned = Strip(look, lambda part: part.planned_bytes)
+        self._planned_name = label(tr("Planned"), "small")
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(4)
+        for line, (name, strip) in enumerate(
+            ((label(tr("Now"), "small"), self._now), (self._planned_name, self._planned))
+        ):
+            grid.addWidget(name, line, 0)
+            grid.addWidget(strip, line, 1, Qt.AlignmentFlag.AlignVCenter)
+        grid.setColumnStretch(1, 1)
+        self.setLayout(grid)
+
+    def draw(
+        self, parts: Sequence[Part], used_bytes: int, room_bytes: int, planned_room_bytes: int
+    ) -> None:
+        """Draw both rows; without a plan there is only the first."""
+        planned = sum(part.planned_bytes or 0 for part in parts)
+        scale = max(room_bytes, planned_room_bytes, used_bytes, planned)
+        self._now.draw(parts, room_bytes, scale, used_bytes)
+        self._planned.draw(parts, planned_room_bytes, scale, used_bytes)
+        known = has_plan(parts)
+        self._planned.setVisible(known)
+        self._planned_name.setVisible(known)
+        said = [
+            f"{part.name}: {_size(part.now_bytes)}"
+            + (f", {tr('planned')} {_size(part.planned_bytes)}" if known else "")
+            for part in parts
+        ]
+        self.setAccessibleName("; ".join(said))
+
+
+def has_plan(parts: Sequence[Part]) -> bool:
+    """Whether a plan says anything of these parts."""
+    return any(part.planned_bytes is not None for part in parts)
+
+
+def _size(size_bytes: int | None) -> str:
+    return "–" if size_bytes is None else size_text(size_bytes)
 
 
 class Dot(QWidget):
     """A spot in the colour of a part."""
 
-    def __init__(self, look: Look, number: int, parts: int) -> None:
+    def __init__(self, look: Look, part: Part) -> None:
         super().__init__()
-        self._look, self._number, self._parts = look, number, parts
+        self._look, self._part = look, part
         self.setFixedSize(10, 10)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002, N802 - Qt's name
@@ -85,36 +177,83 @@ class Dot(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(shade(self._look, self._number, self._parts))
+        painter.setBrush(colour_of(self._look, self._part))
         painter.drawEllipse(self.rect())
 
 
 class Legend(QWidget):
-    """Names and sizes of the parts, in two columns."""
+    """Each part's name, what it takes now and would take, and the difference.
+
+    Many parts stand in two blocks where there is room.
+    """
 
     def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
-        self._grid = QGridLayout()
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(10)
-        self._grid.setVerticalSpacing(6)
-        self.setLayout(self._grid)
+        self._parts: list[Part] | None = None
+        self._blocks = [QGridLayout(), QGridLayout()]
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(36)
+        for block in self._blocks:
+            block.setHorizontalSpacing(10)
+            block.setVerticalSpacing(4)
+            self._row.addLayout(block, 1)
+        self.setLayout(self._row)
 
     def show_parts(self, parts: Sequence[Part]) -> None:
-        """Show these parts, those of the bar first and in its colours."""
-        clear(self._grid)
-        drawn = [part for part in parts if part.size_bytes > 0]
-        half = (len(parts) + 1) // 2
-        order = [*drawn, *(part for part in parts if part.size_bytes <= 0)]
-        for at, part in enumerate(order):
-            line, side = at % half, 4 * (at // half)
-            dot: QWidget = Dot(self._look, at, len(drawn)) if at < len(drawn) else QLabel()
-            size = label(size_text(part.size_bytes), "strong" if at < len(drawn) else "muted")
-            size.setAlignment(Qt.AlignmentFlag.AlignRight)
-            self._grid.addWidget(dot, line, side, Qt.AlignmentFlag.AlignVCenter)
-            self._grid.addWidget(label(part.name), line, side + 1)
-            self._grid.addWidget(size, line, side + 2)
-        self._grid.setColumnMinimumWidth(3, 32)
-        for at in (1, 5):
-            self._grid.setColumnStretch(at, 1)
+        """List what takes something, or would."""
+        listed = [part for part in parts if part.now_bytes or part.planned_bytes]
+        if listed != self._parts:
+            self._parts = listed
+            self._lay_out()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Go to one block where two have no room."""
+        super().resizeEvent(event)
+        if self._two_fit() != bool(self._blocks[1].count()):
+            self._lay_out()
+
+    def _two_fit(self) -> bool:
+        parts = self._parts or []
+        return len(parts) >= TWO_BLOCKS and self.width() >= self._two_px(parts)
+
+    def _two_px(self, parts: Sequence[Part]) -> int:
+        """The width that two blocks need, whichever parts stand where."""
+        words = self.fontMetrics()
+        name = max(words.horizontalAdvance(part.name) for part in parts)
+        sizes = 3 if has_plan(parts) else 1
+        return 2 * (name + sizes * words.horizontalAdvance("+888.8 MB") + 70) + 36
+
+    def _lay_out(self) -> None:
+        parts = self._parts or []
+        half = (len(parts) + 1) // 2 if self._two_fit() else len(parts)
+        for block, shown in zip(self._blocks, (parts[:half], parts[half:]), strict=True):
+            clear(block)
+            if shown:
+                self._fill(block, shown, has_plan(parts))
+
+    def _fill(self, block: QGridLayout, parts: Sequence[Part], planned: bool) -> None:
+        heads = ["", tr("Now"), tr("Planned"), tr("Change")] if planned else []
+        for at, head in enumerate(heads):
+            self._right(block, 0, at + 1, head, "small")
+        for line, part in enumerate(parts, start=1):
+            dot = Dot(self._look, part)
+            name = label(part.name)
+            if part.detail:
+                words = QWidget()
+                words.setLayout(column(name, label(part.detail, "small", wrap=True), spacing=0))
+                block.addWidget(words, line, 1)
+            else:
+                block.addWidget(name, line, 1)
+            block.addWidget(dot, line, 0, Qt.AlignmentFlag.AlignVCenter)
+            self._right(block, line, 2, _size(part.now_bytes), "strong")
+            if planned:
+                self._right(block, line, 3, _size(part.planned_bytes), "strong")
+                change = difference_text(part.now_bytes, part.planned_bytes)
+                self._right(block, line, 4, change, "muted")
+        block.setColumnStretch(1, 1)
+        block.setRowStretch(len(parts) + 1, 1)
+
+    def _right(self, block: QGridLayout, line: int, at: int, text: str, role: str) -> None:
+        block.addWidget(label(text, role), line, at, Qt.AlignmentFlag.AlignRight)

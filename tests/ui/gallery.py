@@ -16,13 +16,13 @@ from PySide6.QtWidgets import QApplication
 from samples import (
     LEASE,
     PAGE,
+    budget,
     failures,
     folders,
     hit,
     hits,
     many,
     page_png,
-    plan,
     settings,
     sources,
     status,
@@ -86,7 +86,7 @@ def usual(client: ScriptedClient, mode: str) -> None:
         FoldersList: lambda m: Report(number(m), folders()),
         SettingsGet: lambda m: Report(number(m), settings(window_theme=mode)),
         StatusRequest: lambda m: Report(number(m), status()),
-        BudgetRequest: lambda m: Report(number(m), plan()),
+        BudgetRequest: lambda m: Report(number(m), budget()),
         FilesList: lambda m: Report(number(m), failures()),
         ModelsRequest: lambda m: Report(
             number(m), [{"name": "smollm2-135m-instruct", "installed": True}]
@@ -268,21 +268,45 @@ def folder_states(g: Gallery, mode: str) -> None:
     g.shoot("folders-error", mode)
 
 
-def other_states(g: Gallery, mode: str) -> None:
-    """Storage, settings, and a service that is gone."""
-    usual(g.client, mode)
+def storage_states(g: Gallery, mode: str) -> None:
+    """The budgets: as they are, dragged, refused, applied, and the choices beside them."""
+    storage = g.window.storage
     g.window.open_page("storage")
     g.shoot("storage", mode)
-    g.client.script[BudgetRequest] = lambda m: Report(number(m), plan(80_000_000))
-    g.window.storage.disk.setValue(80)
-    g.window.storage.preview()
-    g.shoot("storage-preview", mode)
+    small = budget(80_000_000)
+    g.client.script[BudgetRequest] = lambda m: Report(number(m), small)
+    storage.disk.slider.setFocus()
+    storage.disk.slider.chosen.emit(80_000_000)
+    storage.disk.slider.show_bytes(80_000_000)
+    storage.preview()
+    storage.panel.why.open()
+    g.shoot("storage-dragging", mode)
+    g.window.resize(884, 560)
+    g.shoot("storage-small-window", mode)
+    g.window.resize(1240, 800)
+    storage.panel.why.open(False)
+    g.client.script[StatusRequest] = lambda m: Report(number(m), status(disk_bytes=80_000_000))
+    storage.apply()
+    g.shoot("storage-applied", mode)
+    storage.advanced.fold.open()
+    storage.advanced.editors["index.level"].changed.emit("embeddings")
+    storage.advanced.editors["index.level"].show_value("embeddings")
+    storage.preview()
+    g.shoot("storage-advanced", mode)
+    storage.advanced.fold.open(False)
     g.client.script[BudgetRequest] = lambda m: Failed(
-        number(m), "A disk budget of 2 MB is too small.", "The smallest is 4 MB."
+        number(m),
+        "A disk budget of 2 MB is too small.",
+        "The smallest is 4 MB, which holds about 16 MB of text.",
     )
-    g.window.storage.disk.setValue(2)
-    g.window.storage.preview()
+    storage.disk.field.setValue(2)
+    storage.preview()
     g.shoot("storage-refused", mode)
+
+
+def other_states(g: Gallery, mode: str) -> None:
+    """Settings, and a service that is gone."""
+    usual(g.client, mode)
     g.window.open_page("settings")
     g.shoot("settings", mode)
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
@@ -296,14 +320,20 @@ def other_states(g: Gallery, mode: str) -> None:
     g.shoot("service-refused", mode)
 
 
+STATES = (search_states, chat_states, folder_states, storage_states, other_states)
+
+
 def main() -> int:
-    """Draw everything."""
+    """Draw everything, or only what is named: `gallery.py storage_states`."""
+    wanted = sys.argv[1:]
     OUT.mkdir(parents=True, exist_ok=True)
     application = QApplication(sys.argv)
     gallery = Gallery(application)
     for mode in ("light", "dark"):
         gallery.theme.choose(mode)
-        for states in (search_states, chat_states, folder_states, other_states):
+        for states in STATES:
+            if wanted and states.__name__ not in wanted:
+                continue
             gallery.fresh(mode)
             states(gallery, mode)
             gallery.window.deleteLater()

@@ -1,0 +1,105 @@
+"""What a change of the budgets would do, in words, and the buttons that make it so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
+
+from ui.fold import Fold
+from ui.parts import Look, button, clear, column, label, restyle, row
+from ui.text import tame, tr
+
+LEAST_PX, MOST_SHARE = 60, 0.4  # of the page's height
+
+
+class _Inside(QScrollArea):
+    """Scrolls what is too tall, and asks for no more room than it needs."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self._content = content
+        self.setWidgetResizable(True)
+        self.setWidget(content)
+        self.most_px = LEAST_PX
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """As tall as the content at this width."""
+        return QSize(self._content.sizeHint().width(), self._needed())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """The same: the page gives way, not this."""
+        return QSize(0, self._needed())
+
+    def _needed(self) -> int:
+        width = max(1, self.viewport().width())
+        return min(self.most_px, max(0, self._content.heightForWidth(width)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Words wrap otherwise at another width."""
+        super().resizeEvent(event)
+        self.updateGeometry()
+
+
+class ChangesPanel(QFrame):
+    """Stands at the foot of the page. It shows what it is told and tells what is pressed."""
+
+    apply_asked = Signal()
+    undo_asked = Signal()
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.setProperty("card", "true")
+        self.title = label(role="heading", wrap=True)
+        self.note = label(role="small")
+        self.undo_button = button(tr("Undo"), self.undo_asked.emit)
+        self.apply_button = button(tr("Apply"), self.apply_asked.emit, "primary")
+        self._lines = column(spacing=4)
+        self._reasons = column(spacing=4)
+        folded = QWidget()
+        self._reasons.setContentsMargins(20, 0, 0, 0)
+        folded.setLayout(self._reasons)
+        self.why = Fold(look, tr("Why"), folded)
+        self.why.head.clicked.connect(self._fit)
+        content = QWidget()
+        content.setProperty("ground", "none")
+        content.setLayout(column(self._lines, self.why, spacing=6))
+        self._inside = _Inside(content)
+        head = row(self.title, self.note, self.undo_button, self.apply_button, spacing=10)
+        head.setStretch(0, 1)
+        layout = column(head, self._inside, spacing=8)
+        layout.setContentsMargins(18, 12, 16, 12)
+        self.setLayout(layout)
+
+    def limit(self, page_px: int) -> None:
+        """How tall the page is, of which this takes a part at most."""
+        self._inside.most_px = max(LEAST_PX, round(MOST_SHARE * page_px))
+        self._inside.updateGeometry()
+
+    def tell(self, title: str, lines: Sequence[str], reasons: Sequence[str]) -> None:
+        """Say what changes, and why."""
+        self._say(title, [f"•  {tame(line)}" for line in lines], "")
+        clear(self._reasons)
+        for reason in reasons:
+            self._reasons.addWidget(label(f"•  {tame(reason)}", "muted", wrap=True))
+        self.why.setVisible(bool(reasons))
+        self._fit()
+
+    def refuse(self, title: str, advice: str) -> None:
+        """Say why it cannot be, and what to do."""
+        self._say(tame(title), [tame(advice)] if advice else [], "danger")
+        self.why.hide()
+        self._fit()
+
+    def _say(self, title: str, lines: Sequence[str], tone: str) -> None:
+        self.title.setText(title)
+        restyle(self.title, "tone", tone)
+        clear(self._lines)
+        for line in lines:
+            self._lines.addWidget(label(line, wrap=True))
+
+    def _fit(self) -> None:
+        self._inside.widget().layout().activate()
+        self._inside.updateGeometry()
