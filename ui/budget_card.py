@@ -34,9 +34,10 @@ class BudgetCard(QFrame):
         self.field.setMinimumWidth(FIELD_PX)
         self.slider = BudgetSlider(look, name)
         self._smallest, self._largest = label(role="small"), label(role="small")
+        self._mark = label(role="small")
         self._ends = QWidget()
         self._ends.setLayout(
-            column(self.slider, row(self._smallest, 1, self._largest), spacing=0)
+            column(self.slider, row(self._smallest, 1, self._mark, 1, self._largest), spacing=0)
         )  # fmt: skip
         self._ends.hide()
         self.bar, self.legend = BudgetBar(look), Legend(look)
@@ -118,6 +119,7 @@ class BudgetCard(QFrame):
         """What takes how much now, and would take by the plan."""
         self._parts, self._used_bytes = parts, used_bytes
         self.slider.set_used(used_bytes)
+        self._mark.setText(tr("▲ %1 in use now").replace("%1", size_text(used_bytes)))
         self._show_title()
         self.legend.show_parts(parts)
         self._draw()

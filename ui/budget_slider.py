@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ui.parts import Look, calm_wheel, pad
-from ui.text import size_text, tr
+from ui.text import size_text
 
 MB = 1_000_000
 RATIO = 1.02  # of neighbouring places of the slider
@@ -92,8 +92,6 @@ class BudgetSlider(QSlider):
     def set_used(self, used_bytes: int) -> None:
         """Set the mark."""
         self._used_bytes = used_bytes
-        tip = tr("The mark shows what is in use now: %1")
-        self.setToolTip(tip.replace("%1", size_text(used_bytes)))
         self.update()
 
     def show_bytes(self, size_bytes: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
@@ -37,6 +37,12 @@ class _Inside(QScrollArea):
         width = max(1, self.viewport().width())
         return min(self.most_px, max(0, self._content.heightForWidth(width)))
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """The content tells its own area when it has changed; this passes it on."""
+        if watched is self._content and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Words wrap otherwise at another width."""
         super().resizeEvent(event)
@@ -62,7 +68,6 @@ class ChangesPanel(QFrame):
         self._reasons.setContentsMargins(20, 0, 0, 0)
         folded.setLayout(self._reasons)
         self.why = Fold(look, tr("Why"), folded)
-        self.why.head.clicked.connect(self._fit)
         content = QWidget()
         content.setProperty("ground", "none")
         content.setLayout(column(self._lines, self.why, spacing=6))
@@ -85,13 +90,11 @@ class ChangesPanel(QFrame):
         for reason in reasons:
             self._reasons.addWidget(label(f"•  {tame(reason)}", "muted", wrap=True))
         self.why.setVisible(bool(reasons))
-        self._fit()
 
     def refuse(self, title: str, advice: str) -> None:
         """Say why it cannot be, and what to do."""
         self._say(tame(title), [tame(advice)] if advice else [], "danger")
         self.why.hide()
-        self._fit()
 
     def _say(self, title: str, lines: Sequence[str], tone: str) -> None:
         self.title.setText(title)
@@ -99,7 +102,3 @@ class ChangesPanel(QFrame):
         clear(self._lines)
         for line in lines:
             self._lines.addWidget(label(line, wrap=True))
-
-    def _fit(self) -> None:
-        self._inside.widget().layout().activate()
-        self._inside.updateGeometry()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 from core.messages import BudgetRequest, Failed, Message, ModelsRequest, Report, StatusRequest
 from ui.advanced import Advanced
@@ -80,10 +80,8 @@ class StoragePage(QWidget):
         page = column(
             label(tr("Storage"), "title"), self.banner, self.loading, self.content, 1, spacing=14
         )
-        self._foot = foot_of(self.panel)
+        whole, self._foot = with_foot(page_of(page), self.panel)
         self._foot.hide()
-        whole = column(page_of(page), self._foot, spacing=0)
-        whole.setStretch(0, 1)
         self.setLayout(whole)
         for part in (self.disk, self.ram, self.advanced):
             part.edited.connect(self._edited)
@@ -279,11 +277,19 @@ class StoragePage(QWidget):
             part.put_back()
 
 
-def foot_of(content: QWidget) -> QWidget:
-    """What stays at the foot of a page, in the column of the page above it."""
+def with_foot(page: QScrollArea, content: QWidget) -> tuple[QLayout, QWidget]:
+    """A page over what stays at its foot, in the same column; the layout, and the foot."""
     content.setMaximumWidth(PAGE_PX)
     across = row(content, spacing=0)
-    across.setContentsMargins(28, 4, 28, 16)
     foot = QWidget()
     foot.setLayout(across)
-    return foot
+    bar = page.verticalScrollBar()
+
+    def align(_low: int = 0, high: int = 0) -> None:
+        across.setContentsMargins(28, 4, 28 + (bar.sizeHint().width() if high else 0), 16)
+
+    bar.rangeChanged.connect(align)
+    align()
+    whole = column(page, foot, spacing=0)
+    whole.setStretch(0, 1)
+    return whole, foot

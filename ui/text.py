@@ -68,6 +68,11 @@ def one_line(text: str) -> str:
     return tame(text).replace("\n", " ").replace("\t", " ")
 
 
+def breakable(text: str) -> str:
+    """A text whose paths may go on in the next line after each folder."""
+    return text.replace("/", "/\u200b").replace("\\", "\\\u200b")
+
+
 def utf16(text: str, at: int) -> int:
     """Where Qt counts the character at `at`: it counts in UTF-16 units."""
     return len(text[:at].encode("utf-16-le", "surrogatepass")) // 2

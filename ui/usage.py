@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
+    QFont,
+    QFontMetrics,
     QHelpEvent,
     QPainter,
     QPainterPath,
@@ -26,7 +28,9 @@ from ui.parts import Look, clear, column, label
 from ui.text import difference_text, size_text, tr
 
 BAR_PX, ROUNDING, LEAST_PX, GAP_PX = 14, 5, 2.0, 1.0
-TWO_BLOCKS = 6  # parts from which the legend may stand in two columns
+TWO_BLOCKS = 6  # parts from which the legend may stand in two blocks
+DOT_PX, COLUMN_GAP_PX, BLOCK_GAP_PX = 10, 10, 32
+MOST_CHARS = 90  # that one block is wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +168,17 @@ def _size(size_bytes: int | None) -> str:
     return "–" if size_bytes is None else size_text(size_bytes)
 
 
+def _change(part: Part) -> str:
+    return difference_text(part.now_bytes, part.planned_bytes)
+
+
 class Dot(QWidget):
     """A spot in the colour of a part."""
 
     def __init__(self, look: Look, part: Part) -> None:
         super().__init__()
         self._look, self._part = look, part
-        self.setFixedSize(10, 10)
+        self.setFixedSize(DOT_PX, DOT_PX)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002, N802 - Qt's name
         """Draw the spot."""
@@ -194,9 +202,8 @@ class Legend(QWidget):
         self._blocks = [QGridLayout(), QGridLayout()]
         self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(36)
         for block in self._blocks:
-            block.setHorizontalSpacing(10)
+            block.setHorizontalSpacing(COLUMN_GAP_PX)
             block.setVerticalSpacing(4)
             self._row.addLayout(block, 1)
         self.setLayout(self._row)
@@ -213,6 +220,13 @@ class Legend(QWidget):
         super().resizeEvent(event)
         if self._two_fit() != bool(self._blocks[1].count()):
             self._lay_out()
+        self._narrow()
+
+    def _narrow(self) -> None:
+        """One block alone does not spread its columns over the whole width."""
+        widest = MOST_CHARS * self.fontMetrics().averageCharWidth()
+        spare = 0 if self._blocks[1].count() else max(0, self.width() - widest)
+        self._row.setContentsMargins(0, 0, spare, 0)
 
     def _two_fit(self) -> bool:
         parts = self._parts or []
@@ -220,10 +234,16 @@ class Legend(QWidget):
 
     def _two_px(self, parts: Sequence[Part]) -> int:
         """The width that two blocks need, whichever parts stand where."""
-        words = self.fontMetrics()
-        name = max(words.horizontalAdvance(part.name) for part in parts)
-        sizes = 3 if has_plan(parts) else 1
-        return 2 * (name + sizes * words.horizontalAdvance("+888.8 MB") + 70) + 36
+        bold = QFont(self.font())
+        bold.setWeight(QFont.Weight.DemiBold)
+        words, numbers = self.fontMetrics(), QFontMetrics(bold)
+        columns = [[part.name for part in parts], [_size(part.now_bytes) for part in parts]]
+        if has_plan(parts):
+            columns.append([_size(part.planned_bytes) for part in parts] + [tr("Planned")])
+            columns.append([_change(part) for part in parts] + [tr("Change")])
+        widths = [max(words.horizontalAdvance(text) for text in columns[0])]
+        widths += [max(numbers.horizontalAdvance(t) for t in column) for column in columns[1:]]
+        return 2 * (DOT_PX + sum(widths) + COLUMN_GAP_PX * len(columns)) + BLOCK_GAP_PX
 
     def _lay_out(self) -> None:
         parts = self._parts or []
@@ -232,6 +252,9 @@ class Legend(QWidget):
             clear(block)
             if shown:
                 self._fill(block, shown, has_plan(parts))
+        self._row.setStretch(1, 1 if half < len(parts) else 0)
+        self._row.setSpacing(BLOCK_GAP_PX if half < len(parts) else 0)
+        self._narrow()
 
     def _fill(self, block: QGridLayout, parts: Sequence[Part], planned: bool) -> None:
         heads = ["", tr("Now"), tr("Planned"), tr("Change")] if planned else []
@@ -250,8 +273,7 @@ class Legend(QWidget):
             self._right(block, line, 2, _size(part.now_bytes), "strong")
             if planned:
                 self._right(block, line, 3, _size(part.planned_bytes), "strong")
-                change = difference_text(part.now_bytes, part.planned_bytes)
-                self._right(block, line, 4, change, "muted")
+                self._right(block, line, 4, _change(part), "muted")
         block.setColumnStretch(1, 1)
         block.setRowStretch(len(parts) + 1, 1)
 

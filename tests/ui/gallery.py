@@ -22,6 +22,7 @@ from samples import (
     hit,
     hits,
     many,
+    models,
     page_png,
     settings,
     sources,
@@ -43,6 +44,7 @@ from core.messages import (
     IndexProgress,
     Locator,
     Message,
+    ModelProgress,
     ModelsRequest,
     PageImage,
     PagePreview,
@@ -88,9 +90,7 @@ def usual(client: ScriptedClient, mode: str) -> None:
         StatusRequest: lambda m: Report(number(m), status()),
         BudgetRequest: lambda m: Report(number(m), budget()),
         FilesList: lambda m: Report(number(m), failures()),
-        ModelsRequest: lambda m: Report(
-            number(m), [{"name": "smollm2-135m-instruct", "installed": True}]
-        ),
+        ModelsRequest: lambda m: Report(number(m), models()),
         ConversationsList: lambda m: Report(number(m), {"conversations": CONVERSATIONS}),
         Search: lambda m: SearchResults(number(m), hits(), True, timings_ms={"total": 431.0}),
         Preview: lambda m: PreviewText(
@@ -253,6 +253,13 @@ def folder_states(g: Gallery, mode: str) -> None:
     g.shoot("folders-indexing", mode)
     g.client.news.emit(State(0, "paused", "you paused it"))
     g.shoot("folders-paused", mode)
+    g.client.news.emit(
+        State(
+            0, "paused", "paused because the computer runs on battery (31 %) and other programs "
+            "need the memory; searches find by words only",
+        )
+    )  # fmt: skip
+    g.shoot("folders-held", mode)
     g.client.news.emit(State(0, "attention", "The disk budget is full: 12 files wait."))
     g.window.folders.show_problems("/home/ana/Documents")
     g.shoot("folders-problems", mode)
@@ -304,6 +311,37 @@ def storage_states(g: Gallery, mode: str) -> None:
     g.shoot("storage-refused", mode)
 
 
+def model_states(g: Gallery, mode: str) -> None:
+    """The models: as they are, asked about, fetched, refused."""
+    page = g.window.models
+    g.window.open_page("models")
+    g.shoot("models", mode)
+    page.cards["olmoe-1b-7b-instruct"].fetch_button.click()
+    g.shoot("models-question", mode)
+    del g.client.script[ModelsRequest]
+    page.fetch("qwen2.5-1.5b-instruct")
+    asked = g.client.last(ModelsRequest)
+    g.client.reply(
+        ModelProgress(asked.id, "qwen2.5-1.5b-instruct", 431_000_000, 1_117_320_736, 8_400_000.0)
+    )
+    g.shoot("models-fetching", mode)
+    g.window.resize(884, 560)
+    g.shoot("models-small-window", mode)
+    g.window.resize(1240, 800)
+    g.client.script[ModelsRequest] = lambda m: Failed(
+        number(m),
+        "With multilingual-e5-small, all 1558 indexed files have to be read again; until that is "
+        "done all-minilm-l6-v2 goes on searching them.",
+        "",
+    )
+    page.use("multilingual-e5-small")
+    g.client.script[ModelsRequest] = lambda m: Failed(
+        number(m), "There is no room for the model: 1.9 GB are free.", "Free some disk space."
+    )
+    page.fetch("olmoe-1b-7b-instruct")
+    g.shoot("models-refused", mode)
+
+
 def other_states(g: Gallery, mode: str) -> None:
     """Settings, and a service that is gone."""
     usual(g.client, mode)
@@ -320,7 +358,7 @@ def other_states(g: Gallery, mode: str) -> None:
     g.shoot("service-refused", mode)
 
 
-STATES = (search_states, chat_states, folder_states, storage_states, other_states)
+STATES = (search_states, chat_states, folder_states, storage_states, model_states, other_states)
 
 
 def main() -> int:

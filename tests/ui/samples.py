@@ -315,6 +315,52 @@ def budget(disk_bytes: int = 500_000_000, ram_bytes: int = 2_000_000_000) -> dic
     }  # fmt: skip
 
 
+def models() -> list[dict[str, object]]:
+    """The table of models as the service reports it."""
+    chat = {"kind": "chat", "installed": False, "chosen": False, "measured": False}
+    return [
+        {
+            **chat, "name": "smollm2-135m-instruct", "title": "SmolLM2 135M Instruct, Q4_1",
+            "licence": "Apache-2.0", "parameters": 134_515_008, "size_bytes": 98_362_432,
+            "download_bytes": 92_871_040, "from": "files.example.org", "installed": True,
+            "chosen": True, "fits": "yes", "tokens_per_s": 21.3, "measured": True, "good_for":
+            "A starter that runs anywhere. Often wrong, so check its sources; English only.",
+        },
+        {
+            **chat, "name": "qwen2.5-1.5b-instruct", "title": "Qwen2.5 1.5B Instruct, Q4_K_M",
+            "licence": "Apache-2.0", "parameters": 1_777_088_000, "size_bytes": 1_117_320_736,
+            "download_bytes": 1_117_320_736, "from": "models.example.org", "fits": "yes",
+            "tokens_per_s": 6.2,
+            "good_for": "Short answers in about 29 languages on computers with 4 GB of memory.",
+        },
+        {
+            **chat, "name": "olmoe-1b-7b-instruct", "title": "OLMoE 1B-7B 0924 Instruct, Q4_K_M",
+            "licence": "Apache-2.0", "parameters": 6_919_161_856,
+            "active_parameters": 1_280_000_000, "size_bytes": 4_213_512_672,
+            "download_bytes": 4_213_512_672, "from": "models.example.org",
+            "fits": "with experts on disk", "tokens_per_s": 3.4,
+            "good_for": "A mixture of experts that is open in all its parts; English only.",
+        },
+        {
+            **chat, "name": "large-70b", "title": "A large one, 70B", "licence": "MIT",
+            "parameters": 70_000_000_000, "size_bytes": 42_000_000_000,
+            "download_bytes": 42_000_000_000, "from": "models.example.org", "fits": "no",
+            "tokens_per_s": None, "good_for": "Machines with 64 GB of memory.",
+        },
+        {**chat, "name": "my-own-file", "size_bytes": 812_000_000, "installed": True},
+        {
+            "kind": "embedding", "name": "all-minilm-l6-v2", "installed": True, "chosen": True,
+            "size_bytes": 24_000_000, "download_bytes": 90_000_000, "licence": "Apache-2.0",
+            "good_for": "English. Small and quick.",
+        },
+        {
+            "kind": "embedding", "name": "multilingual-e5-small", "installed": True,
+            "chosen": False, "size_bytes": 120_000_000, "download_bytes": 470_000_000,
+            "licence": "MIT", "good_for": "About 100 languages.",
+        },
+    ]  # fmt: skip
+
+
 def page_png(width: int = 900) -> str:
     """A made-up page as the base64 text of a PNG."""
     image = QImage(width, round(width * 1.414), QImage.Format.Format_RGB32)

@@ -1,0 +1,68 @@
+"""What a row of the table of models says, in words."""
+
+from __future__ import annotations
+
+from ui.budget_parts import speed_text
+from ui.tables import Row, number_of, text_of, whole_of
+from ui.text import shown, size_text, tame, tr
+
+FITS = "yes"
+FITS_WITH_DISK = "with experts on disk"
+FITS_NOT = "no"
+
+
+def title_of(model: Row) -> str:
+    """What a model is called: its title, or its name where it has none."""
+    return tame(text_of(model, "title")) or shown(text_of(model, "name"))
+
+
+def facts_of(model: Row) -> list[str]:
+    """Name, licence, size and speed, as far as they are known."""
+    said = []
+    if text_of(model, "title"):
+        said.append(shown(text_of(model, "name")))
+    if size := whole_of(model, "size_bytes"):
+        said.append(tr("%1 on disk").replace("%1", size_text(size)))
+    if weights := whole_of(model, "parameters"):
+        said.append(weights_text(weights, whole_of(model, "active_parameters")))
+    if licence := text_of(model, "licence"):
+        said.append(tame(licence))
+    if (rate := number_of(model, "tokens_per_s")) > 0:
+        words = tr("%1, measured") if model.get("measured") is True else tr("about %1")
+        said.append(words.replace("%1", speed_text(rate)))
+    return said
+
+
+def weights_text(weights: int, active: int) -> str:
+    """How large a model is, and how much of it works on each word where that is less."""
+    text = tr("%1 weights").replace("%1", _many(weights))
+    if 0 < active < weights:
+        text += tr(", %1 at work for each word").replace("%1", _many(active))
+    return text
+
+
+def _many(number: int) -> str:
+    if number < 999_500_000:
+        return tr("%1 million").replace("%1", f"{number / 1e6:.0f}")
+    return tr("%1 billion").replace("%1", f"{number / 1e9:.1f}".removesuffix(".0"))
+
+
+def fits_text(fits: str) -> str:
+    """Whether a model fits this device; empty when nobody knows."""
+    return {
+        FITS: tr("fits this device"),
+        FITS_WITH_DISK: tr("fits with experts on disk"),
+        FITS_NOT: tr("too large for this device"),
+    }.get(fits, "")
+
+
+def fetch_question(model: Row) -> tuple[str, str]:
+    """What fetching a model means, before it begins: how much is downloaded, and from where."""
+    title = tr("Fetch %1?").replace("%1", title_of(model))
+    size = size_text(whole_of(model, "download_bytes"))
+    where = shown(text_of(model, "from")) or tr("the internet")
+    words = tr("%1 are downloaded from %2. Nothing of your files or questions is sent.")
+    said = words.replace("%1", size).replace("%2", where)
+    if text_of(model, "fits") == FITS_NOT:
+        said += " " + tr("It is too large for the memory of this device.")
+    return title, said
