@@ -117,7 +117,7 @@ def speed_text(tokens_per_s: float) -> str:
 def level_names(levels: Sequence[Row]) -> dict[str, str]:
     """Each level of the index with what it costs and finds, for a list to choose from."""
     return {
-        text_of(level, "name"): tr("%1: %2 bytes a passage, finds %3 %")
+        text_of(level, "name"): tr("%1: %2 bytes, finds %3 %")
         .replace("%1", text_of(level, "name"))
         .replace("%2", f"{number_of(level, 'bytes_a_chunk'):.0f}")
         .replace("%3", _percent(level))
@@ -126,18 +126,20 @@ def level_names(levels: Sequence[Row]) -> dict[str, str]:
 
 
 def level_in_words(level: Row) -> str:
-    """What one level costs and buys."""
+    """What one level costs and buys; empty without one."""
     if not level:
         return ""
-    words = tr(
-        "It keeps %1 bytes of each passage beside the words, finds %2 % of the ten best, and "
-        "reads about %3 passages anew in a search."
+    keeps = tr(
+        "It keeps %1 bytes of each passage beside the words and finds %2 % of the ten best; "
     )
-    return (
-        words.replace("%1", f"{number_of(level, 'bytes_a_chunk'):.0f}")
-        .replace("%2", _percent(level))
-        .replace("%3", f"{number_of(level, 'recomputes'):.0f}")
+    anew = number_of(level, "recomputes")
+    reads = (
+        tr("a search reads about %1 passages anew.").replace("%1", f"{anew:.0f}")
+        if anew >= 1
+        else tr("a search reads no passage anew.")
     )
+    size = f"{number_of(level, 'bytes_a_chunk'):.0f}"
+    return keeps.replace("%1", size).replace("%2", _percent(level)) + reads
 
 
 def _percent(level: Row) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSize, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QLayout, QScrollArea, QWidget
 
 from ui.fold import Fold
 from ui.parts import Look, button, clear, column, label, restyle, row
 from ui.text import tame, tr
 
-LEAST_PX, MOST_SHARE = 60, 0.4  # of the page's height
+LEAST_PX, MOST_SHARE = 60, 0.3  # of the page's height
 
 
 class _Inside(QScrollArea):
@@ -85,20 +85,30 @@ class ChangesPanel(QFrame):
 
     def tell(self, title: str, lines: Sequence[str], reasons: Sequence[str]) -> None:
         """Say what changes, and why."""
-        self._say(title, [f"•  {tame(line)}" for line in lines], "")
+        self._say(title, "")
+        for line in lines:
+            self._lines.addLayout(bullet(line))
         clear(self._reasons)
         for reason in reasons:
-            self._reasons.addWidget(label(f"•  {tame(reason)}", "muted", wrap=True))
+            self._reasons.addLayout(bullet(reason, "muted"))
         self.why.setVisible(bool(reasons))
 
     def refuse(self, title: str, advice: str) -> None:
         """Say why it cannot be, and what to do."""
-        self._say(tame(title), [tame(advice)] if advice else [], "danger")
+        self._say(tame(title), "danger")
+        if advice:
+            self._lines.addWidget(label(tame(advice), wrap=True))
         self.why.hide()
 
-    def _say(self, title: str, lines: Sequence[str], tone: str) -> None:
+    def _say(self, title: str, tone: str) -> None:
         self.title.setText(title)
         restyle(self.title, "tone", tone)
         clear(self._lines)
-        for line in lines:
-            self._lines.addWidget(label(line, wrap=True))
+
+
+def bullet(text: str, role: str = "") -> QLayout:
+    """One line of a list; it goes on under its own beginning."""
+    line = row(spacing=8)
+    line.addWidget(label("•", role), 0, Qt.AlignmentFlag.AlignTop)
+    line.addWidget(label(tame(text), role, wrap=True), 1)
+    return line

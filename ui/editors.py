@@ -21,6 +21,7 @@ from ui.text import shown, tr
 
 Value = bool | int | float | str | tuple[str, ...]
 WIDTH = 240
+ROOM_PX = 24
 MOST = 2_000_000_000
 
 
@@ -80,6 +81,8 @@ class _Choice(Editor):
             for name in [*known, *([self._value] if self._value not in known else [])]:
                 if name:
                     self._box.addItem(self._name(name), name)
+        view = self._box.view()
+        view.setMinimumWidth(view.sizeHintForColumn(0) + ROOM_PX)  # names are not cut in the list
         self.show_value(self._value)
 
     def show_value(self, value: object) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QProgressBar, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QProgressBar, QSizePolicy, QWidget
 
 from core.messages import Failed, ModelProgress
 from ui.model_words import FITS_NOT, facts_of, fetch_question, fits_text, title_of
-from ui.parts import Banner, Look, button, column, label, restyle, row
+from ui.parts import Banner, Elided, Look, button, column, label, restyle, row
 from ui.tables import Row, text_of, whole_of
 from ui.text import size_text, tame, time_left, tr
 
@@ -27,7 +27,8 @@ class ModelCard(QWidget):
         self.name = name
         self.model: Row = {}
         self._busy = False
-        self.title = label(role="strong", wrap=True)
+        self.title = Elided("", "strong")
+        self.title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.used = label(tr("in use"), "badge")
         restyle(self.used, "tone", "accent")
         self.fits = label(role="badge")
@@ -42,11 +43,15 @@ class ModelCard(QWidget):
         self.bar.setRange(0, 1000)
         self.progress_note = label(role="small")
         self.banner = Banner(look)
-        head = row(self.title, self.used, self.fits, 1, spacing=8)
+        head = row(self.title, spacing=8)
+        for badge in (self.used, self.fits):
+            head.addWidget(badge, 0, Qt.AlignmentFlag.AlignVCenter)
+        head.addStretch(1)
         words = column(head, self.good_for, self.facts, spacing=3)
         buttons = row(self.remove_button, self.use_button, self.fetch_button, self.cancel_button)
         line = row(words, buttons, spacing=16)
         line.setStretch(0, 1)
+        line.setAlignment(buttons, Qt.AlignmentFlag.AlignTop)
         self.setLayout(column(line, self.bar, self.progress_note, self.banner, spacing=6))
         self.show_progress(None)
 

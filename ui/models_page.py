@@ -81,8 +81,8 @@ class ModelsPage(QWidget):
         clear(self.groups)
         self.cards = {}
         for by_meaning, heading in (
-            (False, tr("They answer questions")),
-            (True, tr("They search by meaning")),
+            (False, tr("Models that answer questions")),
+            (True, tr("Models that search by meaning")),
         ):
             of_kind = [model for model in models if searches(model) == by_meaning]
             if not of_kind:

@@ -53,6 +53,7 @@ class StoragePage(QWidget):
         self._before: Draft | None = None  # what Undo goes back to after Apply
         self._usage: Row = {}
         self._report: Row = {}
+        self._plan: Row = {}  # for what is in the fields; nothing when that cannot be
         self._measuring = False
         self.banner = Banner(look)
         self.loading = label(tr("Measuring…"), "muted")
@@ -148,13 +149,14 @@ class StoragePage(QWidget):
 
     def _draw(self) -> None:
         """Show what is used, and what the plan would use."""
-        plan = row_of(self._report, "plan")
         memory = row_of(self._usage, "memory_bytes")
         self.disk.show_parts(
-            disk_parts(row_of(self._usage, "store_bytes"), plan),
+            disk_parts(row_of(self._usage, "store_bytes"), self._plan),
             whole_of(self._usage, "disk_bytes"),
         )
-        self.ram.show_parts(memory_parts(memory, plan), sum(whole_of(memory, k) for k in memory))
+        self.ram.show_parts(
+            memory_parts(memory, self._plan), sum(whole_of(memory, k) for k in memory)
+        )
         for card, key in ((self.disk, "disk_bytes"), (self.ram, "ram_bytes")):
             card.show_ends(
                 whole_of(self._report, "smallest", key), whole_of(self._report, "largest", key)
@@ -226,16 +228,15 @@ class StoragePage(QWidget):
         applied, self._applying = self._applying is not None, None
         self.panel.note.clear()
         if isinstance(message, Failed):
-            self._previewed = None
+            self._previewed, self._plan = None, {}
             self.panel.refuse(message.title, message.advice)
         elif isinstance(message, Report):
             self._report = row_of({"report": message.body}, "report")
-            self._previewed = draft
+            self._previewed, self._plan = draft, row_of(self._report, "plan")
             self._tell(draft, applied)
             if applied:
                 self._applied(draft)
-            self._draw()
-        self._show_buttons()
+        self._draw()
 
     def _tell(self, draft: Draft, applied: bool) -> None:
         """Say what the draft does; without one, what the plan in force promises."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
     QFontMetrics,
-    QHelpEvent,
     QPainter,
     QPainterPath,
     QPaintEvent,
@@ -20,7 +19,6 @@ from PySide6.QtWidgets import (
     QBoxLayout,
     QGridLayout,
     QSizePolicy,
-    QToolTip,
     QWidget,
 )
 
@@ -108,17 +106,6 @@ class Strip(QWidget):
             at = min(self.width() - 2.0, self.width() * self._mark / self._scale)
             painter.fillRect(QRectF(at, 0, 2, self.height()), QColor(colours.text))
 
-    def event(self, event: QEvent) -> bool:
-        """Name the part under the pointer."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            for part, size, left, width in self._segments():
-                if left <= event.pos().x() < left + width:
-                    QToolTip.showText(event.globalPos(), f"{part.name}: {size_text(size)}", self)
-                    return True
-            QToolTip.hideText()
-            return True
-        return super().event(event)
-
 
 class BudgetBar(QWidget):
     """The parts as they are, and below it as they would be, drawn to one scale."""
@@ -128,6 +115,8 @@ class BudgetBar(QWidget):
         self._now = Strip(look, lambda part: part.now_bytes)
         self._planned = Strip(look, lambda part: part.planned_bytes)
         self._planned_name = label(tr("Planned"), "small")
+        self._planned.hide()
+        self._planned_name.hide()
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(10)
@@ -149,8 +138,9 @@ class BudgetBar(QWidget):
         self._now.draw(parts, room_bytes, scale, used_bytes)
         self._planned.draw(parts, planned_room_bytes, scale, used_bytes)
         known = has_plan(parts)
-        self._planned.setVisible(known)
-        self._planned_name.setVisible(known)
+        if known:  # and it stays there without a plan, so that nothing jumps
+            self._planned.show()
+            self._planned_name.show()
         said = [
             f"{part.name}: {_size(part.now_bytes)}"
             + (f", {tr('planned')} {_size(part.planned_bytes)}" if known else "")
@@ -199,6 +189,7 @@ class Legend(QWidget):
         super().__init__()
         self._look = look
         self._parts: list[Part] | None = None
+        self._planned = False
         self._blocks = [QGridLayout(), QGridLayout()]
         self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._row.setContentsMargins(0, 0, 0, 0)
@@ -209,7 +200,8 @@ class Legend(QWidget):
         self.setLayout(self._row)
 
     def show_parts(self, parts: Sequence[Part]) -> None:
-        """List what takes something, or would."""
+        """List what takes something, or would. Once a plan was shown its columns stay."""
+        self._planned = self._planned or has_plan(parts)
         listed = [part for part in parts if part.now_bytes or part.planned_bytes]
         if listed != self._parts:
             self._parts = listed
@@ -230,20 +222,29 @@ class Legend(QWidget):
 
     def _two_fit(self) -> bool:
         parts = self._parts or []
-        return len(parts) >= TWO_BLOCKS and self.width() >= self._two_px(parts)
+        two_px = 2 * self._block_px() + BLOCK_GAP_PX
+        return len(parts) >= TWO_BLOCKS and self.width() >= two_px
 
-    def _two_px(self, parts: Sequence[Part]) -> int:
-        """The width that two blocks need, whichever parts stand where."""
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """No wider than one block, or two would never give way to one."""
+        return QSize(self._block_px(), super().minimumSizeHint().height())
+
+    def _block_px(self) -> int:
+        """The width that a block needs, whichever parts stand in it."""
+        parts = self._parts or []
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)
         words, numbers = self.fontMetrics(), QFontMetrics(bold)
         columns = [[part.name for part in parts], [_size(part.now_bytes) for part in parts]]
-        if has_plan(parts):
+        if self._planned:
             columns.append([_size(part.planned_bytes) for part in parts] + [tr("Planned")])
             columns.append([_change(part) for part in parts] + [tr("Change")])
-        widths = [max(words.horizontalAdvance(text) for text in columns[0])]
-        widths += [max(numbers.horizontalAdvance(t) for t in column) for column in columns[1:]]
-        return 2 * (DOT_PX + sum(widths) + COLUMN_GAP_PX * len(columns)) + BLOCK_GAP_PX
+        widths = [max((words.horizontalAdvance(text) for text in columns[0]), default=0)]
+        widths += [
+            max((numbers.horizontalAdvance(text) for text in texts), default=0)
+            for texts in columns[1:]
+        ]
+        return DOT_PX + sum(widths) + COLUMN_GAP_PX * len(columns)
 
     def _lay_out(self) -> None:
         parts = self._parts or []
@@ -251,13 +252,13 @@ class Legend(QWidget):
         for block, shown in zip(self._blocks, (parts[:half], parts[half:]), strict=True):
             clear(block)
             if shown:
-                self._fill(block, shown, has_plan(parts))
+                self._fill(block, shown)
         self._row.setStretch(1, 1 if half < len(parts) else 0)
         self._row.setSpacing(BLOCK_GAP_PX if half < len(parts) else 0)
         self._narrow()
 
-    def _fill(self, block: QGridLayout, parts: Sequence[Part], planned: bool) -> None:
-        heads = ["", tr("Now"), tr("Planned"), tr("Change")] if planned else []
+    def _fill(self, block: QGridLayout, parts: Sequence[Part]) -> None:
+        heads = ["", tr("Now"), tr("Planned"), tr("Change")] if self._planned else []
         for at, head in enumerate(heads):
             self._right(block, 0, at + 1, head, "small")
         for line, part in enumerate(parts, start=1):
@@ -271,11 +272,12 @@ class Legend(QWidget):
                 block.addWidget(name, line, 1)
             block.addWidget(dot, line, 0, Qt.AlignmentFlag.AlignVCenter)
             self._right(block, line, 2, _size(part.now_bytes), "strong")
-            if planned:
+            if self._planned:
                 self._right(block, line, 3, _size(part.planned_bytes), "strong")
                 self._right(block, line, 4, _change(part), "muted")
         block.setColumnStretch(1, 1)
-        block.setRowStretch(len(parts) + 1, 1)
+        for line in range(block.rowCount() + 1):
+            block.setRowStretch(line, 1 if line == len(parts) + 1 else 0)
 
     def _right(self, block: QGridLayout, line: int, at: int, text: str, role: str) -> None:
         block.addWidget(label(text, role), line, at, Qt.AlignmentFlag.AlignRight)

@@ -11,8 +11,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 from samples import (
     LEASE,
     PAGE,
@@ -128,6 +129,13 @@ class Gallery:
         assert menu is not None
         menu.grab().save(str(OUT / f"{name}-{mode}.png"))
         menu.close()
+
+    def scroll_to(self, page: QWidget, part: QWidget) -> None:
+        """Bring a part of a page into view."""
+        QTest.qWait(60)
+        area = page.findChild(QScrollArea)
+        assert isinstance(area, QScrollArea)
+        area.ensureWidgetVisible(part)
 
     def query(self, text: str = "when does the lease end") -> None:
         """Search for something."""
@@ -299,6 +307,7 @@ def storage_states(g: Gallery, mode: str) -> None:
     storage.advanced.editors["index.level"].changed.emit("embeddings")
     storage.advanced.editors["index.level"].show_value("embeddings")
     storage.preview()
+    g.scroll_to(storage, storage.index_note)
     g.shoot("storage-advanced", mode)
     storage.advanced.fold.open(False)
     g.client.script[BudgetRequest] = lambda m: Failed(
@@ -328,18 +337,21 @@ def model_states(g: Gallery, mode: str) -> None:
     g.window.resize(884, 560)
     g.shoot("models-small-window", mode)
     g.window.resize(1240, 800)
-    g.client.script[ModelsRequest] = lambda m: Failed(
-        number(m),
+    page.use("multilingual-e5-small")
+    g.client.fail(
+        g.client.last(ModelsRequest),
         "With multilingual-e5-small, all 1558 indexed files have to be read again; until that is "
         "done all-minilm-l6-v2 goes on searching them.",
-        "",
-    )
-    page.use("multilingual-e5-small")
-    g.client.script[ModelsRequest] = lambda m: Failed(
-        number(m), "There is no room for the model: 1.9 GB are free.", "Free some disk space."
     )
     page.fetch("olmoe-1b-7b-instruct")
+    g.client.fail(
+        g.client.last(ModelsRequest),
+        "There is no room for the model: 1.9 GB are free.",
+        "Free some disk space.",
+    )
     g.shoot("models-refused", mode)
+    g.scroll_to(page, page.cards["multilingual-e5-small"])
+    g.shoot("models-confirm", mode)
 
 
 def other_states(g: Gallery, mode: str) -> None:
@@ -362,10 +374,13 @@ STATES = (search_states, chat_states, folder_states, storage_states, model_state
 
 
 def main() -> int:
-    """Draw everything, or only what is named: `gallery.py storage_states`."""
-    wanted = sys.argv[1:]
+    """Draw everything, or only what is named, in letters of a size: `gallery.py 15 chat_states`."""
+    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    wanted = [word for word in sys.argv[1:] if not word.isdecimal()]
     OUT.mkdir(parents=True, exist_ok=True)
     application = QApplication(sys.argv)
+    for points in sizes:
+        application.setFont(QFont(application.font().family(), points))
     gallery = Gallery(application)
     for mode in ("light", "dark"):
         gallery.theme.choose(mode)
