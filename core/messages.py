@@ -451,11 +451,9 @@ class StatusRequest(Message, frozen=True):
 
 
 class BudgetRequest(Message, frozen=True):
-    """Show, preview or set the budgets. Ends with Report.
+    """Show, preview or set the budgets, and settings that are chosen with them, all or none.
 
-    `choices` are settings that are previewed or set together with the budgets, all or none:
-    `index.level`, `index.text_cache_mb`, `assistant.model`, `assistant.context_tokens` and
-    `assistant.cell_type`.
+    Ends with Report.
     """
 
     id: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from ui.parts import Look, button, column
@@ -9,6 +10,8 @@ from ui.parts import Look, button, column
 
 class Fold(QWidget):
     """A heading with an arrow; what is under it is shown or hidden with each press."""
+
+    opened = Signal()
 
     def __init__(self, look: Look, name: str, content: QWidget) -> None:
         super().__init__()
@@ -25,6 +28,8 @@ class Fold(QWidget):
         """Show what is folded away, or hide it."""
         self._content.setVisible(wanted)
         self._dress()
+        if wanted:
+            self.opened.emit()
 
     def _dress(self) -> None:
         shown = not self._content.isHidden()

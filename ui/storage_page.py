@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QResizeEvent
@@ -81,11 +82,15 @@ class StoragePage(QWidget):
         page = column(
             label(tr("Storage"), "title"), self.banner, self.loading, self.content, 1, spacing=14
         )
-        whole, self._foot = with_foot(page_of(page), self.panel)
+        area = page_of(page)
+        whole, self._foot = with_foot(area, self.panel)
         self._foot.hide()
         self.setLayout(whole)
         for part in (self.disk, self.ram, self.advanced):
             part.edited.connect(self._edited)
+        # Once it is laid out, what was opened below the edge comes into view.
+        look_at = partial(area.ensureWidgetVisible, self.advanced)
+        self.advanced.fold.opened.connect(lambda: QTimer.singleShot(0, self, look_at))
         self.panel.apply_asked.connect(self.apply)
         self.panel.undo_asked.connect(self.undo)
         self._refresh = QTimer(self, interval=REFRESH_MS)
