@@ -490,16 +490,6 @@ class ModelsRequest(Message, frozen=True):
     confirmed: bool = False
 
 
-class ModelProgress(Message, frozen=True):
-    """How far the fetching of a model is; comes before the Report of its ModelsRequest."""
-
-    id: int
-    name: str
-    bytes_done: int
-    bytes_total: int
-    bytes_per_s: float
-
-
 class Forget(Message, frozen=True):
     """Remove every trace of a file or folder. Ends with Report."""
 
@@ -651,6 +641,22 @@ class IndexProgress(Message, frozen=True):
     chunks_per_s: float
     eta_s: float | None
     bytes_per_s: float = 0.0
+
+
+class ModelProgress(Message, frozen=True):
+    """How far the fetch of a model is, told to who asked for it.
+
+    The rate is that of the last seconds, `eta_s` None until it can be told. When all
+    has come it is "checking", and making ready what has to be.
+    """
+
+    id: int
+    name: str
+    phase: Literal["fetching", "checking"]
+    bytes_done: int
+    bytes_total: int
+    bytes_per_s: float = 0.0
+    eta_s: float | None = None
 
 
 class State(Message, frozen=True):

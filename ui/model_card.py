@@ -6,7 +6,15 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QProgressBar, QSizePolicy, QWidget
 
 from core.messages import Failed, ModelProgress
-from ui.model_words import FITS_NOT, facts_of, fetch_question, fits_text, title_of
+from ui.model_words import (
+    FITS_NOT,
+    facts_of,
+    fetch_question,
+    fits_text,
+    left_bytes,
+    remove_question,
+    title_of,
+)
 from ui.parts import Banner, Elided, Look, button, column, label, restyle, row
 from ui.tables import Row, text_of, whole_of
 from ui.text import size_text, tame, time_left, tr
@@ -68,8 +76,8 @@ class ModelCard(QWidget):
         self.good_for.setText(tame(text_of(model, "good_for")))
         self.good_for.setVisible(bool(self.good_for.text()))
         self.facts.setText(" · ".join(facts_of(model)))
-        size = size_text(whole_of(model, "download_bytes"))
-        self.fetch_button.setText(tr("Fetch %1").replace("%1", size))
+        fetch = tr("Go on, %1 left") if whole_of(model, "fetched_bytes") else tr("Fetch %1")
+        self.fetch_button.setText(fetch.replace("%1", size_text(left_bytes(model))))
         for made, name in (
             (self.fetch_button, self.fetch_button.text()),
             (self.use_button, tr("Use")),
@@ -104,7 +112,8 @@ class ModelCard(QWidget):
         can_fetch = not installed and whole_of(model, "download_bytes") > 0
         self.fetch_button.setVisible(can_fetch and not fetching)
         self.use_button.setVisible(installed and not chosen)
-        self.remove_button.setVisible(installed and not (chosen and searches))
+        begun = not installed and not fetching and whole_of(model, "fetched_bytes") > 0
+        self.remove_button.setVisible(begun or (installed and not (chosen and searches)))
         self.cancel_button.setVisible(fetching)
 
     # --- questions ----------------------------------------------------------------------
@@ -121,12 +130,10 @@ class ModelCard(QWidget):
         )
 
     def _ask_to_remove(self) -> None:
-        used = self.model.get("chosen") is True
+        title, text = remove_question(self.model)
         self.banner.tell(
-            tr("Remove %1 from this device?").replace("%1", title_of(self.model)),
-            tr("Without it there are no answers until another one is used.")
-            if used
-            else tr("It frees %1.").replace("%1", size_text(whole_of(self.model, "size_bytes"))),
+            title,
+            text,
             "question",
             tr("Remove"),
             lambda: self.remove_asked.emit(self.name),
@@ -149,10 +156,12 @@ def progress_text(progress: ModelProgress | None) -> str:
     """How much of a model is here, how fast it comes, and how long it takes."""
     if progress is None:
         return tr("Waiting for its turn…")
+    if progress.phase == "checking":
+        return tr("It is all here and is being checked…")
     amount = tr("%1 of %2").replace("%1", size_text(progress.bytes_done))
     said = [amount.replace("%2", size_text(progress.bytes_total))]
     if progress.bytes_per_s > 0:
         said.append(tr("%1 a second").replace("%1", size_text(progress.bytes_per_s)))
-        left = max(0, progress.bytes_total - progress.bytes_done)
-        said.append(time_left(left / progress.bytes_per_s))
+    if progress.eta_s is not None:
+        said.append(time_left(progress.eta_s))
     return " · ".join(said)

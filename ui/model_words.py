@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ui.budget_parts import speed_text
-from ui.tables import Row, number_of, text_of, whole_of
+from ui.tables import Row, number_of, rows_of, text_of, whole_of
 from ui.text import shown, size_text, tame, tr
 
 FITS = "yes"
@@ -27,6 +27,9 @@ def facts_of(model: Row) -> list[str]:
         said.append(weights_text(weights, whole_of(model, "active_parameters")))
     if licence := text_of(model, "licence"):
         said.append(tame(licence))
+    names = [shown(text_of(one, "name")) for one in rows_of(model, "adapters")]
+    if adapters := [name for name in names if name]:
+        said.append(tr("with %1").replace("%1", ", ".join(adapters)))
     if (rate := number_of(model, "tokens_per_s")) > 0:
         words = tr("%1, measured") if model.get("measured") is True else tr("about %1")
         said.append(words.replace("%1", speed_text(rate)))
@@ -56,10 +59,28 @@ def fits_text(fits: str) -> str:
     }.get(fits, "")
 
 
+def left_bytes(model: Row) -> int:
+    """What fetching still has to bring."""
+    return max(0, whole_of(model, "download_bytes") - whole_of(model, "fetched_bytes"))
+
+
+def remove_question(model: Row) -> tuple[str, str]:
+    """What removing a model, or what has come of one, means."""
+    if model.get("installed") is not True:
+        title = tr("Remove what has come of %1?")
+        text = tr("It frees %1.").replace("%1", size_text(whole_of(model, "fetched_bytes")))
+    else:
+        title = tr("Remove %1 from this device?")
+        text = tr("It frees %1.").replace("%1", size_text(whole_of(model, "size_bytes")))
+        if model.get("chosen") is True:
+            text += " " + tr("Without it there are no answers until another one is used.")
+    return title.replace("%1", title_of(model)), text
+
+
 def fetch_question(model: Row) -> tuple[str, str]:
     """What fetching a model means, before it begins: how much is downloaded, and from where."""
     title = tr("Fetch %1?").replace("%1", title_of(model))
-    size = size_text(whole_of(model, "download_bytes"))
+    size = size_text(left_bytes(model))
     where = shown(text_of(model, "from")) or tr("the internet")
     words = tr("%1 are downloaded from %2. Nothing of your files or questions is sent.")
     said = words.replace("%1", size).replace("%2", where)

@@ -56,6 +56,7 @@ class StoragePage(QWidget):
         self._report: Row = {}
         self._plan: Row = {}  # for what is in the fields; nothing when that cannot be
         self._measuring = False
+        self._plan_is_old = False
         self.banner = Banner(look)
         self.loading = label(tr("Measuring…"), "muted")
         self.disk = BudgetCard(
@@ -107,7 +108,8 @@ class StoragePage(QWidget):
     # --- usage --------------------------------------------------------------------------
 
     def reload(self) -> None:
-        """Measure again, and ask which models are here."""
+        """Measure and plan again, and ask which models are here."""
+        self._plan_is_old = True
         self._measure()
         self._client.ask(ModelsRequest, self._models_reply)
 
@@ -130,13 +132,13 @@ class StoragePage(QWidget):
             self.loading.hide()
             self.banner.fail(message, self.reload)
         elif isinstance(message, Report):
-            first = self.content.isHidden()
             self.banner.hide()
             self.loading.hide()
             self.content.show()
             self._foot.show()
             self._show_status(message.body)
-            if first:
+            if self._plan_is_old:
+                self._plan_is_old = False
                 self.preview()
 
     def _show_status(self, body: object) -> None:

@@ -331,7 +331,9 @@ def model_states(g: Gallery, mode: str) -> None:
     page.fetch("qwen2.5-1.5b-instruct")
     asked = g.client.last(ModelsRequest)
     g.client.reply(
-        ModelProgress(asked.id, "qwen2.5-1.5b-instruct", 431_000_000, 1_117_320_736, 8_400_000.0)
+        ModelProgress(
+            asked.id, "qwen2.5-1.5b-instruct", "fetching", 431_000_000, 1_117_320_736, 8.4e6, 82.0
+        )
     )
     g.shoot("models-fetching", mode)
     g.window.resize(884, 560)

@@ -82,11 +82,14 @@ def test_fetching_asks_first_and_shows_how_far_it_is(
     assert (asked.action, asked.name) == ("fetch", LARGE)
     assert buttons(card) == ["Cancel"]
     assert "Waiting for its turn" in texts(card)
-    client.reply(ModelProgress(asked.id, LARGE, 400_000_000, 1_000_000_000, 10_000_000.0))
+    some = ModelProgress(asked.id, LARGE, "fetching", 400_000_000, 1_000_000_000, 1e7, 60.0)
+    client.reply(some)
     assert card.bar.value() == 400
     assert card.progress_note.text() == (
         "400 MB of 1.0 GB · 10.0 MB a second · about a minute left"
     )
+    client.reply(ModelProgress(asked.id, LARGE, "checking", 1_000_000_000, 1_000_000_000))
+    assert "is being checked" in card.progress_note.text()
     here = [{**model, "installed": True} for model in models()]
     client.report(asked, here)
     assert buttons(card) == ["Use", "Remove"]
@@ -118,11 +121,30 @@ def test_a_download_goes_on_while_the_table_changes(
     page.reload()
     client.report(client.last(ModelsRequest), [model for model in models() if model["name"] != OWN])
     assert buttons(page.cards[LARGE]) == ["Cancel"]
-    client.reply(ModelProgress(asked.id, LARGE, 1, 2, 0.0))
+    client.reply(ModelProgress(asked.id, LARGE, "fetching", 1, 2))
     assert page.cards[LARGE].bar.value() == 500
     assert page.cards[LARGE].progress_note.text() == "1 B of 2 B"
     client.report(asked, models())
     assert OWN in page.cards
+
+
+def test_a_fetch_that_was_given_up_goes_on_or_is_removed(
+    page: ModelsPage, client: ScriptedClient
+) -> None:
+    part = {"fetched_bytes": 400_000_000}
+    page.reload()
+    begun = [{**model, **part} if model["name"] == LARGE else model for model in models()]
+    client.report(client.last(ModelsRequest), begun)
+    card = page.cards[LARGE]
+    assert buttons(card) == ["Go on, 717 MB left", "Remove"]
+    card.fetch_button.click()
+    assert "717 MB are downloaded" in card.banner.accessibleName()
+    card.remove_button.click()
+    assert "It frees 400 MB." in card.banner.accessibleName()
+    card.banner._action.click()
+    assert client.last(ModelsRequest).action == "remove"
+    client.report(client.last(ModelsRequest), models())
+    assert buttons(card) == ["Fetch 1.1 GB"]
 
 
 def test_removing_asks_first(page: ModelsPage, client: ScriptedClient) -> None:
@@ -133,10 +155,15 @@ def test_removing_asks_first(page: ModelsPage, client: ScriptedClient) -> None:
     card.banner._action.click()
     asked = client.last(ModelsRequest)
     assert (asked.action, asked.name) == ("remove", SMALL)
-    client.report(asked, [{**model, "installed": False} for model in models()])
-    assert "Fetch 92.9 MB" in buttons(card)
+    gone = [{**model, "installed": model["name"] != SMALL} for model in models()]
+    client.report(asked, gone)
+    assert buttons(card) == ["Fetch 92.9 MB"]
     page.cards[OWN].remove_button.click()
-    assert OWN not in page.cards or "812 MB" in page.cards[OWN].banner.accessibleName()
+    assert page.cards[OWN].banner.accessibleName() == (
+        "Remove my-own-file from this device? It frees 812 MB."
+    )
+    page.cards[OWN].banner._other.click()
+    assert len(client.all(ModelsRequest)) == 2
 
 
 def test_another_search_model_tells_its_cost_and_is_confirmed(
@@ -204,6 +231,8 @@ def test_a_table_that_cannot_be_read_is_told(window: MainWindow, client: Scripte
 
 
 def test_what_is_not_known_is_not_said() -> None:
+    with_adapter = {"name": "a", "adapters": [{"name": "tone"}, {"name": 3}]}
+    assert facts_of(with_adapter) == ["with tone"]
     assert facts_of({}) == []
     assert facts_of({"size_bytes": 5_000_000, "tokens_per_s": None}) == ["5.0 MB on disk"]
     assert weights_text(8_190_735_360, 0) == "8.2 billion weights"
