@@ -7,7 +7,15 @@ import re
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPolygonF, QValidator
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPolygonF,
+    QValidator,
+)
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QDoubleSpinBox,
@@ -23,6 +31,7 @@ MB = 1_000_000
 RATIO = 1.02  # of neighbouring places of the slider
 ARROW_STEPS, PAGE_STEPS = 2, 35  # 4 %, and twice or half
 MOST_MB = 1e9
+UNITS_MB = {"m": 1.0, "g": 1000.0, "t": 1e6}
 MARK_PX = 5.0
 
 
@@ -45,8 +54,9 @@ class Scale:
         if step >= self.steps:
             return self.largest_bytes
         share = step / self.steps
-        exact = self.smallest_bytes * (self.largest_bytes / self.smallest_bytes) ** share
-        unit = max(MB, 10 ** (math.floor(math.log10(exact)) - 2))
+        ratio = self.largest_bytes / self.smallest_bytes
+        exact = self.smallest_bytes * math.pow(ratio, share)
+        unit = max(MB, int(math.pow(10, math.floor(math.log10(exact)) - 2)))
         return min(max(round(exact / unit) * unit, self.smallest_bytes), self.largest_bytes)
 
     def step_of(self, size_bytes: float) -> int:
@@ -113,7 +123,7 @@ class BudgetSlider(QSlider):
             return 0.0
         option = QStyleOptionSlider()
         self.initStyleOption(option)
-        option.sliderPosition = option.sliderValue = self._scale.step_of(self._used_bytes)  # type: ignore[attr-defined]
+        option.sliderPosition = option.sliderValue = self._scale.step_of(self._used_bytes)
         handle = self.style().subControlRect(
             QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self
         )
@@ -152,20 +162,34 @@ class SizeField(QDoubleSpinBox):
         pad(self)
         calm_wheel(self)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Remember the unit that stands there before it is typed over."""
+        self._keep_unit()
+        super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        """The same, for what is pasted."""
+        self._keep_unit()
+        super().focusInEvent(event)
+
+    def _keep_unit(self) -> None:
+        unit = re.search(r"([mgt])i?b?\s*$", self.text(), re.IGNORECASE)
+        if unit is not None:
+            self._unit_mb = UNITS_MB[unit[1].lower()]
+
     def textFromValue(self, value: float) -> str:  # noqa: N802 - Qt's name
         """500 MB, 2.047 GB."""
-        self._unit_mb = 1000.0 if value >= 1000 else 1.0
-        number = self.locale().toString(value / self._unit_mb, "f", 3 if value >= 1000 else 0)
-        if value >= 1000:
-            number = number.rstrip("0").rstrip(self.locale().decimalPoint())
-        return f"{number} {'GB' if value >= 1000 else 'MB'}"
+        if value < 1000:
+            return f"{value:.0f} MB"
+        number = self.locale().toString(value / UNITS_MB["g"], "f", 3)
+        return f"{number.rstrip('0').rstrip(self.locale().decimalPoint())} GB"
 
     def valueFromText(self, text: str) -> float:  # noqa: N802 - Qt's name
         """Megabytes of what was typed; what stood there before when it says nothing."""
         found = self._parse(text)
         return self.value() if found is None else found
 
-    def validate(self, text: str, at: int) -> object:
+    def validate(self, text: str, at: int) -> tuple[QValidator.State, str, int]:
         """Whether what was typed so far is a size, or may become one."""
         state = QValidator.State
         found = self._parse(text)
@@ -182,5 +206,5 @@ class SizeField(QDoubleSpinBox):
                 number = float(found[1].replace(",", "."))
             except ValueError:
                 return None
-        unit = {"m": 1.0, "g": 1000.0, "t": 1e6}.get(found[2].lower(), self._unit_mb)
+        unit = UNITS_MB.get(found[2].lower(), self._unit_mb)
         return float(round(number * unit))

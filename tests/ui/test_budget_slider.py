@@ -66,15 +66,30 @@ def test_ends_are_whole_megabytes_inside_those_given() -> None:
     ],
 )
 def test_sizes_are_typed_in_common_spellings(
-    qapp: Any, before: float, text: str, mb: float
+    qtbot: Any, before: float, text: str, mb: float
 ) -> None:
-    del qapp
     field = SizeField("Budget")
+    qtbot.addWidget(field)
     field.setLocale(QLocale("en_GB"))
     field.setValue(before)
-    assert field.valueFromText(text) == mb
-    field.lineEdit().setText(text)
+    field.selectAll()
+    qtbot.keyClicks(field, text)
     assert field.hasAcceptableInput()
+    assert field.value() == mb
+
+
+def test_a_bare_number_keeps_the_unit_while_it_is_typed(qtbot: Any) -> None:
+    field = SizeField("Budget")
+    qtbot.addWidget(field)
+    field.setLocale(QLocale("en_GB"))
+    field.setValue(500)
+    field.show()
+    field.sizeHint()
+    for before, keys, mb in ((500, "20000", 20_000), (2000, "30", 30_000), (30_000, "40m", 40)):
+        field.setValue(before)
+        field.selectAll()
+        qtbot.keyClicks(field, keys)
+        assert field.value() == mb
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-5 MB", "a lot", "5 EB", "1 2 x", "9e99 GB"])
