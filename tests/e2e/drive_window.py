@@ -188,7 +188,7 @@ def budget(driver: Driver) -> Script:
     driver.found["before"] = storage.ram.title.text()
     storage.ram.field.setFocus()
     storage.ram.field.selectAll()
-    driver.keys("1.5 GB")
+    QTest.keyClicks(storage.ram.field, "1.5 GB")
     yield storage.panel.apply_button.isEnabled
     driver.found["preview"] = storage.panel.title.text()
     storage.panel.apply_button.click()
