@@ -188,7 +188,8 @@ class Legend(QWidget):
     def __init__(self, look: Look) -> None:
         super().__init__()
         self._look = look
-        self._parts: list[Part] | None = None
+        self._parts: list[Part] = []
+        self._lines: list[_Line] = []
         self._planned = False
         self._blocks = [QGridLayout(), QGridLayout()]
         self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight)
@@ -201,11 +202,14 @@ class Legend(QWidget):
 
     def show_parts(self, parts: Sequence[Part]) -> None:
         """List what takes something, or would. Once a plan was shown its columns stay."""
+        before = (self._planned, [(part.colour, bool(part.detail)) for part in self._parts])
         self._planned = self._planned or has_plan(parts)
-        listed = [part for part in parts if part.now_bytes or part.planned_bytes]
-        if listed != self._parts:
-            self._parts = listed
+        self._parts = [part for part in parts if part.now_bytes or part.planned_bytes]
+        after = (self._planned, [(part.colour, bool(part.detail)) for part in self._parts])
+        if before != after or self._two_fit() != bool(self._blocks[1].count()):
             self._lay_out()
+        for line, part in zip(self._lines, self._parts, strict=True):
+            line.say(part)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Go to one block where two have no room."""
@@ -221,9 +225,8 @@ class Legend(QWidget):
         self._row.setContentsMargins(0, 0, spare, 0)
 
     def _two_fit(self) -> bool:
-        parts = self._parts or []
         two_px = 2 * self._block_px() + BLOCK_GAP_PX
-        return len(parts) >= TWO_BLOCKS and self.width() >= two_px
+        return len(self._parts) >= TWO_BLOCKS and self.width() >= two_px
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """No wider than one block, or two would never give way to one."""
@@ -231,7 +234,7 @@ class Legend(QWidget):
 
     def _block_px(self) -> int:
         """The width that a block needs, whichever parts stand in it."""
-        parts = self._parts or []
+        parts = self._parts
         bold = QFont(self.font())
         bold.setWeight(QFont.Weight.DemiBold)
         words, numbers = self.fontMetrics(), QFontMetrics(bold)
@@ -247,37 +250,50 @@ class Legend(QWidget):
         return DOT_PX + sum(widths) + COLUMN_GAP_PX * len(columns)
 
     def _lay_out(self) -> None:
-        parts = self._parts or []
+        parts = self._parts
         half = (len(parts) + 1) // 2 if self._two_fit() else len(parts)
-        for block, shown in zip(self._blocks, (parts[:half], parts[half:]), strict=True):
+        self._lines = [_Line(part) for part in parts]
+        for block, shown in zip(self._blocks, (slice(half), slice(half, None)), strict=True):
             clear(block)
-            if shown:
-                self._fill(block, shown)
+            if parts[shown]:
+                self._fill(block, parts[shown], self._lines[shown])
         self._row.setStretch(1, 1 if half < len(parts) else 0)
         self._row.setSpacing(BLOCK_GAP_PX if half < len(parts) else 0)
         self._narrow()
 
-    def _fill(self, block: QGridLayout, parts: Sequence[Part]) -> None:
-        heads = ["", tr("Now"), tr("Planned"), tr("Change")] if self._planned else []
-        for at, head in enumerate(heads):
-            self._right(block, 0, at + 1, head, "small")
-        for line, part in enumerate(parts, start=1):
+    def _fill(self, block: QGridLayout, parts: Sequence[Part], lines: Sequence[_Line]) -> None:
+        right = Qt.AlignmentFlag.AlignRight
+        heads = (tr("Now"), tr("Planned"), tr("Change")) if self._planned else ()
+        for at, head in enumerate(heads, start=2):
+            block.addWidget(label(head, "small"), 0, at, right)
+        for row, (part, line) in enumerate(zip(parts, lines, strict=True), start=1):
             dot = Dot(self._look, part)
-            name = label(part.name)
-            if part.detail:
-                words = QWidget()
-                words.setLayout(column(name, label(part.detail, "small", wrap=True), spacing=0))
-                block.addWidget(words, line, 1)
-            else:
-                block.addWidget(name, line, 1)
-            block.addWidget(dot, line, 0, Qt.AlignmentFlag.AlignVCenter)
-            self._right(block, line, 2, _size(part.now_bytes), "strong")
-            if self._planned:
-                self._right(block, line, 3, _size(part.planned_bytes), "strong")
-                self._right(block, line, 4, _change(part), "muted")
+            block.addWidget(dot, row, 0, Qt.AlignmentFlag.AlignVCenter)
+            block.addWidget(line.words, row, 1)
+            sizes = (line.now, line.planned, line.change) if self._planned else (line.now,)
+            for at, size in enumerate(sizes, start=2):
+                block.addWidget(size, row, at, right)
         block.setColumnStretch(1, 1)
-        for line in range(block.rowCount() + 1):
-            block.setRowStretch(line, 1 if line == len(parts) + 1 else 0)
+        for row in range(block.rowCount() + 1):
+            block.setRowStretch(row, 1 if row == len(parts) + 1 else 0)
 
-    def _right(self, block: QGridLayout, line: int, at: int, text: str, role: str) -> None:
-        block.addWidget(label(text, role), line, at, Qt.AlignmentFlag.AlignRight)
+
+class _Line:
+    """The words of one part in the legend; new sizes go into the same labels."""
+
+    def __init__(self, part: Part) -> None:
+        self._name, self._detail = label(), label(role="small", wrap=True)
+        if not part.detail:
+            self._detail.hide()
+        self.words = QWidget()
+        self.words.setLayout(column(self._name, self._detail, spacing=0))
+        self.now, self.planned = label(role="strong"), label(role="strong")
+        self.change = label(role="muted")
+
+    def say(self, part: Part) -> None:
+        """Show a part's name and sizes."""
+        self._name.setText(part.name)
+        self._detail.setText(part.detail)
+        self.now.setText(_size(part.now_bytes))
+        self.planned.setText(_size(part.planned_bytes))
+        self.change.setText(_change(part))
