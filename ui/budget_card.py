@@ -21,7 +21,7 @@ class BudgetCard(QFrame):
 
     edited = Signal()
 
-    def __init__(self, look: Look, name: str, heading: str, text: str) -> None:
+    def __init__(self, look: Look, name: str, heading: str, text: str, then: str) -> None:
         super().__init__()
         self.setProperty("card", "true")
         self._heading = heading
@@ -40,7 +40,7 @@ class BudgetCard(QFrame):
             column(self.slider, row(self._smallest, 1, self._mark, 1, self._largest), spacing=0)
         )  # fmt: skip
         self._ends.hide()
-        self.bar, self.legend = BudgetBar(look), Legend(look)
+        self.bar, self.legend = BudgetBar(look, then), Legend(look, then)
         head = row(column(self.title, self.note, spacing=2), self.field, spacing=16)
         head.setStretch(0, 1)
         inside = column(head, self._ends, self.bar, self.legend, spacing=12)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ui.tables import Row, number_of, row_of, text_of, whole_of
@@ -143,5 +142,6 @@ def level_in_words(level: Row) -> str:
 
 
 def _percent(level: Row) -> str:
-    """What a level finds of the ten best; 99.7 is not 100."""
-    return str(math.floor(100 * number_of(level, "recall_at_10") + 1e-9))
+    """What a level finds of the ten best; not all of them is not 100."""
+    found = number_of(level, "recall_at_10")
+    return str(min(round(100 * found), 99 if found < 1 else 100))

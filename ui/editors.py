@@ -206,8 +206,13 @@ def choice_names(key: str) -> dict[str, str]:
             "light": tr("Light"),
             "dark": tr("Dark"),
         },
+        "index.pause_on_battery": {
+            "never": tr("Never"),
+            "below half": tr("Below half"),
+            "always": tr("Always"),
+        },
         "assistant.cell_type": {
-            "auto": tr("As fits"),
+            "auto": tr("Automatic"),
             "f16": tr("16 bits (f16)"),
             "q8_0": tr("8 bits (q8_0)"),
         },

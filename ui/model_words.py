@@ -25,6 +25,8 @@ def facts_of(model: Row) -> list[str]:
         said.append(tr("%1 on disk").replace("%1", size_text(size)))
     if weights := whole_of(model, "parameters"):
         said.append(weights_text(weights, whole_of(model, "active_parameters")))
+    if memory := whole_of(model, "memory_bytes"):
+        said.append(tr("%1 of memory").replace("%1", size_text(memory)))
     if licence := text_of(model, "licence"):
         said.append(tame(licence))
     names = [shown(text_of(one, "name")) for one in rows_of(model, "adapters")]
@@ -39,7 +41,7 @@ def facts_of(model: Row) -> list[str]:
 def weights_text(weights: int, active: int) -> str:
     """How large a model is, and how much of it works on each word where that is less."""
     text = tr("%1 weights").replace("%1", _many(weights))
-    if 0 < active < weights:
+    if 0 < active < weights / 2:  # else it is not what matters of it
         text += tr(", %1 at work for each word").replace("%1", _many(active))
     return text
 
@@ -51,11 +53,11 @@ def _many(number: int) -> str:
 
 
 def fits_text(fits: str) -> str:
-    """Whether a model fits this device; empty when nobody knows."""
+    """Whether a model fits the memory that it may have; empty when nobody knows."""
     return {
-        FITS: tr("fits this device"),
+        FITS: tr("fits"),
         FITS_WITH_DISK: tr("fits with experts on disk"),
-        FITS_NOT: tr("too large for this device"),
+        FITS_NOT: tr("over the memory budget"),
     }.get(fits, "")
 
 
@@ -85,5 +87,5 @@ def fetch_question(model: Row) -> tuple[str, str]:
     words = tr("%1 are downloaded from %2. Nothing of your files or questions is sent.")
     said = words.replace("%1", size).replace("%2", where)
     if text_of(model, "fits") == FITS_NOT:
-        said += " " + tr("It is too large for the memory of this device.")
+        said += " " + tr("It needs more memory than the budget gives.")
     return title, said

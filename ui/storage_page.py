@@ -64,12 +64,14 @@ class StoragePage(QWidget):
             tr("Disk budget"),
             tr("%1 of %2 on disk"),
             tr("Everything Satchel keeps, but the models."),
+            tr("Planned"),
         )
         self.ram = BudgetCard(
             look,
             tr("Memory budget"),
             tr("%1 of %2 in memory"),
             tr("All of Satchel's processes together. The language model leaves memory when idle."),
+            tr("At most"),
         )
         self.index_note = label(role="small", wrap=True)
         self.advanced = Advanced(look)

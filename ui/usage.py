@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from ui.parts import Look, clear, column, label
 from ui.text import difference_text, size_text, tr
 
-BAR_PX, ROUNDING, LEAST_PX, GAP_PX = 14, 5, 2.0, 1.0
+BAR_PX, ROUNDING, LEAST_PX, GAP_PX = 14, 5, 0.3, 1.0
 TWO_BLOCKS = 6  # parts from which the legend may stand in two blocks
 DOT_PX, COLUMN_GAP_PX, BLOCK_GAP_PX = 10, 10, 32
 MOST_CHARS = 90  # that one block is wide
@@ -73,33 +73,32 @@ class Strip(QWidget):
         self._room, self._scale, self._mark = room_bytes, max(1, scale_bytes), mark_bytes
         self.update()
 
-    def _segments(self) -> list[tuple[Part, int, float, float]]:
-        """Each part that takes something, with its bytes, left edge and width."""
+    def _segments(self) -> list[tuple[Part, float, float]]:
+        """Each part that can be seen, with its left edge and width."""
         found, left = [], 0.0
         for part in self._parts:
-            size = self._size_of(part) or 0
-            if size > 0:
-                width = max(LEAST_PX, self.width() * size / self._scale)
-                found.append((part, size, left, width))
-                left += width
+            width = self.width() * (self._size_of(part) or 0) / self._scale
+            if width >= LEAST_PX:
+                found.append((part, left, width))
+            left += width
         return found
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: ARG002, N802 - Qt's name
         """Draw the strip."""
         colours = self._look.theme.colours
         segments = self._segments()
-        taken = segments[-1][2] + segments[-1][3] if segments else 0.0
+        taken = segments[-1][1] + segments[-1][2] if segments else 0.0
         room = self.width() * min(1.0, self._room / self._scale)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ground = QRectF(0, 0, min(self.width(), max(room, taken, LEAST_PX)), self.height())
+        ground = QRectF(0, 0, min(self.width(), max(room, taken)), self.height())
         shape = QPainterPath()
         shape.addRoundedRect(ground, ROUNDING, ROUNDING)
         painter.save()
         painter.setClipPath(shape)
         painter.fillRect(ground, QColor(colours.ground))
-        for part, _, left, width in segments:
-            drawn = max(LEAST_PX / 2, width - GAP_PX)
+        for part, left, width in segments:
+            drawn = max(1.0, width - GAP_PX)
             painter.fillRect(QRectF(left, 0, drawn, self.height()), colour_of(self._look, part))
         painter.restore()
         if self._mark:
@@ -108,13 +107,17 @@ class Strip(QWidget):
 
 
 class BudgetBar(QWidget):
-    """The parts as they are, and below it as they would be, drawn to one scale."""
+    """The parts as they are, and below it as they would be, drawn to one scale.
 
-    def __init__(self, look: Look) -> None:
+    `then` is what the second row is called.
+    """
+
+    def __init__(self, look: Look, then: str) -> None:
         super().__init__()
+        self._then = then
         self._now = Strip(look, lambda part: part.now_bytes)
         self._planned = Strip(look, lambda part: part.planned_bytes)
-        self._planned_name = label(tr("Planned"), "small")
+        self._planned_name = label(then, "small")
         self._planned.hide()
         self._planned_name.hide()
         grid = QGridLayout()
@@ -143,7 +146,7 @@ class BudgetBar(QWidget):
             self._planned_name.show()
         said = [
             f"{part.name}: {_size(part.now_bytes)}"
-            + (f", {tr('planned')} {_size(part.planned_bytes)}" if known else "")
+            + (f", {self._then} {_size(part.planned_bytes)}" if known else "")
             for part in parts
         ]
         self.setAccessibleName("; ".join(said))
@@ -182,12 +185,13 @@ class Dot(QWidget):
 class Legend(QWidget):
     """Each part's name, what it takes now and would take, and the difference.
 
-    Many parts stand in two blocks where there is room.
+    Many parts stand in two blocks where there is room. `then` is what would be taken.
     """
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, then: str) -> None:
         super().__init__()
         self._look = look
+        self._heads = (tr("Now"), then, tr("Difference"))
         self._parts: list[Part] = []
         self._lines: list[_Line] = []
         self._planned = False
@@ -240,8 +244,8 @@ class Legend(QWidget):
         words, numbers = self.fontMetrics(), QFontMetrics(bold)
         columns = [[part.name for part in parts], [_size(part.now_bytes) for part in parts]]
         if self._planned:
-            columns.append([_size(part.planned_bytes) for part in parts] + [tr("Planned")])
-            columns.append([_change(part) for part in parts] + [tr("Change")])
+            columns.append([_size(part.planned_bytes) for part in parts] + [self._heads[1]])
+            columns.append([_change(part) for part in parts] + [self._heads[2]])
         widths = [max((words.horizontalAdvance(text) for text in columns[0]), default=0)]
         widths += [
             max((numbers.horizontalAdvance(text) for text in texts), default=0)
@@ -263,7 +267,7 @@ class Legend(QWidget):
 
     def _fill(self, block: QGridLayout, parts: Sequence[Part], lines: Sequence[_Line]) -> None:
         right = Qt.AlignmentFlag.AlignRight
-        heads = (tr("Now"), tr("Planned"), tr("Change")) if self._planned else ()
+        heads = self._heads if self._planned else ()
         for at, head in enumerate(heads, start=2):
             block.addWidget(label(head, "small"), 0, at, right)
         for row, (part, line) in enumerate(zip(parts, lines, strict=True), start=1):

@@ -322,6 +322,7 @@ def models() -> list[dict[str, object]]:
         {
             **chat, "name": "smollm2-135m-instruct", "title": "SmolLM2 135M Instruct, Q4_1",
             "licence": "Apache-2.0", "parameters": 134_515_008, "size_bytes": 98_362_432,
+            "memory_bytes": 223_000_000,
             "download_bytes": 92_871_040, "from": "files.example.org", "installed": True,
             "chosen": True, "fits": "yes", "tokens_per_s": 21.3, "measured": True, "good_for":
             "A starter that runs anywhere. Often wrong, so check its sources; English only.",

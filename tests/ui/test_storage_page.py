@@ -13,8 +13,10 @@ from scripted import ScriptedClient
 
 from core.messages import BudgetRequest, ModelsRequest, StatusRequest
 from ui.budget_parts import disk_parts, memory_parts, promises
+from ui.parts import Look
 from ui.storage_page import StoragePage
 from ui.text import difference_text
+from ui.usage import Part, Strip
 from ui.window import MainWindow
 
 SMALL = 80_000_000
@@ -65,8 +67,8 @@ def test_what_is_used_and_what_is_planned_stand_side_by_side(page: StoragePage) 
     assert "512 GB" in said
     assert "16.7 GB" in said
     assert "1,558 files with 310 MB of text" in said
-    assert "Word index: 61.0 MB, planned 62.0 MB" in page.disk.bar.accessibleName()
-    assert "Language model: 231 MB, planned 223 MB" in page.ram.bar.accessibleName()
+    assert "Word index: 61.0 MB, Planned 62.0 MB" in page.disk.bar.accessibleName()
+    assert "Language model: 231 MB, At most 223 MB" in page.ram.bar.accessibleName()
     for part in ("Word index", "61.0 MB", "62.0 MB", "+1.0 MB", "of it 25.0 MB for the text"):
         assert part in texts(page)
     assert "A search takes about 0.2 s." in texts(page.panel)
@@ -197,7 +199,7 @@ def test_advanced_choices_go_with_the_budgets(
     assert page.advanced.editors["index.level"].isVisible()
     assert "files.hidden" not in page.advanced.editors
     level = field_of(page, "index.level", QComboBox)
-    assert level.currentText() == "codes-16: 23 bytes, finds 87 %"
+    assert level.currentText() == "codes-16: 23 bytes, finds 88 %"
     assert "a search reads about 23 passages anew" in texts(page.advanced)
     model = field_of(page, "assistant.model", QComboBox)
     offered = [model.itemText(at) for at in range(model.count())]
@@ -289,6 +291,23 @@ def test_a_late_or_failed_answer_is_told(
     client.fail(client.last(StatusRequest), "It is gone.", "Wait.")
     assert page.banner.isVisible()
     window.grab()
+
+
+def test_a_bar_is_true_to_scale_and_free_space_is_ground(qtbot: Any, look: Look) -> None:
+    strip = Strip(look, lambda part: part.now_bytes)
+    qtbot.addWidget(strip)
+    strip.resize(1000, 14)
+    parts = [Part("a", 0, 300, None), Part("tiny", 1, 0, None), Part("b", 2, 200, None)]
+    strip.draw(parts, room_bytes=800, scale_bytes=1000, mark_bytes=650)
+    strip.show()
+    colours = look.theme.colours
+    seen = strip.grab().toImage()
+    row = [seen.pixelColor(x, 7).name() for x in range(1000)]
+    assert row[20] == row[290] == colours.parts[0]
+    assert row[310] == row[490] == colours.parts[2]
+    assert row[510] == row[640] == row[660] == row[790] == colours.ground
+    assert row[651] == colours.text
+    assert row[900] not in (colours.ground, colours.parts[2])
 
 
 def test_one_colour_for_one_part_whatever_is_there() -> None:
