@@ -13,6 +13,7 @@ from ui.parts import Look, button, clear, column, label, restyle, row
 from ui.text import tame, tr
 
 LEAST_PX, MOST_SHARE = 60, 0.3  # of the page's height
+BORDER_PX = 2  # as in the style sheet
 
 
 class _Inside(QScrollArea):
@@ -24,6 +25,14 @@ class _Inside(QScrollArea):
         self.setWidgetResizable(True)
         self.setWidget(content)
         self.most_px = LEAST_PX
+        self.setProperty("words", "true")
+        self.setAccessibleName(tr("What changes, and why"))
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.verticalScrollBar().rangeChanged.connect(self._let_scroll)
+
+    def _let_scroll(self, _low: int, high: int) -> None:
+        """The keys scroll what does not fit."""
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus if high else Qt.FocusPolicy.NoFocus)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """As tall as the content at this width."""
@@ -35,7 +44,7 @@ class _Inside(QScrollArea):
 
     def _needed(self) -> int:
         width = max(1, self.viewport().width())
-        return min(self.most_px, max(0, self._content.heightForWidth(width)))
+        return min(self.most_px, max(0, self._content.heightForWidth(width)) + 2 * BORDER_PX)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """The content tells its own area when it has changed; this passes it on."""
@@ -75,7 +84,8 @@ class ChangesPanel(QFrame):
         head = row(self.title, self.note, self.undo_button, self.apply_button, spacing=10)
         head.setStretch(0, 1)
         layout = column(head, self._inside, spacing=8)
-        layout.setContentsMargins(18, 12, 16, 12)
+        layout.setContentsMargins(18 - BORDER_PX, 12, 16, 12)
+        head.setContentsMargins(BORDER_PX, 0, 0, 0)
         self.setLayout(layout)
 
     def limit(self, page_px: int) -> None:

@@ -141,6 +141,8 @@ QProgressBar {{ background: {c.sunken}; border: none; border-radius: 3px; max-he
 QProgressBar::chunk {{ background: {c.accent}; border-radius: 3px; }}
 
 QScrollArea {{ background: transparent; border: none; }}
+QScrollArea[words="true"] {{ border: 2px solid transparent; border-radius: 8px; }}
+QScrollArea[words="true"]:focus {{ border-color: {c.accent}; }}
 QScrollArea > QWidget > QWidget[ground="none"] {{ background: transparent; }}
 QScrollArea[picture="true"] {{ background: {c.sunken}; }}
 QScrollBar:vertical {{ background: transparent; width: 12px; margin: 2px; }}

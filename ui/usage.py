@@ -212,8 +212,8 @@ class Legend(QWidget):
         after = (self._planned, [(part.colour, bool(part.detail)) for part in self._parts])
         if before != after or self._two_fit() != bool(self._blocks[1].count()):
             self._lay_out()
-        for line, part in zip(self._lines, self._parts, strict=True):
-            line.say(part)
+        else:
+            self._say()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Go to one block where two have no room."""
@@ -253,10 +253,15 @@ class Legend(QWidget):
         ]
         return DOT_PX + sum(widths) + COLUMN_GAP_PX * len(columns)
 
+    def _say(self) -> None:
+        for line, part in zip(self._lines, self._parts, strict=True):
+            line.say(part)
+
     def _lay_out(self) -> None:
         parts = self._parts
         half = (len(parts) + 1) // 2 if self._two_fit() else len(parts)
         self._lines = [_Line(part) for part in parts]
+        self._say()
         for block, shown in zip(self._blocks, (slice(half), slice(half, None)), strict=True):
             clear(block)
             if parts[shown]:

@@ -9,28 +9,33 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
     QComboBox,
     QLabel,
     QLineEdit,
+    QScrollBar,
 )
-from samples import failures, folders, settings
+from samples import budget, failures, folders, models, settings, status
 from scripted import ScriptedClient
 
 from core.messages import (
+    BudgetRequest,
     FilesList,
     FoldersAdd,
     FoldersList,
     FoldersRemove,
     Index,
     IndexProgress,
+    Message,
     ModelsRequest,
     Pause,
     Retry,
     SettingsGet,
     SettingsSet,
     State,
+    StatusRequest,
 )
 from ui.client import Link
 from ui.settings_page import name_and_unit
@@ -229,17 +234,26 @@ def test_names_and_units_come_from_the_key() -> None:
 def test_all_pages_by_keyboard_with_names(
     qtbot: Any, window: MainWindow, client: ScriptedClient
 ) -> None:
+    tables: dict[str, tuple[tuple[type[Message], object], ...]] = {
+        "storage": ((StatusRequest, status()), (BudgetRequest, budget())),
+        "models": ((ModelsRequest, models()),),
+        "settings": ((SettingsGet, settings()),),
+    }
+    kinds = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QAbstractSlider)
     for number, page in enumerate(PAGES, start=1):
         qtbot.keyClick(window, Qt.Key(Qt.Key.Key_0 + number), Qt.KeyboardModifier.ControlModifier)
         assert window.page() == page
-    client.report(client.last(SettingsGet), settings())
-    kinds = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox)
-    for found in [part for kind in kinds for part in window.findChildren(kind)]:
-        named = found.accessibleName() or (
-            found.text() if isinstance(found, QAbstractButton) else ""
-        )
-        inner = found.objectName().startswith("qt_")
-        assert named or inner or not found.isVisible(), found
+        for request, body in tables.get(page, ()):
+            client.report(client.last(request), body)
+        if page == "storage":
+            window.storage.advanced.fold.open()
+        QApplication.processEvents()
+        for found in [part for kind in kinds for part in window.findChildren(kind)]:
+            named = found.accessibleName() or (
+                found.text() if isinstance(found, QAbstractButton) else ""
+            )
+            inner = found.objectName().startswith("qt_") or isinstance(found, QScrollBar)
+            assert named or inner or not found.isVisible(), found
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK])

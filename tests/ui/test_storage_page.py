@@ -111,6 +111,18 @@ def test_the_reasons_are_folded_under_why(page: StoragePage) -> None:
     assert "it looks back on 2048 tokens" not in texts(page.panel)
 
 
+def test_what_does_not_fit_is_scrolled_with_the_keys(
+    qtbot: Any, window: MainWindow, page: StoragePage
+) -> None:
+    inside = page.panel._inside
+    qtbot.waitUntil(lambda: inside.focusPolicy() == Qt.FocusPolicy.NoFocus)
+    window.resize(window.minimumSize())
+    page.panel.why.open()
+    qtbot.waitUntil(lambda: inside.focusPolicy() == Qt.FocusPolicy.TabFocus)
+    QTest.keyClick(inside, Qt.Key.Key_Down)
+    assert inside.verticalScrollBar().value() > 0
+
+
 def test_applied_and_one_step_back(qtbot: Any, page: StoragePage, client: ScriptedClient) -> None:
     asked = applied(qtbot, page, client)
     request = client.last(BudgetRequest)
@@ -341,6 +353,29 @@ def test_a_plan_promises_what_it_says_and_no_more() -> None:
     ]
 
 
+def test_the_tab_key_goes_down_the_page(
+    qtbot: Any, window: MainWindow, page: StoragePage, client: ScriptedClient
+) -> None:
+    window.activateWindow()
+    asked = slide(qtbot, page, client)
+    client.report(client.last(BudgetRequest), budget(asked))
+    page.disk.field.setFocus()
+    passed = [QApplication.focusWidget()]
+    for _ in range(7):
+        QTest.keyClick(passed[-1], Qt.Key.Key_Tab)
+        passed.append(QApplication.focusWidget())
+    assert passed == [
+        page.disk.field,
+        page.disk.slider,
+        page.ram.field,
+        page.ram.slider,
+        page.advanced.fold.head,
+        page.panel.undo_button,
+        page.panel.apply_button,
+        page.panel.why.head,
+    ]
+
+
 def test_in_a_small_window_nothing_is_wider_than_the_page(
     qtbot: Any, window: MainWindow, page: StoragePage
 ) -> None:
@@ -349,6 +384,8 @@ def test_in_a_small_window_nothing_is_wider_than_the_page(
     window.resize(window.minimumSize())
     qtbot.wait(20)
     assert page.disk.legend._blocks[1].count() == 0
+    assert "Word index" in texts(page.disk.legend)
+    assert "62.0 MB" in texts(page.disk.legend)
     for part in (page.disk, page.ram, page.advanced, page.panel):
         right = part.mapTo(page, QPointF(part.width(), 0)).x()
         assert right <= page.width()
