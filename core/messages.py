@@ -481,13 +481,14 @@ class ModelsRequest(Message, frozen=True):
     """The catalogues and what is on disk, or a change of it. Ends with Report.
 
     `use` chooses an installed model; one that makes all files be read again has to
-    be `confirmed`.
+    be `confirmed`. `base` makes `add` and `remove` mean an adapter of that model.
     """
 
     id: int
     action: Literal["list", "fetch", "add", "remove", "use"] = "list"
     name: str | None = None
     confirmed: bool = False
+    base: str | None = None
 
 
 class Forget(Message, frozen=True):

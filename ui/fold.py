@@ -17,7 +17,7 @@ class Fold(QWidget):
         super().__init__()
         self._look = look
         self._content = content
-        self.head = button(name, lambda: self.open(self._content.isHidden()), "fold")
+        self.head = button(name, lambda: self.open(self._content.isHidden()), "plain")
         self.head.setCheckable(True)
         content.hide()
         self.setLayout(column(self.head, content, spacing=4))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QProgressBar, QSizePolicy, QWidget
 
@@ -15,9 +18,9 @@ from ui.model_words import (
     remove_question,
     title_of,
 )
-from ui.parts import Banner, Elided, Look, button, column, label, restyle, row
-from ui.tables import Row, text_of, whole_of
-from ui.text import size_text, tame, time_left, tr
+from ui.parts import Banner, Elided, Look, button, clear, column, label, restyle, row
+from ui.tables import Row, rows_of, text_of, whole_of
+from ui.text import shown, size_text, tame, time_left, tr
 
 EMBEDDING = "embedding"
 
@@ -29,6 +32,8 @@ class ModelCard(QWidget):
     cancel_asked = Signal(str)
     use_asked = Signal(str, bool)  # and whether the cost was confirmed
     remove_asked = Signal(str)
+    adapter_asked = Signal(str)
+    adapter_remove_asked = Signal(str, str)  # and the adapter
 
     def __init__(self, look: Look, name: str) -> None:
         super().__init__()
@@ -45,6 +50,9 @@ class ModelCard(QWidget):
         self.fetch_button = button("", self._ask_to_fetch)
         self.use_button = button(tr("Use"), lambda: self.use_asked.emit(self.name, False))
         self.remove_button = button(tr("Remove"), self._ask_to_remove, "quiet")
+        self.adapter_button = button(
+            tr("Add adapter…"), lambda: self.adapter_asked.emit(self.name), "plain"
+        )
         self.cancel_button = button(tr("Cancel"), lambda: self.cancel_asked.emit(self.name))
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -55,7 +63,10 @@ class ModelCard(QWidget):
         for badge in (self.used, self.fits):
             head.addWidget(badge, 0, Qt.AlignmentFlag.AlignVCenter)
         head.addStretch(1)
-        words = column(head, self.good_for, self.facts, spacing=3)
+        self._adapters: list[Row] = []
+        self.adapters = column(spacing=0)
+        words = column(head, self.good_for, self.facts, self.adapters, spacing=3)
+        words.addWidget(self.adapter_button, 0, Qt.AlignmentFlag.AlignLeft)
         buttons = row(self.remove_button, self.use_button, self.fetch_button, self.cancel_button)
         line = row(words, buttons, spacing=16)
         line.setStretch(0, 1)
@@ -78,10 +89,12 @@ class ModelCard(QWidget):
         self.facts.setText(" · ".join(facts_of(model)))
         fetch = tr("Go on, %1 left") if whole_of(model, "fetched_bytes") else tr("Fetch %1")
         self.fetch_button.setText(fetch.replace("%1", size_text(left_bytes(model))))
+        self._show_adapters(rows_of(model, "adapters"))
         for made, name in (
             (self.fetch_button, self.fetch_button.text()),
             (self.use_button, tr("Use")),
             (self.remove_button, tr("Remove")),
+            (self.adapter_button, self.adapter_button.text()),
             (self.cancel_button, tr("Cancel fetching")),
         ):
             made.setAccessibleName(f"{name}: {title}")
@@ -102,7 +115,9 @@ class ModelCard(QWidget):
     def busy(self, busy: bool) -> None:
         """An answer is awaited: nothing else can be asked meanwhile."""
         self._busy = busy
-        for made in (self.fetch_button, self.use_button, self.remove_button):
+        for made in (
+            self.fetch_button, self.use_button, self.remove_button, self.adapter_button
+        ):  # fmt: skip
             made.setEnabled(not busy)
 
     def _show_buttons(self, fetching: bool) -> None:
@@ -115,6 +130,23 @@ class ModelCard(QWidget):
         begun = not installed and not fetching and whole_of(model, "fetched_bytes") > 0
         self.remove_button.setVisible(begun or (installed and not (chosen and searches)))
         self.cancel_button.setVisible(fetching)
+        self.adapter_button.setVisible(installed and not searches)
+
+    def _show_adapters(self, adapters: Sequence[Row]) -> None:
+        """One line an adapter, with a way to remove it."""
+        if list(adapters) == self._adapters:
+            return
+        self._adapters = list(adapters)
+        clear(self.adapters)
+        for adapter in adapters:
+            name = text_of(adapter, "name")
+            said = tr("with the adapter %1, %2").replace("%1", shown(name))
+            size = size_text(whole_of(adapter, "size_bytes"))
+            remove = button(tr("Remove"), partial(self._ask_to_remove_adapter, name), "plain")
+            remove.setAccessibleName(tr("Remove the adapter %1").replace("%1", shown(name)))
+            words = Elided(said.replace("%2", size), "small")
+            words.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+            self.adapters.addLayout(row(words, remove, 1, spacing=12))
 
     # --- questions ----------------------------------------------------------------------
 
@@ -137,6 +169,16 @@ class ModelCard(QWidget):
             "question",
             tr("Remove"),
             lambda: self.remove_asked.emit(self.name),
+            tr("Keep"),
+        )
+
+    def _ask_to_remove_adapter(self, adapter: str) -> None:
+        self.banner.tell(
+            tr("Remove the adapter %1?").replace("%1", shown(adapter)),
+            tr("The model stays, and answers without it."),
+            "question",
+            tr("Remove"),
+            lambda: self.adapter_remove_asked.emit(self.name, adapter),
             tr("Keep"),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ui.budget_parts import speed_text
-from ui.tables import Row, number_of, rows_of, text_of, whole_of
+from ui.tables import Row, number_of, text_of, whole_of
 from ui.text import shown, size_text, tame, tr
 
 FITS = "yes"
@@ -29,9 +29,6 @@ def facts_of(model: Row) -> list[str]:
         said.append(tr("%1 of memory").replace("%1", size_text(memory)))
     if licence := text_of(model, "licence"):
         said.append(tame(licence))
-    names = [shown(text_of(one, "name")) for one in rows_of(model, "adapters")]
-    if adapters := [name for name in names if name]:
-        said.append(tr("with %1").replace("%1", ", ".join(adapters)))
     if (rate := number_of(model, "tokens_per_s")) > 0:
         words = tr("%1, measured") if model.get("measured") is True else tr("about %1")
         said.append(words.replace("%1", speed_text(rate)))

@@ -101,6 +101,8 @@ class ModelsPage(QWidget):
         made.cancel_asked.connect(self.cancel)
         made.use_asked.connect(self.use)
         made.remove_asked.connect(self.remove)
+        made.adapter_asked.connect(self.choose_file)
+        made.adapter_remove_asked.connect(self.remove_adapter)
         made.show_progress(None, fetching=name in self._fetching)
         self.cards[name] = made
         return made
@@ -147,18 +149,34 @@ class ModelsPage(QWidget):
         again = partial(self.remove, name)
         self._ask(name, "remove", lambda name, message: self._done(name, message, again))
 
+    def remove_adapter(self, name: str, adapter: str) -> None:
+        """Remove an adapter of a model."""
+        self._ask(
+            name,
+            "remove",
+            lambda name, message: self._done(
+                name, message, partial(self.remove_adapter, name, adapter)
+            ),
+            adapter=adapter,
+        )
+
     def _ask(
         self,
         name: str,
         change: Change,
         replied: Callable[[str, Message], None],
         confirmed: bool = False,
+        adapter: str | None = None,
     ) -> int:
         made = self.cards[name]
         made.banner.hide()
         made.busy(True)
         return self._client.ask(
-            lambda number: ModelsRequest(number, change, name, confirmed),
+            lambda number: (
+                ModelsRequest(number, change, name, confirmed)
+                if adapter is None
+                else ModelsRequest(number, change, adapter, base=name)
+            ),
             partial(replied, name),
             None if change == "fetch" else made.banner.working,
         )
@@ -175,29 +193,29 @@ class ModelsPage(QWidget):
 
     # --- a file of one's own ------------------------------------------------------------
 
-    def choose_file(self) -> None:
-        """Let the person choose a model file."""
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("Add a model"), "", tr("Models in GGUF (*.gguf);;All files (*)")
-        )
+    def choose_file(self, base: str | None = None) -> None:
+        """Let the person choose a model file, or that of an adapter for the model `base`."""
+        title = tr("Add a model") if base is None else tr("Add an adapter")
+        names = tr("Models in GGUF (*.gguf);;All files (*)")
+        path, _ = QFileDialog.getOpenFileName(self, title, "", names)
         if path:
-            self.add(path)
+            self.add(path, base)
 
-    def add(self, path: str) -> None:
-        """Have a model file copied into Satchel's store."""
+    def add(self, path: str, base: str | None = None) -> None:
+        """Have a model file, or an adapter's, copied into Satchel's store."""
         self.add_button.setEnabled(False)
         adding = tr("Adding %1…").replace("%1", split_path(path)[1])
         self.banner.tell(adding, tr("It is checked and copied; the file stays where it is."))
         self._client.ask(
-            lambda number: ModelsRequest(number, "add", path),
-            lambda message: self._added(path, message),
+            lambda number: ModelsRequest(number, "add", path, base=base),
+            lambda message: self._added(path, base, message),
         )
 
-    def _added(self, path: str, message: Message) -> None:
+    def _added(self, path: str, base: str | None, message: Message) -> None:
         if isinstance(message, ModelProgress):
             return
         self.add_button.setEnabled(True)
         if isinstance(message, Failed):
-            self.banner.fail(message, lambda: self.add(path))
+            self.banner.fail(message, lambda: self.add(path, base))
         else:
             self._listed(message)

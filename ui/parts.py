@@ -68,7 +68,7 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
 
 
 def button(text: str, clicked: Callable[[], object], kind: str = "") -> QPushButton:
-    """A push button; `kind` is primary, danger, quiet, segment, source or nav."""
+    """A push button; `kind` is primary, danger, quiet, plain, segment, source or nav."""
     made = QPushButton(text)
     made.setAutoDefault(False)
     made.clicked.connect(lambda _=False: clicked())

@@ -78,10 +78,10 @@ QPushButton[kind="segment"]:checked {{ background: {c.accent_soft}; color: {c.ac
 QPushButton[kind="segment"]:focus {{ border-color: {c.accent}; }}
 QPushButton[kind="source"] {{ text-align: left; padding: 6px 10px; font-weight: 400;
     border-width: 2px; }}
-QPushButton[kind="fold"] {{ background: transparent; border-color: transparent; color: {c.muted};
+QPushButton[kind="plain"] {{ background: transparent; border-color: transparent; color: {c.muted};
     text-align: left; padding: 3px 6px 3px 0; }}
-QPushButton[kind="fold"]:hover {{ color: {c.text}; }}
-QPushButton[kind="fold"]:focus {{ border-color: {c.accent}; }}
+QPushButton[kind="plain"]:hover {{ color: {c.text}; }}
+QPushButton[kind="plain"]:focus {{ border-color: {c.accent}; }}
 QPushButton[kind="nav"] {{ background: transparent; border-color: transparent; color: {c.muted};
     text-align: left; padding: 8px 12px; border-radius: 9px; }}
 QPushButton[kind="nav"]:hover {{ background: {c.hover}; color: {c.text}; }}

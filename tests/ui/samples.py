@@ -348,7 +348,8 @@ def models() -> list[dict[str, object]]:
             "download_bytes": 42_000_000_000, "from": "models.example.org", "fits": "no",
             "tokens_per_s": None, "good_for": "Machines with 64 GB of memory.",
         },
-        {**chat, "name": "my-own-file", "size_bytes": 812_000_000, "installed": True},
+        {**chat, "name": "my-own-file", "size_bytes": 812_000_000, "installed": True,
+         "adapters": [{"name": "my-letters", "size_bytes": 12_400_000}]},
         {
             "kind": "embedding", "name": "all-minilm-l6-v2", "installed": True, "chosen": True,
             "size_bytes": 24_000_000, "download_bytes": 90_000_000, "licence": "Apache-2.0",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
 from samples import models
 from scripted import ScriptedClient
 
@@ -60,6 +61,9 @@ def test_each_model_says_what_it_is_and_what_can_be_done(page: ModelsPage) -> No
     assert buttons(page.cards[OWN]) == ["Use", "Remove"]
     assert buttons(page.cards[SEARCHES]) == []
     assert buttons(page.cards[SEARCHES_TOO]) == ["Use", "Remove"]
+    assert page.cards[OWN].adapter_button.isVisible()
+    assert not page.cards[LARGE].adapter_button.isVisible()
+    assert not page.cards[SEARCHES].adapter_button.isVisible()
     assert page.cards[LARGE].fetch_button.accessibleName() == (
         "Fetch 1.1 GB: Qwen2.5 1.5B Instruct, Q4_K_M"
     )
@@ -219,6 +223,31 @@ def test_a_file_is_added(
     assert buttons(page.cards["tiny"]) == ["Use", "Remove"]
 
 
+def test_adapters_are_added_to_a_model_and_removed(
+    page: ModelsPage, client: ScriptedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/home/ana/models/tone.gguf"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (path, ""))
+    page.cards[SMALL].adapter_button.click()
+    asked = client.last(ModelsRequest)
+    assert (asked.action, asked.name, asked.base) == ("add", path, SMALL)
+    part = {"adapters": [{"name": "tone\u202e", "size_bytes": 12_000_000}]}
+    client.report(asked, [{**m, **part} if m["name"] == SMALL else m for m in models()])
+    assert "with the adapter tone\\u202e, 12.0 MB" in texts(page.cards[SMALL])
+    [remove] = [
+        made
+        for made in page.cards[SMALL].findChildren(QPushButton)
+        if made.accessibleName() == "Remove the adapter tone\\u202e"
+    ]
+    remove.click()
+    assert len(client.all(ModelsRequest)) == 2
+    page.cards[SMALL].banner._action.click()
+    asked = client.last(ModelsRequest)
+    assert (asked.action, asked.name, asked.base) == ("remove", "tone\u202e", SMALL)
+    client.report(asked, models())
+    assert "with the adapter" not in texts(page.cards[SMALL])
+
+
 def test_a_table_that_cannot_be_read_is_told(window: MainWindow, client: ScriptedClient) -> None:
     window.open_page("models")
     client.late(client.last(ModelsRequest))
@@ -230,9 +259,16 @@ def test_a_table_that_cannot_be_read_is_told(window: MainWindow, client: Scripte
     window.grab()
 
 
+def test_in_a_small_window_nothing_is_wider_than_the_page(
+    qtbot: Any, window: MainWindow, page: ModelsPage
+) -> None:
+    window.resize(window.minimumSize())
+    qtbot.wait(20)
+    widest = max(card.mapTo(page, QPoint(card.width(), 0)).x() for card in page.cards.values())
+    assert widest <= page.width() - 28 - 18
+
+
 def test_what_is_not_known_is_not_said() -> None:
-    with_adapter = {"name": "a", "adapters": [{"name": "tone"}, {"name": 3}]}
-    assert facts_of(with_adapter) == ["with tone"]
     assert facts_of({}) == []
     assert facts_of({"size_bytes": 5_000_000, "tokens_per_s": None}) == ["5.0 MB on disk"]
     assert weights_text(8_190_735_360, 0) == "8.2 billion weights"
