@@ -156,7 +156,9 @@ def measure(work: Path, group: Group, options: argparse.Namespace) -> dict[str, 
     satchel(home, "folders", "add", str(files))
     satchel(home, "index")
     command = [sys.executable, "-m", "app.cli", "--home", str(home), "index", "--watch"]
-    service = group.start(command, FIRST_TO_GO, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    service = group.start(
+        command, FIRST_TO_GO, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         caller = connect(home)
         return squeeze(caller, service, group, options, files, words)

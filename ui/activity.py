@@ -12,6 +12,7 @@ from ui.text import tr
 
 Doing = Literal["starting", "idle", "indexing", "paused", "attention", "lost", "stopped"]
 
+PAUSED = "paused "  # before the reason of a pause that the service made: "paused because ..."
 SHOWN_PHASES = ("scanning", "indexing", "levelling")
 
 
@@ -66,6 +67,20 @@ class Activity(QObject):
             "lost": tr("Restarting…"),
             "stopped": tr("Not running"),
         }[self.doing]
+
+    def because(self) -> str:
+        """Why, as it goes on from the headline; empty when there is nothing to add.
+
+        Who has paused it themselves is not told so; what the service paused says why.
+        """
+        if self.doing != "paused" or self.reason is None:
+            return self.reason or ""
+        return self.reason.removeprefix(PAUSED) if self.reason.startswith(PAUSED) else ""
+
+    def statement(self) -> str:
+        """The state in one line, a pause with its reason."""
+        paused = self.doing == "paused" and self.failed is None
+        return f"{self.headline()} {self.because() if paused else ''}".strip()
 
     def _event(self, message: Message) -> None:
         if isinstance(message, State):

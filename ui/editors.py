@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -15,12 +15,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ui.parts import column, pad
-from ui.tables import Row, texts_of
+from ui.parts import calm_wheel, column, pad
+from ui.tables import Row, text_of, texts_of
 from ui.text import shown, tr
 
 Value = bool | int | float | str | tuple[str, ...]
 WIDTH = 240
+ROOM_PX = 24
 MOST = 2_000_000_000
 
 
@@ -64,10 +65,12 @@ class _Switch(Editor):
 
 
 class _Choice(Editor):
-    def __init__(self, choices: Sequence[str]) -> None:
+    def __init__(self, choices: Sequence[str], names: Mapping[str, str]) -> None:
         self._box = QComboBox()
         super().__init__(self._box)
+        calm_wheel(self._box)
         self._value = ""
+        self._names = names
         self.offer(choices)
         self._box.activated.connect(lambda _: self.changed.emit(self._box.currentData()))
 
@@ -77,7 +80,9 @@ class _Choice(Editor):
             known = list(names)
             for name in [*known, *([self._value] if self._value not in known else [])]:
                 if name:
-                    self._box.addItem(choice_name(name), name)
+                    self._box.addItem(self._name(name), name)
+        view = self._box.view()
+        view.setMinimumWidth(view.sizeHintForColumn(0) + ROOM_PX)  # names are not cut in the list
         self.show_value(self._value)
 
     def show_value(self, value: object) -> None:
@@ -85,9 +90,12 @@ class _Choice(Editor):
         with QSignalBlocker(self._box):
             at = self._box.findData(self._value)
             if at < 0 and self._value:
-                self._box.addItem(choice_name(self._value), self._value)
+                self._box.addItem(self._name(self._value), self._value)
                 at = self._box.count() - 1
             self._box.setCurrentIndex(at)
+
+    def _name(self, choice: str) -> str:
+        return self._names.get(choice, shown(choice))
 
 
 class _Number(Editor):
@@ -107,16 +115,8 @@ class _Number(Editor):
         self._box.setKeyboardTracking(False)
         if unit:
             self._box.setSuffix(f" {unit}")
-        self._box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._box.installEventFilter(self)
+        calm_wheel(self._box)
         self._box.valueChanged.connect(self.changed.emit)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Scrolling the page over a number does not change it."""
-        if event.type() == QEvent.Type.Wheel and not self._box.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
 
     def show_value(self, value: object) -> None:
         if isinstance(value, (int, float)):
@@ -174,11 +174,16 @@ class _Texts(Editor):
             self._box.setPlainText("\n".join(self._shown))
 
 
-def make_editor(setting: Row, unit: str, offered: Sequence[str] | None) -> Editor:
-    """The editor for a setting, by the type of its default."""
+def make_editor(
+    setting: Row,
+    unit: str,
+    offered: Sequence[str] | None,
+    names: Mapping[str, str] | None = None,
+) -> Editor:
+    """The editor for a setting, by the type of its default; `names` are choices in words."""
     default, choices = setting.get("default"), texts_of(setting, "choices")
     if choices or offered is not None:
-        return _Choice(choices or offered or ())
+        return _Choice(choices or offered or (), names or choice_names(text_of(setting, "key")))
     if isinstance(default, bool):
         return _Switch()
     if isinstance(default, (int, float)):
@@ -188,13 +193,27 @@ def make_editor(setting: Row, unit: str, offered: Sequence[str] | None) -> Edito
     return _Text()
 
 
-def choice_name(choice: str) -> str:
-    """A choice in words."""
+def choice_names(key: str) -> dict[str, str]:
+    """The choices of a setting in words."""
     return {
-        "auto": tr("To the tray, if any"),
-        "quit": tr("Quits Satchel"),
-        "stay": tr("Keeps it running"),
-        "system": tr("As the system"),
-        "light": tr("Light"),
-        "dark": tr("Dark"),
-    }.get(choice, shown(choice))
+        "window.on_close": {
+            "auto": tr("To the tray, if any"),
+            "quit": tr("Quits Satchel"),
+            "stay": tr("Keeps it running"),
+        },
+        "window.theme": {
+            "system": tr("As the system"),
+            "light": tr("Light"),
+            "dark": tr("Dark"),
+        },
+        "index.pause_on_battery": {
+            "never": tr("Never"),
+            "below half": tr("Below half"),
+            "always": tr("Always"),
+        },
+        "assistant.cell_type": {
+            "auto": tr("Automatic"),
+            "f16": tr("16 bits (f16)"),
+            "q8_0": tr("8 bits (q8_0)"),
+        },
+    }.get(key, {})

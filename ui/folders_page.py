@@ -240,7 +240,8 @@ class FoldersPage(QWidget):
         progress = activity.progress
         self._dress_pause()
         self.headline.setText(tame(activity.headline()))
-        said = [tame(activity.reason)] if activity.reason else []
+        reason = activity.because() or activity.reason
+        said = [tame(reason)] if reason else []
         if activity.failed is not None:
             said.append(tame(activity.failed.advice))
         if progress is not None and progress.files_total:

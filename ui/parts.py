@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -26,6 +26,7 @@ from ui.text import tame, tr
 from ui.theme import Theme
 
 ICON, ICON_GAP = 18, 5
+PAGE_PX = 820  # the readable width of a page
 
 
 class Look(QObject):
@@ -67,7 +68,7 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
 
 
 def button(text: str, clicked: Callable[[], object], kind: str = "") -> QPushButton:
-    """A push button; `kind` is primary, danger, quiet, segment, source or nav."""
+    """A push button; `kind` is primary, danger, quiet, plain, segment, source or nav."""
     made = QPushButton(text)
     made.setAutoDefault(False)
     made.clicked.connect(lambda _=False: clicked())
@@ -85,6 +86,23 @@ def fill_height(made: QPushButton) -> None:
 def pad(box: QAbstractSpinBox) -> None:
     """Keep a number off the frame of its box, which a style sheet does not."""
     box.lineEdit().setTextMargins(8, 0, 8, 0)
+
+
+class _CalmWheel(QObject):
+    """Scrolling the page over a field does not change it, unless the person is in it."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        wheel = event.type() == QEvent.Type.Wheel
+        if wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
+
+
+def calm_wheel(field: QWidget) -> None:
+    """Let the wheel change a field only when it has the focus, which the wheel does not give."""
+    field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    field.installEventFilter(_CalmWheel(field))
 
 
 def icon_button(look: Look, icon: str, name: str, clicked: Callable[[], object]) -> QToolButton:
@@ -153,7 +171,7 @@ def card(layout: QLayout) -> QFrame:
     return made
 
 
-def page_of(content: QLayout, width: int = 820) -> QScrollArea:
+def page_of(content: QLayout, width: int = PAGE_PX) -> QScrollArea:
     """A scrolling page whose content stays in a column of readable width."""
     inner = QWidget()
     inner.setProperty("ground", "none")

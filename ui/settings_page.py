@@ -189,6 +189,7 @@ def group_name(group: str) -> str:
         "index": tr("Index"),
         "search": tr("Search"),
         "assistant": tr("Assistant"),
+        "models": tr("Models"),
         "window": tr("Window"),
     }.get(group, shown(group).replace("_", " ").capitalize())
 
@@ -208,6 +209,10 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "index.level": tr("Level of the index"),
         "index.text_cache_mb": tr("Text cache"),
         "index.embedding_model": tr("Search model"),
+        "index.pause_on_battery": tr("Wait on battery"),
+        "index.pause_under_load": tr("Wait under load"),
+        "index.pause_in_full_screen": tr("Wait in full screen"),
+        "assistant.cell_type": tr("Cells of the context"),
         "assistant.idle_minutes": tr("Model stays in memory for"),
         "assistant.context_tokens": tr("Context"),
         "assistant.answer_tokens": tr("Longest answer"),

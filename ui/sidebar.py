@@ -8,10 +8,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton
 
 from ui.activity import Activity
-from ui.parts import Elided, Look, button, column, icon_button, label, row
-from ui.text import tame, tr
+from ui.parts import Look, button, column, icon_button, label, row
+from ui.text import breakable, tame, tr
 
-PAGES = ("search", "chat", "folders", "storage", "settings")
+PAGES = ("search", "chat", "folders", "storage", "models", "settings")
 
 
 class Sidebar(QFrame):
@@ -34,6 +34,7 @@ class Sidebar(QFrame):
             "chat": tr("Ask"),
             "folders": tr("Folders"),
             "storage": tr("Storage"),
+            "models": tr("Models"),
             "settings": tr("Settings"),
         }
         group = QButtonGroup(self)
@@ -47,11 +48,12 @@ class Sidebar(QFrame):
             group.addButton(made)
             pages.addWidget(made)
             self.buttons[page] = made
-        self.state = Elided("", "strong")
-        self.detail = Elided("", "small")
+        self.state = label(role="strong", wrap=True)
+        self.detail = label(role="small", wrap=True)
         self.pause = icon_button(look, "pause", tr("Pause indexing"), self._pause)
-        foot = row(column(self.state, self.detail, spacing=1), self.pause, spacing=4)
-        foot.setStretch(0, 1)
+        head = row(self.state, self.pause, spacing=4)
+        head.setStretch(0, 1)
+        foot = column(head, self.detail, spacing=0)
         foot.setContentsMargins(8, 0, 0, 0)
         layout = column(brand, pages, 1, foot, spacing=6)
         layout.setContentsMargins(12, 16, 10, 14)
@@ -69,13 +71,13 @@ class Sidebar(QFrame):
 
     def _show(self) -> None:
         activity = self._activity
-        self.state.setText(tame(activity.headline()))
-        reason = activity.reason or (activity.failed.advice if activity.failed else "")
-        self.detail.setText(tame(reason) if activity.doing != "paused" else "")
+        self.state.setText(breakable(tame(activity.headline())))
+        reason = activity.because() or (activity.failed.advice if activity.failed else "")
+        self.detail.setText(breakable(tame(reason)))
         self.detail.setVisible(bool(self.detail.text()))
         name = tr("Resume indexing") if activity.paused else tr("Pause indexing")
         colour = self._look.theme.colours.muted
         self.pause.setIcon(self._look.icons.icon("play" if activity.paused else "pause", colour))
         self.pause.setAccessibleName(name)
         self.pause.setToolTip(name)
-        self.state.setAccessibleName(activity.headline())
+        self.state.setAccessibleName(activity.statement())

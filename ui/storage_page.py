@@ -1,259 +1,305 @@
-"""The storage page: what each part uses now, and the two budgets with a look ahead."""
+"""The storage page: what each part uses, and the budgets with a look ahead before they are set."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from functools import partial
+
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QDoubleSpinBox, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
-from core.messages import BudgetRequest, Failed, Message, Report, StatusRequest
+from core.messages import BudgetRequest, Failed, Message, ModelsRequest, Report, StatusRequest
+from ui.advanced import Advanced
+from ui.budget_card import BudgetCard
+from ui.budget_parts import disk_parts, memory_parts, promises
+from ui.changes_panel import ChangesPanel
 from ui.client import Asker
-from ui.parts import Banner, Look, button, card, clear, column, label, pad, page_of, row
-from ui.tables import number_of, row_of, texts_of, whole_of
-from ui.text import count_text, size_text, tame, tr
-from ui.usage import Legend, Part, UsageBar
+from ui.parts import PAGE_PX, Banner, Look, column, label, page_of, row
+from ui.tables import Row, number_of, row_of, rows_of, texts_of, whole_of
+from ui.text import count_text, size_text, tr
 
-MB = 1_000_000
 REFRESH_MS = 5000
-PREVIEW_MS = 350
+PREVIEW_MS = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the person wants otherwise than it is; None and empty is as it is."""
+
+    disk_bytes: int | None = None
+    ram_bytes: int | None = None
+    choices: dict[str, object] = field(default_factory=dict)
+
+    def request(self, number: int, preview: bool) -> BudgetRequest:
+        """The request that shows or does it."""
+        return BudgetRequest(
+            number, self.disk_bytes, self.ram_bytes, preview, dict(self.choices) or None
+        )
+
+
+AS_IT_IS = Draft()
 
 
 class StoragePage(QWidget):
-    """Shows usage while it is visible; a budget is previewed before it is set."""
+    """Shows usage while it is visible; whatever is changed is previewed before it is applied."""
 
     def __init__(self, look: Look, client: Asker) -> None:
         super().__init__()
-        self._look = look
         self._client = client
-        self._preview_request = 0
-        self._set_disk_mb = 0.0
-        self._set_ram_mb = 0.0
+        self._request = 0
+        self._previewed: Draft | None = None
+        self._applying: Draft | None = None
+        self._shown = AS_IT_IS  # what the fields held when the request was sent
+        self._before: Draft | None = None  # what Undo goes back to after Apply
+        self._usage: Row = {}
+        self._report: Row = {}
+        self._plan: Row = {}  # for what is in the fields; nothing when that cannot be
+        self._measuring = False
+        self._plan_is_old = False
         self.banner = Banner(look)
         self.loading = label(tr("Measuring…"), "muted")
-        self.disk_title = label(role="heading")
-        self.disk_note = label(role="muted", wrap=True)
-        self.disk_bar, self.disk_legend = UsageBar(look), Legend(look)
-        self.ram_title = label(role="heading")
-        self.ram_note = label(role="muted", wrap=True)
-        self.ram_bar, self.ram_legend = UsageBar(look), Legend(look)
-        self.index_note = label(role="muted", wrap=True)
-        self.disk = self._editor(tr("Disk budget"), 1e9)
-        self.ram = self._editor(tr("Memory budget"), 1e7)
-        self.reasons = column(spacing=6)
-        self.apply_button = button(tr("Apply"), self.apply, "primary")
-        self.reset_button = button(tr("Undo"), self.undo)
-        self.plan_note = label(role="small", wrap=True)
+        self.disk = BudgetCard(
+            look,
+            tr("Disk budget"),
+            tr("%1 of %2 on disk"),
+            tr("Everything Satchel keeps, but the models."),
+            tr("Planned"),
+        )
+        self.ram = BudgetCard(
+            look,
+            tr("Memory budget"),
+            tr("%1 of %2 in memory"),
+            tr("All of Satchel's processes together. The language model leaves memory when idle."),
+            tr("At most"),
+        )
+        self.index_note = label(role="small", wrap=True)
+        self.advanced = Advanced(look)
+        self.panel = ChangesPanel(look)
         self.content = QWidget()
         self.content.setProperty("ground", "none")
         self.content.setLayout(
-            column(
-                self._usage_card(self.disk_title, self.disk_note, self.disk_bar, self.disk_legend),
-                self._usage_card(self.ram_title, self.ram_note, self.ram_bar, self.ram_legend),
-                self._budget_card(),
-                spacing=14,
-            )
+            column(self.disk, self.ram, self.advanced, self.index_note, spacing=14)
         )
         self.content.hide()
         page = column(
-            label(tr("Storage"), "title"),
-            self.banner,
-            self.loading,
-            self.content,
-            1,
-            spacing=14,
+            label(tr("Storage"), "title"), self.banner, self.loading, self.content, 1, spacing=14
         )
-        self.setLayout(column(page_of(page)))
+        area = page_of(page)
+        whole, self._foot = with_foot(area, self.panel)
+        self._foot.hide()
+        self.setLayout(whole)
+        for part in (self.disk, self.ram, self.advanced):
+            part.edited.connect(self._edited)
+        # Once it is laid out, what was opened below the edge comes into view.
+        look_at = partial(area.ensureWidgetVisible, self.advanced)
+        self.advanced.fold.opened.connect(lambda: QTimer.singleShot(0, self, look_at))
+        self.panel.apply_asked.connect(self.apply)
+        self.panel.undo_asked.connect(self.undo)
         self._refresh = QTimer(self, interval=REFRESH_MS)
         self._refresh.timeout.connect(self._look_again)
+        self._refresh.start()
         self._preview_soon = QTimer(self, singleShot=True, interval=PREVIEW_MS)
         self._preview_soon.timeout.connect(self.preview)
-        self._waiting = False
-        self._refresh.start()
 
-    def _editor(self, name: str, highest: float) -> QDoubleSpinBox:
-        made = QDoubleSpinBox()
-        made.setRange(1, highest)
-        made.setDecimals(0)
-        made.setSuffix(tr(" MB"))
-        made.setSingleStep(100)
-        made.setGroupSeparatorShown(True)
-        pad(made)
-        made.setAccessibleName(name)
-        made.setFixedWidth(150)
-        made.valueChanged.connect(self._edited)
-        return made
-
-    def _usage_card(self, *parts: QWidget) -> QWidget:
-        inside = column(*parts, spacing=10)
-        inside.setContentsMargins(18, 16, 18, 16)
-        return card(inside)
-
-    def _budget_card(self) -> QWidget:
-        fields = column(spacing=10)
-        for field, title, text in (
-            (
-                self.disk,
-                tr("Disk"),
-                tr("Everything Satchel keeps, but the models."),
-            ),
-            (self.ram, tr("Memory"), tr("All of Satchel's processes together.")),
-        ):
-            line = row(column(label(title, "strong"), label(text, "small"), spacing=1), field)
-            line.setStretch(0, 1)
-            fields.addLayout(line)
-        buttons = row(self.plan_note, self.reset_button, self.apply_button)
-        buttons.setStretch(0, 1)
-        inside = column(label(tr("Budgets"), "heading"), fields, self.reasons, buttons, spacing=14)
-        inside.setContentsMargins(18, 16, 18, 16)
-        return card(inside)
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """The foot takes no more than its share."""
+        super().resizeEvent(event)
+        self.panel.limit(self.height())
 
     # --- usage --------------------------------------------------------------------------
 
     def reload(self) -> None:
-        """Measure again."""
-        if not self._waiting:
-            self._waiting = True
-            self._client.ask(StatusRequest, self._reply, self.banner.working)
+        """Measure and plan again, and ask which models are here."""
+        self._plan_is_old = True
+        self._measure()
+        self._client.ask(ModelsRequest, self._models_reply)
+
+    def _measure(self) -> None:
+        if not self._measuring:
+            self._measuring = True
+            self._client.ask(StatusRequest, self._measured, self.banner.working)
 
     def _look_again(self) -> None:
         if self.isVisible() and not self.banner.isVisible():
-            self.reload()
+            self._measure()
 
-    def _reply(self, message: Message) -> None:
-        self._waiting = False
+    def _models_reply(self, message: Message) -> None:
+        if isinstance(message, Report):
+            self.advanced.offer_models(rows_of({"models": message.body}, "models"))
+
+    def _measured(self, message: Message) -> None:
+        self._measuring = False
         if isinstance(message, Failed):
             self.loading.hide()
             self.banner.fail(message, self.reload)
         elif isinstance(message, Report):
-            first = self.content.isHidden()
             self.banner.hide()
             self.loading.hide()
             self.content.show()
-            self._show(message.body)
-            if first:
+            self._foot.show()
+            self._show_status(message.body)
+            if self._plan_is_old:
+                self._plan_is_old = False
                 self.preview()
 
-    def _show(self, body: object) -> None:
-        usage = row_of(body, "usage")
-        budgets = row_of(body, "budgets")
-        disk, ram = whole_of(budgets, "disk_bytes"), whole_of(budgets, "ram_bytes")
-        store = {k: whole_of(usage, "store_bytes", k) for k in row_of(usage, "store_bytes")}
-        used = whole_of(usage, "disk_bytes")
-        parts = [Part(_part_name(k), v) for k, v in store.items() if k != "total"]
-        parts.sort(key=lambda part: -part.size_bytes)
-        self.disk_title.setText(_of(tr("%1 of %2 on disk"), used, disk))
-        self.disk_bar.show_parts(parts, disk)
-        self.disk_legend.show_parts(parts)
-        models = whole_of(usage, "models_bytes")
-        index = row_of(body, "index")
+    def _show_status(self, body: object) -> None:
+        self._usage = row_of(body, "usage")
+        self.disk.show_in_force(whole_of(body, "budgets", "disk_bytes"))
+        self.ram.show_in_force(whole_of(body, "budgets", "ram_bytes"))
+        self.advanced.show_settings(rows_of(body, "settings"), rows_of(body, "index", "levels"))
         files = tr("%1 files with %2 of text are indexed. Models take %3 beside this budget.")
-        self.disk_note.setText(
-            files.replace("%1", count_text(whole_of(index, "files", "indexed")))
-            .replace("%2", size_text(number_of(index, "text_bytes")))
-            .replace("%3", size_text(models))
+        self.index_note.setText(
+            files.replace("%1", count_text(whole_of(body, "index", "files", "indexed")))
+            .replace("%2", size_text(number_of(body, "index", "text_bytes")))
+            .replace("%3", size_text(whole_of(self._usage, "models_bytes")))
         )
-        memory = row_of(usage, "memory_bytes")
-        running = [Part(_process_name(k), whole_of(memory, k)) for k in memory]
-        total = sum(part.size_bytes for part in running)
-        self.ram_title.setText(_of(tr("%1 of %2 in memory"), total, ram))
-        self.ram_note.setText(
-            tr("The language model is loaded with the first question and leaves when idle.")
-        )
-        self.ram_bar.show_parts(running, ram)
-        self.ram_legend.show_parts(running)
-        edited = self._edited_now()
-        self._set_disk_mb, self._set_ram_mb = disk / MB, ram / MB
-        if not edited:
-            self.undo()
+        self._draw()
 
-    # --- budgets ------------------------------------------------------------------------
-
-    def _edited_now(self) -> bool:
-        return bool(self._set_disk_mb) and (
-            round(self.disk.value()) != round(self._set_disk_mb)
-            or round(self.ram.value()) != round(self._set_ram_mb)
+    def _draw(self) -> None:
+        """Show what is used, and what the plan would use."""
+        memory = row_of(self._usage, "memory_bytes")
+        self.disk.show_parts(
+            disk_parts(row_of(self._usage, "store_bytes"), self._plan),
+            whole_of(self._usage, "disk_bytes"),
         )
+        self.ram.show_parts(
+            memory_parts(memory, self._plan), sum(whole_of(memory, k) for k in memory)
+        )
+        for card, key in ((self.disk, "disk_bytes"), (self.ram, "ram_bytes")):
+            card.show_ends(
+                whole_of(self._report, "smallest", key), whole_of(self._report, "largest", key)
+            )
+        self._show_buttons()
+
+    # --- what the person wants ----------------------------------------------------------
+
+    @property
+    def draft(self) -> Draft:
+        """What would be applied."""
+        return Draft(self.disk.wanted_bytes, self.ram.wanted_bytes, self.advanced.wanted)
 
     def _edited(self) -> None:
-        self.apply_button.setEnabled(False)
-        self.reset_button.setEnabled(self._edited_now())
-        self._preview_soon.start()
+        self._show_buttons()
+        if self._applying is None:
+            self._give_up()
+            self._preview_soon.start()
+
+    def _show_buttons(self) -> None:
+        draft = self.draft
+        complete = self.disk.complete and self.ram.complete
+        edited = draft != AS_IT_IS or not complete
+        idle = self._applying is None
+        self.panel.apply_button.setEnabled(
+            idle and edited and complete and draft == self._previewed
+        )
+        self.panel.undo_button.setEnabled(idle and (edited or self._before is not None))
 
     def undo(self) -> None:
-        """Back to the budgets that are in force."""
-        for field, value in ((self.disk, self._set_disk_mb), (self.ram, self._set_ram_mb)):
-            if round(field.value()) != round(value):
-                field.setValue(value)
-        self.apply_button.setEnabled(False)
-        self.reset_button.setEnabled(False)
+        """Put the fields back; where they are as it is, go back to what was before Apply."""
+        if self.draft == AS_IT_IS and self.disk.complete and self.ram.complete:
+            if self._before is not None:
+                self._send(self._before, preview=False)
+            return
+        self._put_back()
+        self._edited()
 
     def preview(self) -> None:
-        """Ask what the budgets in the fields would do."""
-        self._send(preview=True)
+        """Ask what the draft would do."""
+        if self._applying is None and self.disk.complete and self.ram.complete:
+            self._send(self.draft, preview=True)
 
     def apply(self) -> None:
-        """Set the budgets in the fields."""
-        self._send(preview=False)
+        """Have the draft done, all of it or nothing."""
+        self._send(self.draft, preview=False)
 
-    def _send(self, preview: bool) -> None:
+    def _give_up(self) -> None:
         self._preview_soon.stop()
-        if self._preview_request:
-            self._client.cancel(self._preview_request)
-        disk, ram = round(self.disk.value()) * MB, round(self.ram.value()) * MB
-        self._preview_request = self._client.ask(
-            lambda number: BudgetRequest(number, disk, ram, preview=preview),
-            lambda message: self._planned(message, preview),
-            self._plan_slow,
+        if self._request:
+            self._client.cancel(self._request)
+            self._request = 0
+
+    def _send(self, draft: Draft, preview: bool) -> None:
+        self._give_up()
+        self._applying = None if preview else draft
+        self._shown = self.draft
+        if not preview:
+            self.panel.note.setText(tr("Applying…"))
+        self._request = self._client.ask(
+            lambda number: draft.request(number, preview),
+            lambda message: self._planned(message, draft),
+            lambda: self.panel.note.setText(tr("Still working…")),
         )
+        self._show_buttons()
 
-    def _plan_slow(self) -> None:
-        self.plan_note.setText(tr("Still working…"))
-
-    def _planned(self, message: Message, preview: bool) -> None:
-        self._preview_request = 0
-        clear(self.reasons)
-        self.plan_note.clear()
+    def _planned(self, message: Message, draft: Draft) -> None:
+        self._request = 0
+        applied, self._applying = self._applying is not None, None
+        self.panel.note.clear()
         if isinstance(message, Failed):
-            self.apply_button.setEnabled(False)
-            for text, role in ((message.title, "danger"), (message.advice, "muted")):
-                self.reasons.addWidget(label(tame(text), role, wrap=True))
+            self._previewed, self._plan = None, {}
+            self.panel.refuse(message.title, message.advice)
+        elif isinstance(message, Report):
+            self._report = row_of({"report": message.body}, "report")
+            self._previewed, self._plan = draft, row_of(self._report, "plan")
+            self._tell(draft, applied)
+            if applied:
+                self._applied(draft)
+        self._draw()
+
+    def _tell(self, draft: Draft, applied: bool) -> None:
+        """Say what the draft does; without one, what the plan in force promises."""
+        reasons = texts_of(self._report, "reasons")
+        changes = texts_of(self._report, "changes")
+        if draft == AS_IT_IS:
+            self.panel.tell(tr("As it is now"), promises(row_of(self._report, "now")), reasons)
             return
-        if not isinstance(message, Report):
-            return
-        for reason in texts_of(message.body, "reasons"):
-            self.reasons.addWidget(label(f"•  {tame(reason)}", wrap=True))
-        if preview:
-            self.apply_button.setEnabled(self._edited_now())
-            if self._edited_now():
-                self.plan_note.setText(tr("This is what it would do. Nothing has changed yet."))
+        if applied:
+            title = tr("Undone.") if draft == self._before else tr("Applied.")
         else:
-            self._set_disk_mb = number_of(message.body, "budgets", "disk_bytes") / MB
-            self._set_ram_mb = number_of(message.body, "budgets", "ram_bytes") / MB
-            self.undo()
-            self.plan_note.setText(tr("Applied."))
-            self.reload()
+            title = tr("What changes")
+            changes = changes or [tr("Nothing that could be noticed.")]
+        self.panel.tell(title, changes, reasons)
+
+    def _applied(self, draft: Draft) -> None:
+        """What was a draft is in force; one step back stays possible, but not back and forth."""
+        undone, changed_meanwhile = draft == self._before, self.draft != self._shown
+        before = Draft(
+            self.disk.in_force_bytes if draft.disk_bytes is not None else None,
+            self.ram.in_force_bytes if draft.ram_bytes is not None else None,
+            self.advanced.in_force(draft.choices),
+        )
+        self._before = None if undone else before
+        if draft.disk_bytes is not None:
+            self.disk.come_into_force(draft.disk_bytes)
+        if draft.ram_bytes is not None:
+            self.ram.come_into_force(draft.ram_bytes)
+        self.advanced.come_into_force(draft.choices)
+        self._previewed = AS_IT_IS
+        if changed_meanwhile:
+            self._preview_soon.start()
+        else:
+            self._put_back()
+        self._measure()
+
+    def _put_back(self) -> None:
+        for part in (self.disk, self.ram, self.advanced):
+            part.put_back()
 
 
-def _of(text: str, used: int, whole: int) -> str:
-    return text.replace("%1", size_text(used)).replace("%2", size_text(whole))
+def with_foot(page: QScrollArea, content: QWidget) -> tuple[QLayout, QWidget]:
+    """A page over what stays at its foot, in the same column; the layout, and the foot."""
+    content.setMaximumWidth(PAGE_PX)
+    across = row(content, spacing=0)
+    foot = QWidget()
+    foot.setLayout(across)
+    bar = page.verticalScrollBar()
 
+    def align(_low: int = 0, high: int = 0) -> None:
+        across.setContentsMargins(28, 4, 28 + (bar.sizeHint().width() if high else 0), 16)
 
-def _part_name(key: str) -> str:
-    return {
-        "catalogue": tr("Catalogue of files"),
-        "codes": tr("Meaning codes"),
-        "graph": tr("Graph of passages"),
-        "spans": tr("Places in files"),
-        "embeddings": tr("Embeddings"),
-        "lexical": tr("Word index"),
-        "text_cache": tr("Texts of slow files"),
-        "history": tr("Conversations"),
-        "other": tr("Other"),
-    }.get(key, key.replace("_", " "))
-
-
-def _process_name(key: str) -> str:
-    return {
-        "service": tr("Search and index"),
-        "extractors": tr("Readers of files"),
-        "model_worker": tr("Language model"),
-    }.get(key, key.replace("_", " "))
+    bar.rangeChanged.connect(align)
+    align()
+    whole = column(page, foot, spacing=0)
+    whole.setStretch(0, 1)
+    return whole, foot

@@ -20,6 +20,7 @@ QLabel {{ background: transparent; }}
 QLabel[role="display"] {{ font-size: {points * 1.9:g}pt; font-weight: 600; }}
 QLabel[role="title"] {{ font-size: {points * 1.5:g}pt; font-weight: 600; }}
 QLabel[role="heading"] {{ font-size: {points * 1.12:g}pt; font-weight: 600; }}
+QLabel[role="heading"][tone="danger"] {{ color: {c.danger}; }}
 QLabel[role="strong"] {{ font-weight: 600; }}
 QLabel[role="muted"] {{ color: {c.muted}; }}
 QLabel[role="small"] {{ color: {c.muted}; font-size: {points * 0.9:g}pt; }}
@@ -77,6 +78,10 @@ QPushButton[kind="segment"]:checked {{ background: {c.accent_soft}; color: {c.ac
 QPushButton[kind="segment"]:focus {{ border-color: {c.accent}; }}
 QPushButton[kind="source"] {{ text-align: left; padding: 6px 10px; font-weight: 400;
     border-width: 2px; }}
+QPushButton[kind="plain"] {{ background: transparent; border-color: transparent; color: {c.muted};
+    text-align: left; padding: 3px 6px 3px 0; }}
+QPushButton[kind="plain"]:hover {{ color: {c.text}; }}
+QPushButton[kind="plain"]:focus {{ border-color: {c.accent}; }}
 QPushButton[kind="nav"] {{ background: transparent; border-color: transparent; color: {c.muted};
     text-align: left; padding: 8px 12px; border-radius: 9px; }}
 QPushButton[kind="nav"]:hover {{ background: {c.hover}; color: {c.text}; }}
@@ -136,6 +141,8 @@ QProgressBar {{ background: {c.sunken}; border: none; border-radius: 3px; max-he
 QProgressBar::chunk {{ background: {c.accent}; border-radius: 3px; }}
 
 QScrollArea {{ background: transparent; border: none; }}
+QScrollArea[words="true"] {{ border: 2px solid transparent; border-radius: 8px; }}
+QScrollArea[words="true"]:focus {{ border-color: {c.accent}; }}
 QScrollArea > QWidget > QWidget[ground="none"] {{ background: transparent; }}
 QScrollArea[picture="true"] {{ background: {c.sunken}; }}
 QScrollBar:vertical {{ background: transparent; width: 12px; margin: 2px; }}

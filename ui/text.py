@@ -68,6 +68,11 @@ def one_line(text: str) -> str:
     return tame(text).replace("\n", " ").replace("\t", " ")
 
 
+def breakable(text: str) -> str:
+    """A text whose paths may go on in the next line after each folder."""
+    return text.replace("/", "/\u200b").replace("\\", "\\\u200b")
+
+
 def utf16(text: str, at: int) -> int:
     """Where Qt counts the character at `at`: it counts in UTF-16 units."""
     return len(text[:at].encode("utf-16-le", "surrogatepass")) // 2
@@ -83,6 +88,14 @@ def size_text(size_bytes: float) -> str:
         if size < 999.5 or unit == "TB":
             return f"{size:.1f} {unit}" if size < 99.95 else f"{size:.0f} {unit}"
     raise AssertionError
+
+
+def difference_text(now_bytes: int | None, then_bytes: int | None) -> str:
+    """By how much a size would change, +12.0 MB or −310 MB; empty when it would not."""
+    if now_bytes is None or then_bytes is None:
+        return ""
+    change = size_text(abs(then_bytes - now_bytes))
+    return "" if change == "0 B" else f"{'+' if then_bytes > now_bytes else '−'}{change}"
 
 
 def count_text(number: int) -> str:

@@ -36,6 +36,8 @@ class Colours:
     danger_soft: str
     warning: str
     warning_soft: str
+    ground: str
+    parts: tuple[str, ...]  # of a whole, side by side: neighbours differ in lightness too
 
 
 LIGHT = Colours(
@@ -57,6 +59,18 @@ LIGHT = Colours(
     danger_soft="#fbe9e7",
     warning="#8a5200",
     warning_soft="#fcf1dd",
+    ground="#e6e4de",
+    parts=(
+        "#0d7a70",
+        "#7cc4bb",
+        "#2f66a3",
+        "#93b8e0",
+        "#6f4f9c",
+        "#b9a1d8",
+        "#a5641a",
+        "#e2b877",
+        "#8b9296",
+    ),
 )
 
 DARK = Colours(
@@ -78,7 +92,12 @@ DARK = Colours(
     danger_soft="#3b2020",
     warning="#f0b860",
     warning_soft="#382c17",
-)
+    ground="#0e1112",
+    parts=(
+        "#4fc3b5", "#1f7d73", "#78aee8", "#38659a", "#b394e6",
+        "#6e52a0", "#eab063", "#8f6526", "#8f999e",
+    ),
+)  # fmt: skip
 
 
 class Theme(QObject):

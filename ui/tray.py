@@ -55,7 +55,7 @@ class Tray(QObject):
 
     def _show(self) -> None:
         activity = self._activity
-        self.state.setText(tame(activity.headline()).replace("&", "&&"))
+        self.state.setText(tame(activity.statement()).replace("&", "&&"))
         self.pause.setText(tr("Resume indexing") if activity.paused else tr("Pause indexing"))
         # A tip may be drawn as markup, so no text of others goes into it.
         state = tr("Needs attention") if activity.failed else activity.headline()

@@ -12,6 +12,7 @@ from ui.activity import Activity
 from ui.chat_page import ChatPage
 from ui.client import Client, Link
 from ui.folders_page import FoldersPage
+from ui.models_page import ModelsPage
 from ui.opening import Opener
 from ui.parts import Banner, Look, column, row
 from ui.preview import PreviewPane, Target
@@ -46,6 +47,7 @@ class MainWindow(QMainWindow):
         self.chat = ChatPage(look, client)
         self.folders = FoldersPage(look, client, self.activity)
         self.storage = StoragePage(look, client)
+        self.models = ModelsPage(look, client)
         self.settings = SettingsPage(look, client)
         self.preview = PreviewPane(look, client, opener)
         self.banner = Banner(look)
@@ -53,7 +55,7 @@ class MainWindow(QMainWindow):
         self._by_name: dict[str, QWidget] = dict(
             zip(
                 PAGES,
-                (self.search, self.chat, self.folders, self.storage, self.settings),
+                (self.search, self.chat, self.folders, self.storage, self.models, self.settings),
                 strict=True,
             )
         )
@@ -140,6 +142,7 @@ class MainWindow(QMainWindow):
             {
                 "folders": self.folders.reload,
                 "storage": self.storage.reload,
+                "models": self.models.reload,
                 "settings": self.settings.reload,
             }[name]()
 
@@ -203,6 +206,8 @@ class MainWindow(QMainWindow):
                 self.chat.panel.reload()
             if self.page() == "storage":
                 self.storage.reload()
+            if self.page() == "models":
+                self.models.reload()
         elif link.state in ("lost", "refused"):
             tone = "error" if link.state == "refused" else "warning"
             self.banner.tell(link.title, link.advice, tone, tr("Try now"), self._client.start)

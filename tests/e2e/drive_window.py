@@ -118,7 +118,7 @@ def search(driver: Driver) -> Script:
     driver.found["picture_px"] = window.preview.picture.pixmap().width()
     window.open_page("storage")
     yield window.storage.content.isVisible
-    driver.found["storage"] = window.storage.disk_title.text()
+    driver.found["storage"] = window.storage.disk.title.text()
     window.open_page("settings")
     yield lambda: window.settings.rows
     window.open_page("folders")
@@ -176,6 +176,37 @@ def pause(driver: Driver) -> Script:
     window.sidebar.pause.click()
     yield lambda: not window.activity.paused
     driver.found["resumed"] = window.folders.pause_button.text()
+
+
+def budget(driver: Driver) -> Script:
+    """Choose another memory budget with the keyboard, apply it, and undo that."""
+    window = driver.window
+    storage = window.storage
+    yield driver.settled
+    window.open_page("storage")
+    yield storage.panel.title.text
+    driver.found["before"] = storage.ram.title.text()
+    storage.ram.field.setFocus()
+    storage.ram.field.selectAll()
+    QTest.keyClicks(storage.ram.field, "1.5 GB")
+    yield storage.panel.apply_button.isEnabled
+    driver.found["preview"] = storage.panel.title.text()
+    storage.panel.apply_button.click()
+    yield lambda: storage.panel.title.text() == "Applied."
+    driver.found["applied"] = storage.ram.title.text()
+    yield storage.panel.undo_button.isEnabled
+    storage.panel.undo_button.click()
+    yield lambda: storage.panel.title.text() == "Undone."
+    driver.found["undone"] = storage.ram.title.text()
+    storage.disk.field.setValue(1)
+    yield lambda: storage.panel.title.property("tone") == "danger"
+    driver.found["refused"] = storage.panel.title.text()
+    driver.found["apply"] = storage.panel.apply_button.isEnabled()
+    window.open_page("models")
+    yield lambda: window.models.cards
+    driver.found["models"] = {
+        name: card.used.isVisible() for name, card in window.models.cards.items()
+    }
 
 
 def worker_killed(driver: Driver) -> Script:
@@ -244,7 +275,16 @@ def kill_children(parent: int, module: str) -> int:
 
 SCENARIOS = {
     script.__name__: script
-    for script in (search, ask, pause, worker_killed, service_killed, raised, quit_while_indexing)
+    for script in (
+        search,
+        ask,
+        pause,
+        budget,
+        worker_killed,
+        service_killed,
+        raised,
+        quit_while_indexing,
+    )
 }
 
 

@@ -116,6 +116,18 @@ def test_pause_and_go_on(own_sample: Indexed, display: str) -> None:
     assert (found["paused"], found["resumed"]) == ("Resume", "Pause")
 
 
+def test_a_budget_is_previewed_applied_and_undone(own_sample: Indexed, display: str) -> None:
+    found = drive("budget", own_sample.home, display)
+    assert found["before"].endswith("of 2.0 GB in memory")
+    assert found["preview"] == "What changes"
+    assert found["applied"].endswith("of 1.5 GB in memory")
+    assert found["undone"].endswith("of 2.0 GB in memory")
+    assert "1 MB" in found["refused"]
+    assert not found["apply"]
+    assert found["models"]["all-minilm-l6-v2"]
+    assert "smollm2-135m-instruct" in found["models"]
+
+
 def test_a_worker_killed_during_an_answer(own_sample: Indexed, display: str) -> None:
     found = drive("worker_killed", own_sample.home, display)
     assert found["killed"] == 1

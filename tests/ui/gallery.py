@@ -11,18 +11,20 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 from samples import (
     LEASE,
     PAGE,
+    budget,
     failures,
     folders,
     hit,
     hits,
     many,
+    models,
     page_png,
-    plan,
     settings,
     sources,
     status,
@@ -43,6 +45,7 @@ from core.messages import (
     IndexProgress,
     Locator,
     Message,
+    ModelProgress,
     ModelsRequest,
     PageImage,
     PagePreview,
@@ -86,11 +89,9 @@ def usual(client: ScriptedClient, mode: str) -> None:
         FoldersList: lambda m: Report(number(m), folders()),
         SettingsGet: lambda m: Report(number(m), settings(window_theme=mode)),
         StatusRequest: lambda m: Report(number(m), status()),
-        BudgetRequest: lambda m: Report(number(m), plan()),
+        BudgetRequest: lambda m: Report(number(m), budget()),
         FilesList: lambda m: Report(number(m), failures()),
-        ModelsRequest: lambda m: Report(
-            number(m), [{"name": "smollm2-135m-instruct", "installed": True}]
-        ),
+        ModelsRequest: lambda m: Report(number(m), models()),
         ConversationsList: lambda m: Report(number(m), {"conversations": CONVERSATIONS}),
         Search: lambda m: SearchResults(number(m), hits(), True, timings_ms={"total": 431.0}),
         Preview: lambda m: PreviewText(
@@ -128,6 +129,13 @@ class Gallery:
         assert menu is not None
         menu.grab().save(str(OUT / f"{name}-{mode}.png"))
         menu.close()
+
+    def scroll_to(self, page: QWidget, part: QWidget) -> None:
+        """Bring a part of a page into view."""
+        QTest.qWait(60)
+        area = page.findChild(QScrollArea)
+        assert isinstance(area, QScrollArea)
+        area.ensureWidgetVisible(part)
 
     def query(self, text: str = "when does the lease end") -> None:
         """Search for something."""
@@ -253,6 +261,13 @@ def folder_states(g: Gallery, mode: str) -> None:
     g.shoot("folders-indexing", mode)
     g.client.news.emit(State(0, "paused", "you paused it"))
     g.shoot("folders-paused", mode)
+    g.client.news.emit(
+        State(
+            0, "paused", "paused because the computer runs on battery (31 %) and other programs "
+            "need the memory; searches find by words only",
+        )
+    )  # fmt: skip
+    g.shoot("folders-held", mode)
     g.client.news.emit(State(0, "attention", "The disk budget is full: 12 files wait."))
     g.window.folders.show_problems("/home/ana/Documents")
     g.shoot("folders-problems", mode)
@@ -268,21 +283,82 @@ def folder_states(g: Gallery, mode: str) -> None:
     g.shoot("folders-error", mode)
 
 
-def other_states(g: Gallery, mode: str) -> None:
-    """Storage, settings, and a service that is gone."""
-    usual(g.client, mode)
+def storage_states(g: Gallery, mode: str) -> None:
+    """The budgets: as they are, dragged, refused, applied, and the choices beside them."""
+    storage = g.window.storage
     g.window.open_page("storage")
     g.shoot("storage", mode)
-    g.client.script[BudgetRequest] = lambda m: Report(number(m), plan(80_000_000))
-    g.window.storage.disk.setValue(80)
-    g.window.storage.preview()
-    g.shoot("storage-preview", mode)
+    small = budget(80_000_000)
+    g.client.script[BudgetRequest] = lambda m: Report(number(m), small)
+    storage.disk.slider.setFocus()
+    storage.disk.slider.chosen.emit(80_000_000)
+    storage.disk.slider.show_bytes(80_000_000)
+    storage.preview()
+    storage.panel.why.open()
+    g.shoot("storage-dragging", mode)
+    g.window.resize(884, 560)
+    g.shoot("storage-small-window", mode)
+    g.window.resize(1240, 800)
+    storage.panel.why.open(False)
+    g.client.script[StatusRequest] = lambda m: Report(number(m), status(disk_bytes=80_000_000))
+    storage.apply()
+    g.shoot("storage-applied", mode)
+    storage.advanced.fold.open()
+    storage.advanced.editors["index.level"].changed.emit("embeddings")
+    storage.advanced.editors["index.level"].show_value("embeddings")
+    storage.preview()
+    g.scroll_to(storage, storage.index_note)
+    g.shoot("storage-advanced", mode)
+    storage.advanced.fold.open(False)
     g.client.script[BudgetRequest] = lambda m: Failed(
-        number(m), "A disk budget of 2 MB is too small.", "The smallest is 4 MB."
+        number(m),
+        "A disk budget of 2 MB is too small.",
+        "The smallest is 4 MB, which holds about 16 MB of text.",
     )
-    g.window.storage.disk.setValue(2)
-    g.window.storage.preview()
+    storage.disk.field.setValue(2)
+    storage.preview()
     g.shoot("storage-refused", mode)
+
+
+def model_states(g: Gallery, mode: str) -> None:
+    """The models: as they are, asked about, fetched, refused."""
+    page = g.window.models
+    g.window.open_page("models")
+    g.shoot("models", mode)
+    page.cards["olmoe-1b-7b-instruct"].fetch_button.click()
+    g.shoot("models-question", mode)
+    del g.client.script[ModelsRequest]
+    page.fetch("qwen2.5-1.5b-instruct")
+    asked = g.client.last(ModelsRequest)
+    g.client.reply(
+        ModelProgress(
+            asked.id, "qwen2.5-1.5b-instruct", "fetching", 431_000_000, 1_117_320_736, 8.4e6, 82.0
+        )
+    )
+    g.shoot("models-fetching", mode)
+    g.window.resize(884, 560)
+    g.shoot("models-small-window", mode)
+    g.window.resize(1240, 800)
+    page.use("multilingual-e5-small")
+    g.client.fail(
+        g.client.last(ModelsRequest),
+        "With multilingual-e5-small, all 1558 indexed files have to be read again; until that is "
+        "done all-minilm-l6-v2 goes on searching them.",
+    )
+    page.fetch("olmoe-1b-7b-instruct")
+    g.client.fail(
+        g.client.last(ModelsRequest),
+        "There is no room for the model: 1.9 GB are free.",
+        "Free some disk space.",
+    )
+    g.shoot("models-refused", mode)
+    g.scroll_to(page, page.cards["multilingual-e5-small"])
+    g.shoot("models-confirm", mode)
+
+
+def other_states(g: Gallery, mode: str) -> None:
+    """Settings, and a service that is gone."""
+    usual(g.client, mode)
     g.window.open_page("settings")
     g.shoot("settings", mode)
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
@@ -296,14 +372,23 @@ def other_states(g: Gallery, mode: str) -> None:
     g.shoot("service-refused", mode)
 
 
+STATES = (search_states, chat_states, folder_states, storage_states, model_states, other_states)
+
+
 def main() -> int:
-    """Draw everything."""
+    """Draw everything, or only what is named, in letters of a size: `gallery.py 15 chat_states`."""
+    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    wanted = [word for word in sys.argv[1:] if not word.isdecimal()]
     OUT.mkdir(parents=True, exist_ok=True)
     application = QApplication(sys.argv)
+    for points in sizes:
+        application.setFont(QFont(application.font().family(), points))
     gallery = Gallery(application)
     for mode in ("light", "dark"):
         gallery.theme.choose(mode)
-        for states in (search_states, chat_states, folder_states, other_states):
+        for states in STATES:
+            if wanted and states.__name__ not in wanted:
+                continue
             gallery.fresh(mode)
             states(gallery, mode)
             gallery.window.deleteLater()

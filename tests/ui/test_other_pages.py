@@ -9,13 +9,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
     QComboBox,
     QLabel,
     QLineEdit,
+    QScrollBar,
 )
-from samples import failures, folders, plan, settings, status
+from samples import budget, failures, folders, models, settings, status
 from scripted import ScriptedClient
 
 from core.messages import (
@@ -26,6 +28,7 @@ from core.messages import (
     FoldersRemove,
     Index,
     IndexProgress,
+    Message,
     ModelsRequest,
     Pause,
     Retry,
@@ -36,6 +39,7 @@ from core.messages import (
 )
 from ui.client import Link
 from ui.settings_page import name_and_unit
+from ui.sidebar import PAGES
 from ui.theme import DARK, LIGHT, Colours
 from ui.window import MainWindow
 
@@ -121,6 +125,26 @@ def test_progress_pause_and_resume(qtbot: Any, listed: MainWindow, client: Scrip
     assert not client.last(Pause).paused
 
 
+def test_a_pause_of_the_service_says_why_in_full(
+    listed: MainWindow, client: ScriptedClient
+) -> None:
+    why = "because the computer runs on battery; searches find by words only"
+    client.news.emit(State(0, "paused", f"paused {why}"))
+    assert listed.sidebar.state.text() == "Paused"
+    assert listed.sidebar.detail.text() == why
+    assert listed.sidebar.state.accessibleName() == f"Paused {why}"
+    assert listed.tray.state.text() == f"Paused {why}"
+    assert listed.folders.detail.text() == why
+    assert listed.sidebar.pause.accessibleName() == "Resume indexing"
+    client.news.emit(State(0, "paused", "you paused it"))
+    assert listed.sidebar.detail.text() == ""
+    assert listed.tray.state.text() == "Paused"
+    client.news.emit(State(0, "attention", "The budget is full: /home/ana waits."))
+    assert listed.sidebar.detail.text().replace("\u200b", "") == (
+        "The budget is full: /home/ana waits."
+    )
+
+
 def test_indexing_that_failed_can_be_tried_again(
     window: MainWindow, client: ScriptedClient
 ) -> None:
@@ -143,34 +167,6 @@ def test_late_and_failed_lists(window: MainWindow, client: ScriptedClient) -> No
     assert "Still working" in window.folders.banner.accessibleName()
     client.fail(client.last(FoldersList), "No list.", "Wait.")
     assert "No list." in window.folders.banner.accessibleName()
-
-
-def test_storage_shows_the_parts_and_looks_ahead(
-    qtbot: Any, window: MainWindow, client: ScriptedClient
-) -> None:
-    window.open_page("storage")
-    assert window.storage.loading.isVisible()
-    client.report(client.last(StatusRequest), status())
-    said = texts(window.storage)
-    for part in ("106 MB of 500 MB on disk", "Word index", "61.0 MB", "721 MB of 2.0 GB in memory"):
-        assert part in said
-    client.report(client.last(BudgetRequest), plan())
-    assert not window.storage.apply_button.isEnabled()
-    window.storage.disk.setValue(80)
-    qtbot.waitUntil(lambda: client.last(BudgetRequest).disk_bytes == 80_000_000)
-    assert client.last(BudgetRequest).preview
-    client.report(client.last(BudgetRequest), plan(80_000_000))
-    assert "76 MB of index" in texts(window.storage)
-    assert window.storage.apply_button.isEnabled()
-    window.storage.apply_button.click()
-    assert not client.last(BudgetRequest).preview
-    client.report(client.last(BudgetRequest), plan(80_000_000))
-    assert "Applied." in texts(window.storage)
-    window.storage.disk.setValue(2)
-    window.storage.preview()
-    client.fail(client.last(BudgetRequest), "2 MB is too small.", "The smallest is 4 MB.")
-    assert "too small" in texts(window.storage)
-    assert not window.storage.apply_button.isEnabled()
 
 
 def test_settings_come_from_what_is_declared(window: MainWindow, client: ScriptedClient) -> None:
@@ -238,17 +234,26 @@ def test_names_and_units_come_from_the_key() -> None:
 def test_all_pages_by_keyboard_with_names(
     qtbot: Any, window: MainWindow, client: ScriptedClient
 ) -> None:
-    for number, page in enumerate(("search", "chat", "folders", "storage", "settings"), start=1):
+    tables: dict[str, tuple[tuple[type[Message], object], ...]] = {
+        "storage": ((StatusRequest, status()), (BudgetRequest, budget())),
+        "models": ((ModelsRequest, models()),),
+        "settings": ((SettingsGet, settings()),),
+    }
+    kinds = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QAbstractSlider)
+    for number, page in enumerate(PAGES, start=1):
         qtbot.keyClick(window, Qt.Key(Qt.Key.Key_0 + number), Qt.KeyboardModifier.ControlModifier)
         assert window.page() == page
-    client.report(client.last(SettingsGet), settings())
-    kinds = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox)
-    for found in [part for kind in kinds for part in window.findChildren(kind)]:
-        named = found.accessibleName() or (
-            found.text() if isinstance(found, QAbstractButton) else ""
-        )
-        inner = found.objectName().startswith("qt_")
-        assert named or inner or not found.isVisible(), found
+        for request, body in tables.get(page, ()):
+            client.report(client.last(request), body)
+        if page == "storage":
+            window.storage.advanced.fold.open()
+        QApplication.processEvents()
+        for found in [part for kind in kinds for part in window.findChildren(kind)]:
+            named = found.accessibleName() or (
+                found.text() if isinstance(found, QAbstractButton) else ""
+            )
+            inner = found.objectName().startswith("qt_") or isinstance(found, QScrollBar)
+            assert named or inner or not found.isVisible(), found
 
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK])
