@@ -12,10 +12,10 @@ Fit = Literal["yes", "with experts on disk", "no"]
 
 # Keys and values in q8_0 against 16 bits: blocks of 32 take 34 bytes instead of 64.
 Q8_SHARE = 34 / 64
-# The worker beside weights, keys and values, measured with the starter model (67.5 MB, with
-# 49,152 tokens): Python and libraries, and what grows with the vocabulary: tables, scores of
-# a batch of 64.
-WORKER_BYTES = 48_000_000
+# The worker beside weights, keys and values: Python and libraries, and what grows with the
+# vocabulary (tables, scores of a batch of 64). Measured with the starter model and its 49,152
+# tokens: 55 MB as its share beside the service, 68 MB alone.
+WORKER_BYTES = 38_000_000
 BYTES_A_VOCABULARY_TOKEN = 400
 # Of a plain read of memory so much was reached with a model of a billion weights in 4 bits.
 SHARE_OF_PLAIN_READ = 0.45

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.llm.facts import ModelFacts
 from core.llm.fit import (
     SHARE_OF_PLAIN_READ,
+    WORKER_BYTES,
     Pace,
     Run,
     fits,
@@ -36,7 +37,7 @@ MIXTURE = dataclasses.replace(
 
 def test_a_dense_model_fits_or_does_not() -> None:
     needed = memory_needed(DENSE, 2048, 1.0)
-    assert needed == 100 * MB + 2048 * 20_000 + 48 * MB
+    assert needed == 100 * MB + 2048 * 20_000 + WORKER_BYTES
     assert fits(DENSE, needed, 2048, 1.0) == "yes"
     assert fits(DENSE, needed - 1, 2048, 1.0) == "no"
     assert fits(DENSE, needed - 1, 2047, 1.0) == "yes"
