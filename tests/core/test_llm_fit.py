@@ -24,6 +24,7 @@ from core.llm.fit import (
     predicted_tokens_per_s,
     resident_share,
     steps,
+    work_bytes,
 )
 from core.llm.speeds import KEPT, Speeds
 
@@ -66,6 +67,14 @@ def test_the_speed_is_that_of_reading() -> None:
     assert predicted_tokens_per_s(MIXTURE, Pace(4_250e6), **half) is None, "what of the disk?"
     slow = predicted_tokens_per_s(MIXTURE, Pace(4_250e6), disk_bytes_per_s=1_125e6, **half)
     assert slow == pytest.approx(1 / (0.5 + 0.5))
+
+
+def test_few_bits_cost_as_much_as_more() -> None:
+    few = dataclasses.replace(DENSE, bits_a_weight=1.125)
+    assert work_bytes(DENSE) == DENSE.active_bytes
+    assert work_bytes(few) == 4 * DENSE.active_bytes
+    more = dataclasses.replace(DENSE, bits_a_weight=8.5)
+    assert work_bytes(more) == DENSE.active_bytes
 
 
 def test_steps_on_the_way_count_too() -> None:
