@@ -168,10 +168,9 @@ def _add_models(
         if name in ("add", "remove"):
             action.add_argument("--for", dest="base", metavar="MODEL",
                                 help="it is a LoRA adapter of this model")  # fmt: skip
-        if name == "use":
-            action.add_argument(
-                "--yes", action="store_true", help="also if all files are read again for it"
-            )
+        if name in ("use", "fetch"):
+            why = "all files are read again for it" if name == "use" else "it does not fit"
+            action.add_argument("--yes", action="store_true", help=f"also if {why}")
 
 
 def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> None:

@@ -9,12 +9,15 @@ from collections import deque
 from typing import TYPE_CHECKING, TypeGuard
 
 from app.children import python_child
+from app.model_room import model_room
+from app.quantities import size
 from app.session import Session
 from core.download import Progress
 from core.errors import Cancelled, UserError
 from core.index.fetch_model import fetch_embedding
 from core.index.models import entry_named, load_embedding_catalogue
 from core.llm.catalogue import find_entry, load_catalogue
+from core.llm.facts import entry_facts
 from core.llm.fetch import fetch
 from core.messages import Message, ModelProgress, ModelsRequest
 
@@ -61,9 +64,24 @@ class Fetches:
     def _fetch(self, session: Session, message: ModelsRequest) -> None:
         if message.name is None:
             raise UserError("No model is named.", "See `satchel models list`.")
+        if not message.confirmed:
+            _check_room(self._service, message.name)
         bring(self._service, message.name, Teller(session, message.id, message.name))
         # What a new model changes is the work thread's to see to; it answers.
         self._service.work.submit(session, ModelsRequest(message.id, "list"))
+
+
+def _check_room(service: Service, name: str) -> None:
+    """Raises UserError for a language model that could not be used once it is here."""
+    for entry in load_catalogue():
+        facts, room = entry_facts(entry), model_room(service.settings)
+        if entry.name == name and room.fit(facts) == "no":
+            raise UserError(
+                f"{name} does not fit the memory budget: it takes "
+                f"{size(room.needed_bytes(facts))}, and there are "
+                f"{size(max(0, room.memory_bytes))} for a model.",
+                "Give more with `satchel budget --ram SIZE`, or fetch it all the same with --yes.",
+            )
 
 
 def bring(service: Service, name: str, progress: Progress) -> None:

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 
 from app.extractors import processors
 from app.machine import model_speeds
-from app.planning import Choices
-from core.budget.facts import CELL_SHARES
+from app.model_room import model_room
 from core.budget.probe import machine_name
-from core.budget.ram import SMALLEST_BYTES
 from core.download import file_sha256
 from core.errors import UserError
 from core.llm import fingerprint
 from core.llm.catalogue import read_catalogue
 from core.llm.facts import model_facts
 from core.llm.fingerprint import TEXT, Kept
-from core.llm.fit import fits
 from core.llm.gguf import read_header
 from core.llm.store import InstalledModel, installed
 from core.messages import Fingerprinted
@@ -34,10 +31,11 @@ def look_at_models(service: Service, repair: bool) -> list[tuple[str, bool]]:
     has changed while its file is right is taken as it is now.
     """
     found: list[tuple[str, bool]] = []
+    room = model_room(service.settings)
     for model in installed(service.home.models):
         try:
             read_header(model.path)
-            if not _has_room(service, model):
+            if room.fit(model_facts(model.path)) != "yes":
                 continue
             said = service.model.fingerprint(model.path, TEXT)
         except UserError as error:
@@ -59,13 +57,6 @@ def look_at_catalogue(notes: list[str]) -> list[tuple[str, bool]]:
     if unknown:
         notes.append(f"The catalogue of models has fields that are not known: {', '.join(unknown)}")
     return []
-
-
-def _has_room(service: Service, model: InstalledModel) -> bool:
-    choices = Choices(service.settings)
-    room, wishes = choices.limits.ram_bytes - SMALLEST_BYTES, choices.wishes
-    share = CELL_SHARES[wishes.cell_type]
-    return fits(model_facts(model.path), room, wishes.context_tokens, share) == "yes"
 
 
 def _compare(

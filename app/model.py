@@ -48,6 +48,7 @@ class Wanted:
     shape: Shape
 
 
+FINGERPRINTED = Shape(512)  # always the same, or what is computed would not be
 POLL_S = 0.05
 LOAD_TIMEOUT_S = 300.0
 SILENCE_TIMEOUT_S = 300.0
@@ -122,7 +123,7 @@ class ModelWorker:
     def fingerprint(self, path: Path, text: str) -> Fingerprinted:
         """What the model in this file, without adapters, computes on a text. Raises UserError."""
         with self._working():
-            child = self._ready(Wanted(path, (), self._shape), _never)
+            child = self._ready(Wanted(path, (), FINGERPRINTED), _never)
             assert child is not None
             request = FingerprintModel(next(self._ids), text)
             child.send(request)

@@ -16,6 +16,7 @@ from core.llm.fit import (
     predicted_tokens_per_s,
     resident_share,
     steps,
+    work_bytes,
 )
 from core.llm.store import installed
 
@@ -49,7 +50,7 @@ class Outlooks:
             if speed is not None and facts is not None and speed.decode_tokens_per_s is not None:
                 self._runs.append(
                     Run(
-                        facts.active_bytes,
+                        work_bytes(facts),
                         speed.decode_tokens_per_s,
                         facts.active_weights,
                         speed.prefill_tokens_per_s,

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from app.model_outlook import Outlooks
-from app.planning import Choices
-from core.budget.facts import CELL_SHARES
-from core.budget.ram import SMALLEST_BYTES
+from app.model_room import Room, model_room
 from core.home import Home
 from core.index.models import embedding_bytes, installed_embeddings, load_embedding_catalogue
 from core.llm.catalogue import ModelEntry, load_catalogue
 from core.llm.facts import ModelFacts, entry_facts, try_facts
 from core.llm.fetch import partly_fetched
-from core.llm.fit import fits, memory_needed
 from core.llm.store import InstalledModel, installed
 from core.settings import Settings
 
@@ -31,34 +26,24 @@ def models_report(home: Home, settings: Settings) -> list[Table]:
     return _chat_models(home, settings) + _embedding_models(home, settings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What decides whether a model fits, and how fast it is."""
-
-    memory_bytes: int
-    context_tokens: int
-    cell_share: float
-    outlooks: Outlooks
-
-    def report(self, facts: ModelFacts) -> Table:
-        """The part of a model's row that comes from its facts."""
-        shape = (self.context_tokens, self.cell_share)
-        fit = fits(facts, self.memory_bytes, *shape)
-        outlook = self.outlooks.of(facts, self.memory_bytes, *shape)
-        shown = fit != "no" or outlook.measured
-        return {
-            "architecture": facts.architecture,
-            "bits_a_weight": facts.bits_a_weight,
-            "experts": facts.experts,
-            "active_bytes": facts.active_bytes,
-            "memory_bytes": memory_needed(facts, *shape),
-            "template": facts.has_template,
-            "fits": fit,
-            "tokens_per_s": _figures(outlook.decode_tokens_per_s) if shown else None,
-            "prefill_tokens_per_s": _figures(outlook.prefill_tokens_per_s) if shown else None,
-            "measured": outlook.measured,
-            "speed_from": outlook.source if shown else None,
-        }
+def _told(facts: ModelFacts, room: Room, outlooks: Outlooks) -> Table:
+    """The part of a model's row that comes from its facts."""
+    fit = room.fit(facts)
+    outlook = outlooks.of(facts, room.memory_bytes, room.context_tokens, room.cell_bytes_share)
+    shown = fit != "no" or outlook.measured
+    return {
+        "architecture": facts.architecture,
+        "bits_a_weight": facts.bits_a_weight,
+        "experts": facts.experts,
+        "active_bytes": facts.active_bytes,
+        "memory_bytes": room.needed_bytes(facts),
+        "template": facts.has_template,
+        "fits": fit,
+        "tokens_per_s": _figures(outlook.decode_tokens_per_s) if shown else None,
+        "prefill_tokens_per_s": _figures(outlook.prefill_tokens_per_s) if shown else None,
+        "measured": outlook.measured,
+        "speed_from": outlook.source if shown else None,
+    }
 
 
 def _figures(value: float | None) -> float | None:
@@ -77,7 +62,7 @@ def _chat_models(home: Home, settings: Settings) -> list[Table]:
     chosen = settings.text("assistant.model")
     catalogue = {entry.name: entry for entry in load_catalogue()}
     known = {name: try_facts(model.path) for name, model in here.items()}
-    place = _place(home, settings)
+    room, outlooks = model_room(settings), Outlooks(home)
     report: list[Table] = []
     for name in [*catalogue, *(name for name in here if name not in catalogue)]:
         entry, model = catalogue.get(name), here.get(name)
@@ -89,7 +74,7 @@ def _chat_models(home: Home, settings: Settings) -> list[Table]:
                 "installed": model is not None,
                 "chosen": name == chosen,
                 **_listed(home, entry, model),
-                **(_UNKNOWN if facts is None else place.report(facts)),
+                **(_UNKNOWN if facts is None else _told(facts, room, outlooks)),
             }
         )
     return report
@@ -111,17 +96,6 @@ def _listed(home: Home, entry: ModelEntry | None, model: InstalledModel | None) 
         "active_parameters": entry.active_parameters if entry else None,
         "good_for": entry.good_for if entry else None,
     }
-
-
-def _place(home: Home, settings: Settings) -> _Place:
-    choices = Choices(settings)
-    wishes = choices.wishes
-    return _Place(
-        memory_bytes=choices.limits.ram_bytes - SMALLEST_BYTES,
-        context_tokens=wishes.context_tokens,
-        cell_share=CELL_SHARES[wishes.cell_type],
-        outlooks=Outlooks(home),
-    )
 
 
 def _embedding_models(home: Home, settings: Settings) -> list[Table]:

@@ -36,6 +36,7 @@ from core.llm.fit import (  # noqa: E402
     predicted_prefill_per_s,
     predicted_tokens_per_s,
     steps,
+    work_bytes,
 )
 
 CONTEXT = 1024
@@ -155,7 +156,7 @@ def rows(starter: Path, folder: Path) -> Iterator[str]:
         facts = model_facts(path)
         seen = run(starter)
         ran = Run(
-            first.active_bytes,
+            work_bytes(first),
             seen["tokens_per_s"],
             first.active_weights,
             seen["prefill_per_s"],

@@ -527,7 +527,8 @@ class ModelsRequest(Message, frozen=True):
     """The catalogues and what is on disk, or a change of it. Ends with Report.
 
     `use` chooses an installed model; one that makes all files be read again has to
-    be `confirmed`. `base` makes `add` and `remove` mean an adapter of that model.
+    be `confirmed`, and so has the fetch of a model that does not fit. `base` makes
+    `add` and `remove` mean an adapter of that model.
     """
 
     id: int

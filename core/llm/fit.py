@@ -12,11 +12,15 @@ Fit = Literal["yes", "with experts on disk", "no"]
 
 # Keys and values in q8_0 against 16 bits: blocks of 32 take 34 bytes instead of 64.
 Q8_SHARE = 34 / 64
-# The worker beside weights, keys and values, measured with the starter model (67.5 MB, with
-# 49,152 tokens): Python and libraries, and what grows with the vocabulary: tables, scores of
-# a batch of 64.
-WORKER_BYTES = 48_000_000
+# The worker beside weights, keys and values: Python and libraries, and what grows with the
+# vocabulary (tables, scores of a batch of 64). Measured with the starter model and its 49,152
+# tokens: 55 MB as its share beside the service, 68 MB alone.
+WORKER_BYTES = 38_000_000
 BYTES_A_VOCABULARY_TOKEN = 400
+# Weights of fewer bits are read sooner and unpacked longer: one model in nine types, of 1.1 to
+# 8.5 bits, was no faster with fewer than with Q4_K's 4.5 (0.5 to 1.2 of its time, on a busy
+# machine), so they count as many.
+LEAST_BITS = 4.5
 # Of a plain read of memory so much was reached with a model of a billion weights in 4 bits.
 SHARE_OF_PLAIN_READ = 0.45
 # A layer with experts has about twice as many steps, at each of which all threads meet.
@@ -25,9 +29,11 @@ STEPS_OF_A_MIXTURE = 2
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How fast a model was: what a token read and used, and tokens a second (None unknown)."""
+    """How fast a model was: what a token costs (`work_bytes`) and used, and tokens a second (None
+    unknown).
+    """
 
-    active_bytes: int
+    work_bytes: float
     decode_tokens_per_s: float
     active_weights: float = 0.0
     prefill_tokens_per_s: float | None = None
@@ -94,10 +100,16 @@ def nearest_run(facts: ModelFacts, runs: Iterable[Run]) -> Run | None:
     """The run of the model that is nearest in what a token reads: small models spend more of
     their time on other things.
     """
-    known = [run for run in runs if run.active_bytes > 0 and run.decode_tokens_per_s > 0]
-    if not known or facts.active_bytes <= 0:
+    work = work_bytes(facts)
+    known = [run for run in runs if run.work_bytes > 0 and run.decode_tokens_per_s > 0]
+    if not known or work <= 0:
         return None
-    return min(known, key=lambda run: _times_apart(run.active_bytes, facts.active_bytes))
+    return min(known, key=lambda run: _times_apart(run.work_bytes, work))
+
+
+def work_bytes(facts: ModelFacts) -> float:
+    """What reading and unpacking a token's weights costs, as bytes that are read."""
+    return max(float(facts.active_bytes), facts.active_weights * LEAST_BITS / 8)
 
 
 def steps(facts: ModelFacts) -> int:
@@ -114,9 +126,9 @@ def pace_of(run: Run | None, plain_read_bytes_per_s: float | None) -> Pace | Non
     if run is None:
         return None if plain is None else Pace(plain)
     took_s = 1 / run.decode_tokens_per_s
-    if plain is None or not run.steps or run.active_bytes / plain >= took_s:
-        return Pace(run.active_bytes / took_s)
-    return Pace(plain, (took_s - run.active_bytes / plain) / run.steps)
+    if plain is None or not run.steps or run.work_bytes / plain >= took_s:
+        return Pace(run.work_bytes / took_s)
+    return Pace(plain, (took_s - run.work_bytes / plain) / run.steps)
 
 
 def predicted_prefill_per_s(facts: ModelFacts, run: Run | None) -> float | None:
@@ -135,12 +147,12 @@ def predicted_tokens_per_s(
 ) -> float | None:
     """Tokens a second of an answer; None where it cannot be told.
 
-    Each token reads `active_bytes` from memory. Experts that are not resident come from
+    Each token costs its `work_bytes` and its steps. Experts that are not resident come from
     disk; which ones a token needs is taken to be chance, so it is rather faster than this.
     """
     if pace is None or facts.active_bytes <= 0:
         return None
-    seconds = facts.active_bytes / pace.read_bytes_per_s + steps(facts) * pace.step_s
+    seconds = work_bytes(facts) / pace.read_bytes_per_s + steps(facts) * pace.step_s
     missing = facts.active_expert_bytes * (1 - min(1.0, max(0.0, resident_expert_share)))
     if missing:
         if not disk_bytes_per_s:
@@ -160,5 +172,5 @@ def resident_share(
     return min(1.0, max(0.0, room / facts.expert_bytes))
 
 
-def _times_apart(one: int, other: int) -> float:
+def _times_apart(one: float, other: float) -> float:
     return max(one / other, other / one)

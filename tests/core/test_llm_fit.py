@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.llm.facts import ModelFacts
 from core.llm.fit import (
     SHARE_OF_PLAIN_READ,
+    WORKER_BYTES,
     Pace,
     Run,
     fits,
@@ -23,6 +24,7 @@ from core.llm.fit import (
     predicted_tokens_per_s,
     resident_share,
     steps,
+    work_bytes,
 )
 from core.llm.speeds import KEPT, Speeds
 
@@ -36,7 +38,7 @@ MIXTURE = dataclasses.replace(
 
 def test_a_dense_model_fits_or_does_not() -> None:
     needed = memory_needed(DENSE, 2048, 1.0)
-    assert needed == 100 * MB + 2048 * 20_000 + 48 * MB
+    assert needed == 100 * MB + 2048 * 20_000 + WORKER_BYTES
     assert fits(DENSE, needed, 2048, 1.0) == "yes"
     assert fits(DENSE, needed - 1, 2048, 1.0) == "no"
     assert fits(DENSE, needed - 1, 2047, 1.0) == "yes"
@@ -65,6 +67,14 @@ def test_the_speed_is_that_of_reading() -> None:
     assert predicted_tokens_per_s(MIXTURE, Pace(4_250e6), **half) is None, "what of the disk?"
     slow = predicted_tokens_per_s(MIXTURE, Pace(4_250e6), disk_bytes_per_s=1_125e6, **half)
     assert slow == pytest.approx(1 / (0.5 + 0.5))
+
+
+def test_few_bits_cost_as_much_as_more() -> None:
+    few = dataclasses.replace(DENSE, bits_a_weight=1.125)
+    assert work_bytes(DENSE) == DENSE.active_bytes
+    assert work_bytes(few) == 4 * DENSE.active_bytes
+    more = dataclasses.replace(DENSE, bits_a_weight=8.5)
+    assert work_bytes(more) == DENSE.active_bytes
 
 
 def test_steps_on_the_way_count_too() -> None:

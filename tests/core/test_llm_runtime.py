@@ -12,7 +12,8 @@ import pytest
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
 from core.llm.native import StopFlag
-from core.llm.runtime import Runtime, TextPieces, common_prefix, plain_format
+from core.llm.runtime import Runtime, common_prefix
+from core.llm.text import TextPieces, plain_format
 
 STOP_LIMIT_S = 0.2
 

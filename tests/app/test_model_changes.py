@@ -140,6 +140,18 @@ def test_what_is_not_the_right_file_is_refused(
     assert list((tmp_path / "models").rglob("*.gguf")) == []
 
 
+def test_what_does_not_fit_is_fetched_only_when_that_is_meant(
+    caller: InProcess, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = dataclasses.replace(tiny_entry(), kv_bytes_a_token=10**9)
+    monkeypatch.setattr(fetches, "load_catalogue", lambda: (large,))
+    said = refused(ask(caller, "fetch", "tiny"))
+    assert "tiny does not fit the memory budget: it takes 1088." in said
+    assert server.asked == []
+    meant = ModelsRequest(caller.next_id(), "fetch", "tiny", confirmed=True)
+    assert row(last(caller, meant), "tiny")["installed"] is True
+
+
 def test_only_safe_mirrors_can_be_set(caller: InProcess) -> None:
     setting = SettingsSet(caller.next_id(), "models.mirror", "http://example.org")
     assert "not a safe address" in refused(last(caller, setting))
