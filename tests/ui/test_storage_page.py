@@ -170,6 +170,20 @@ def test_what_is_changed_while_it_is_applied_is_kept_and_previewed(
     assert client.last(BudgetRequest).disk_bytes is None
 
 
+def test_what_was_measured_before_does_not_take_an_applied_budget_back(
+    qtbot: Any, page: StoragePage, client: ScriptedClient
+) -> None:
+    asked = slide(qtbot, page, client)
+    client.report(client.last(BudgetRequest), budget(asked))
+    page.reload()
+    older = client.last(StatusRequest)
+    page.panel.apply_button.click()
+    client.report(client.last(BudgetRequest), budget(asked))
+    client.report(older, status())
+    assert page.disk.field.text() == f"{asked // 1_000_000} MB"
+    assert client.last(StatusRequest).id != older.id
+
+
 def test_a_refusal_stands_in_place_and_keeps_apply_off(
     qtbot: Any, page: StoragePage, client: ScriptedClient
 ) -> None:
