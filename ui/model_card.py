@@ -39,7 +39,6 @@ class ModelCard(QWidget):
         super().__init__()
         self.name = name
         self.model: Row = {}
-        self._busy = False
         self.title = Elided("", "strong")
         self.title.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.used = label(tr("in use"), "badge")
@@ -114,7 +113,6 @@ class ModelCard(QWidget):
 
     def busy(self, busy: bool) -> None:
         """An answer is awaited: nothing else can be asked meanwhile."""
-        self._busy = busy
         for made in (
             self.fetch_button, self.use_button, self.remove_button, self.adapter_button
         ):  # fmt: skip

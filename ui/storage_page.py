@@ -55,7 +55,7 @@ class StoragePage(QWidget):
         self._usage: Row = {}
         self._report: Row = {}
         self._plan: Row = {}  # for what is in the fields; nothing when that cannot be
-        self._measuring = False
+        self._measuring = 0  # the request
         self._plan_is_old = False
         self.banner = Banner(look)
         self.loading = label(tr("Measuring…"), "muted")
@@ -117,8 +117,7 @@ class StoragePage(QWidget):
 
     def _measure(self) -> None:
         if not self._measuring:
-            self._measuring = True
-            self._client.ask(StatusRequest, self._measured, self.banner.working)
+            self._measuring = self._client.ask(StatusRequest, self._measured, self.banner.working)
 
     def _look_again(self) -> None:
         if self.isVisible() and not self.banner.isVisible():
@@ -129,7 +128,7 @@ class StoragePage(QWidget):
             self.advanced.offer_models(rows_of({"models": message.body}, "models"))
 
     def _measured(self, message: Message) -> None:
-        self._measuring = False
+        self._measuring = 0
         if isinstance(message, Failed):
             self.loading.hide()
             self.banner.fail(message, self.reload)
@@ -280,6 +279,9 @@ class StoragePage(QWidget):
             self._preview_soon.start()
         else:
             self._put_back()
+        if self._measuring:  # it may have been measured before
+            self._client.cancel(self._measuring)
+            self._measuring = 0
         self._measure()
 
     def _put_back(self) -> None:

@@ -16,6 +16,7 @@ try:
 except ImportError:  # pragma: no cover - a machine without Qt's system libraries
     collect_ignore_glob = ["test_*.py"]
 else:
+    from PySide6.QtCore import QCoreApplication, QEvent
     from PySide6.QtWidgets import QApplication, QLabel
     from scripted import ScriptedClient
 
@@ -46,6 +47,8 @@ else:
 
     @pytest.fixture
     def look(one_look: Look) -> Look:
+        # Windows of tests before would be styled anew too: they are let go.
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         one_look.theme.choose("light")
         return one_look
 

@@ -10,146 +10,44 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from gallery_stage import OUT, Gallery, number, usual
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication
+from report_samples import budget, status
 from samples import (
-    LEASE,
-    PAGE,
-    budget,
-    failures,
-    folders,
     hit,
-    hits,
     many,
-    models,
-    page_png,
-    settings,
     sources,
-    status,
 )
-from scripted import ScriptedClient
 
 from core.messages import (
     AnswerDone,
     AnswerSources,
     AnswerText,
-    Ask,
     BudgetRequest,
     ConversationGet,
-    ConversationsList,
     Failed,
-    FilesList,
     FoldersList,
     IndexProgress,
-    Locator,
     Message,
     ModelProgress,
     ModelsRequest,
-    PageImage,
-    PagePreview,
     Preview,
-    PreviewText,
     Report,
     Search,
     SearchResults,
-    SettingsGet,
     State,
     StatusRequest,
 )
 from ui.client import Link
-from ui.icons import Icons
-from ui.opening import Opener
-from ui.parts import Look
-from ui.theme import Theme
-from ui.window import MainWindow
 
-OUT = Path(__file__).parents[2] / "build" / "gallery"
 ANSWER = (
     "The lease of the workshop ends on 31 May 2028 [1]. The council expects it to close in the "
     "spring of that year unless both sides sign a renewal [2]. It may be renewed once, for "
     "another five years, if notice is given six months before [1]."
 )
-CONVERSATIONS = [
-    {"id": 3, "title": "When does the workshop lease end?", "changed_at": 3.0},
-    {"id": 2, "title": "Who waters the tomatoes in August, and how often?", "changed_at": 2.0},
-    {"id": 1, "title": "متى ينتهي عقد الإيجار؟", "changed_at": 1.0},
-]
-
-
-def number(message: Message) -> int:
-    """The id of a request."""
-    return int(getattr(message, "id", 0))
-
-
-def usual(client: ScriptedClient, mode: str) -> None:
-    """Answers for an ordinary day."""
-    client.script = {
-        FoldersList: lambda m: Report(number(m), folders()),
-        SettingsGet: lambda m: Report(number(m), settings(window_theme=mode)),
-        StatusRequest: lambda m: Report(number(m), status()),
-        BudgetRequest: lambda m: Report(number(m), budget()),
-        FilesList: lambda m: Report(number(m), failures()),
-        ModelsRequest: lambda m: Report(number(m), models()),
-        ConversationsList: lambda m: Report(number(m), {"conversations": CONVERSATIONS}),
-        Search: lambda m: SearchResults(number(m), hits(), True, timings_ms={"total": 431.0}),
-        Preview: lambda m: PreviewText(
-            number(m), "", PAGE, PAGE.find(LEASE), PAGE.find(LEASE) + len(LEASE), Locator(page=1)
-        ),
-        PagePreview: lambda m: PageImage(number(m), page_png(), 1, 3),
-    }
-
-
-class Gallery:
-    """One window, taken through its states."""
-
-    def __init__(self, application: QApplication) -> None:
-        self.theme = Theme(application)
-        self.icons = Icons()
-
-    def fresh(self, mode: str) -> None:
-        """A new window and a new client."""
-        self.client = ScriptedClient()
-        self.window = MainWindow(Look(self.theme, self.icons), self.client, Opener())
-        usual(self.client, mode)
-        self.client.news.emit(State(1, "idle"))
-        self.client.lose(Link("ready"))
-        self.window.show()
-
-    def shoot(self, name: str, mode: str) -> None:
-        """Keep a picture of the window."""
-        QTest.qWait(160)
-        self.window.grab().save(str(OUT / f"{name}-{mode}.png"))
-
-    def shoot_popup(self, name: str, mode: str) -> None:
-        """Keep a picture of the menu that is open, and close it."""
-        QTest.qWait(160)
-        menu = QApplication.activePopupWidget()
-        assert menu is not None
-        menu.grab().save(str(OUT / f"{name}-{mode}.png"))
-        menu.close()
-
-    def scroll_to(self, page: QWidget, part: QWidget) -> None:
-        """Bring a part of a page into view."""
-        QTest.qWait(60)
-        area = page.findChild(QScrollArea)
-        assert isinstance(area, QScrollArea)
-        area.ensureWidgetVisible(part)
-
-    def query(self, text: str = "when does the lease end") -> None:
-        """Search for something."""
-        self.window.open_page("search")
-        self.window.search.entry.setText(text)
-        self.window.search.search()
-
-    def question(self, *replies: Callable[[int], Message]) -> None:
-        """Ask something and answer it."""
-        self.client.script.pop(Ask, None)
-        self.window.ask("When does the lease of the workshop end?")
-        asked = self.client.last(Ask)
-        for reply in replies:
-            self.client.reply(reply(asked.id))
 
 
 def answered(text: str, found: bool, cited: bool, stopped: str = "end") -> Callable[[int], Message]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
-from samples import models
+from report_samples import models
 from scripted import ScriptedClient
 
 from core.messages import ModelProgress, ModelsRequest

@@ -17,7 +17,8 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QScrollBar,
 )
-from samples import budget, failures, folders, models, settings, status
+from report_samples import budget, models, status
+from samples import failures, folders, settings
 from scripted import ScriptedClient
 
 from core.messages import (
