@@ -123,7 +123,7 @@ def budget_report(
         },
         "now": plan_table(now),
         "plan": plan_table(plan),
-        "changes": changes(now, plan),
+        "changes": changes(now, plan, parts),
         "reasons": why(plan, corpus, choices.wishes, needs),
     }
 

@@ -73,19 +73,22 @@ def _chat_models(home: Home, settings: Settings) -> list[Table]:
                 "kind": "chat",
                 "installed": model is not None,
                 "chosen": name == chosen,
-                **_listed(home, entry, model),
+                **_listed(home, entry, model, settings.text("models.mirror")),
                 **(_UNKNOWN if facts is None else _told(facts, room, outlooks)),
             }
         )
     return report
 
 
-def _listed(home: Home, entry: ModelEntry | None, model: InstalledModel | None) -> Table:
+def _listed(
+    home: Home, entry: ModelEntry | None, model: InstalledModel | None, mirror: str
+) -> Table:
     """What the catalogue has of a model, and the bytes of it that are here."""
     return {
         "title": entry.title if entry else None,
         "size_bytes": entry.size_bytes if entry else model.size_bytes if model else 0,
         "download_bytes": entry.download_bytes if entry else None,
+        "from": host_of(entry, mirror) if entry else None,
         "adapters": [
             {"name": adapter.name, "size_bytes": adapter.size_bytes}
             for adapter in (model.adapters if model else ())
@@ -96,6 +99,16 @@ def _listed(home: Home, entry: ModelEntry | None, model: InstalledModel | None) 
         "active_parameters": entry.active_parameters if entry else None,
         "good_for": entry.good_for if entry else None,
     }
+
+
+def host_of(entry: ModelEntry, mirror: str) -> str | None:
+    """The host that a model's file comes from; None for one that pip fetches in a package."""
+    if isinstance(entry.source, PackageSource):
+        return None
+    try:
+        return urlsplit(mirrored(entry.source, mirror).url).hostname
+    except UserError:  # a wrong mirror is told when something is fetched
+        return None
 
 
 def _embedding_models(home: Home, settings: Settings) -> list[Table]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from core.budget.facts import MB, Corpus, ModelNeeds, Wishes
 from core.budget.plan import Plan
@@ -90,21 +90,36 @@ def level_in_words(level: Level) -> str:
     )
 
 
-def changes(now: Plan, then: Plan) -> list[str]:
-    """What gets better, worse, larger or smaller with another plan."""
+def changes(now: Plan, then: Plan, used_on_disk: Mapping[str, int]) -> list[str]:
+    """What gets better, worse, larger or smaller with another plan; `used_on_disk` is what each
+    part takes at this moment.
+    """
     return [
         *_speed("A search takes", now.query_s, then.query_s),
         *_levels(now, then),
-        *_bytes("on disk", _taken(now.disk), _taken(then.disk)),
+        *_disk(now, then, used_on_disk),
         *_room(now, then),
         *_answers(now, then),
-        *_bytes("of memory", _taken(now.memory), _taken(then.memory)),
+        *_memory(now, then),
     ]
 
 
-def _taken(parts: object) -> int:
-    assert isinstance(parts, dict)
-    return sum(size for name, size in parts.items() if name != "free")
+def _disk(now: Plan, then: Plan, used: Mapping[str, int]) -> Iterator[str]:
+    freed = sum(max(0, size - then.disk.get(part, 0)) for part, size in used.items())
+    freed -= sum(max(0, size - now.disk.get(part, 0)) for part, size in used.items())
+    if freed >= NOTICED_BYTES:
+        yield f"Frees {in_words(freed)} on disk."
+    more = then.index_bytes - now.index_bytes
+    if more >= NOTICED_BYTES:
+        yield f"The index takes {in_words(more)} more on disk."
+
+
+def _memory(now: Plan, then: Plan) -> Iterator[str]:
+    before, after = (
+        sum(size for part, size in plan.memory.items() if part != "free") for plan in (now, then)
+    )
+    if abs(after - before) >= NOTICED_BYTES:
+        yield f"Takes up to {in_words(after)} of memory instead of {in_words(before)}."
 
 
 def _speed(what: str, now_s: float | None, then_s: float | None) -> Iterator[str]:
@@ -121,14 +136,6 @@ def _levels(now: Plan, then: Plan) -> Iterator[str]:
         f"The index goes from the level {now.level.name} to {then.level.name}: a search finds "
         f"{found} of the ten best passages."
     )
-
-
-def _bytes(where: str, now: int, then: int) -> Iterator[str]:
-    if abs(then - now) < NOTICED_BYTES:
-        return
-    verb = "Frees" if then < now else "Takes up to"
-    more = "" if then < now else " more"
-    yield f"{verb} {in_words(abs(then - now))}{more} {where}."
 
 
 def _room(now: Plan, then: Plan) -> Iterator[str]:

@@ -160,15 +160,19 @@ STARTER = ModelNeeds("starter", 98 * MB, 98 * MB, 68 * MB, 23_040, 8192)
 def test_what_a_change_does_is_told_in_words() -> None:
     speeds = Speeds(0.008, 0.05, 200.0, 60.0)
     now, then = plan(speeds=speeds, needs=STARTER), plan(60, 700, "embeddings", speeds, STARTER)
-    assert changes(now, now) == []
-    told = changes(now, then)
+    used = {"text_cache": 20 * MB, "codes": now.disk["codes"]}
+    assert changes(now, now, used) == []
+    told = changes(now, then, used)
     assert "A search takes about 50 ms instead of 0.2 s." in told
-    assert any(line.startswith("The index goes from the level codes-16 to embeddings") for line
-               in told)  # fmt: skip
-    assert any(line.endswith("more on disk.") for line in told)
-    poor = changes(now, plan(500, 540, speeds=speeds, needs=STARTER))
+    moves = "The index goes from the level codes-16 to embeddings"
+    assert any(line.startswith(moves) for line in told)
+    assert "The index takes 22 MB more on disk." in told
+    assert changes(then, now, used | {"embeddings": then.disk["embeddings"]})[2] == (
+        "Frees 22 MB on disk."
+    )
+    poor = changes(now, plan(500, 540, speeds=speeds, needs=STARTER), used)
     assert "There is no memory for the language model any more: search, but no answers." in poor
-    assert any(line.startswith("Frees ") and line.endswith(" of memory.") for line in poor)
+    assert any(line.startswith("Takes up to ") and "of memory instead of" in line for line in poor)
 
 
 def test_without_measurements_nothing_is_predicted() -> None:
