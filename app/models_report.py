@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from app.model_outlook import Outlooks
 from app.model_room import Room, model_room
+from core.download import PackageSource
+from core.errors import UserError
 from core.home import Home
 from core.index.models import embedding_bytes, installed_embeddings, load_embedding_catalogue
 from core.llm.catalogue import ModelEntry, load_catalogue
@@ -11,6 +15,7 @@ from core.llm.facts import ModelFacts, entry_facts, try_facts
 from core.llm.fetch import partly_fetched
 from core.llm.store import InstalledModel, installed
 from core.settings import Settings
+from core.web import mirrored
 
 Table = dict[str, object]
 
