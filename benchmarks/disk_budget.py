@@ -1,11 +1,13 @@
 """A folder far larger than its disk budget: is the budget ever exceeded, and is what is in found?
 
     python benchmarks/disk_budget.py [--mb 600] [--budget-mb 20] [--level NAME] [--minutes 120]
+        [--taken-mb 0]
 
 The folder is half Debian's documents, where `benchmarks/files.py` has fetched them, and half text
 made of the words of those or of the sample folder. While the real command indexes it and is
 searched, the bytes under the home are added up every 50 ms. Exit code 1 when they were ever more
-than the budget, or when something that is in was not found. `--minutes` ends the indexing.
+than the budget, or when something that is in was not found. `--minutes` ends the indexing;
+`--taken-mb` of the budget are taken from the start, so that a short run comes to the limit too.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from core.messages import FoldersCheck, Report, Search, SearchResults, StatusReq
 
 MB = 1_000_000
 EVERY_S = 0.05
-FILE_BYTES = 40_000
+FILE_BYTES = (500, 5_000, 40_000, 120_000)
 PROBED = 60  # files that are looked for at the end
 TEXT_ENDINGS = (".html", ".txt", ".md", ".rst", ".xml")
 
@@ -45,11 +47,15 @@ def main() -> int:
     parser.add_argument("--budget-mb", type=float, default=20)
     parser.add_argument("--level", help="the level to begin with")
     parser.add_argument("--minutes", type=float, default=120)
+    parser.add_argument("--taken-mb", type=float, default=0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="satchel-benchmark-") as scratch:
         work = Path(scratch)
         size_bytes = gather(work / "files", int(options.mb * MB))
+        taken = work / "home" / "cache" / "taken"
+        taken.parent.mkdir(parents=True)
+        taken.write_bytes(bytes(int(options.taken_mb * MB)))
         figures = measure(work, int(options.budget_mb * MB), options.level, 60 * options.minutes)
     figures = {"folder_mb": size_bytes / MB, "budget_mb": options.budget_mb, **figures}
     missed = [name for name in ("over_budget_samples", "not_found") if figures[name]]
@@ -113,8 +119,8 @@ def vocabulary(paths: list[Path]) -> list[str]:
 def made_text(words: list[str], chance: random.Random, number: int) -> str:
     """Text of words as common as in real ones, with a word of its own in it."""
     lines = [f"This is note {marker(number)}."]
-    size = 0
-    while size < FILE_BYTES:
+    size, most = 0, chance.choice(FILE_BYTES)
+    while size < most:
         ranks = (int(len(words) ** chance.random()) - 1 for _ in range(chance.randint(6, 18)))
         line = " ".join(words[rank] for rank in ranks).capitalize() + "."
         lines.append(line)

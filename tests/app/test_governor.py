@@ -17,6 +17,7 @@ from app.session import Session
 from core.budget.govern import MB, Readings, Stage, Wishes
 from core.home import find_home
 from core.messages import (
+    AnswerDone,
     Ask,
     Failed,
     Index,
@@ -164,6 +165,24 @@ def test_at_the_last_rung_questions_end_with_what_to_do(desk: Desk) -> None:
     found = desk.ask(lambda n: Search(n, "ferry", k=1))
     assert isinstance(found, SearchResults)
     assert found.hits[0].path.endswith("boats.txt")
+
+
+def test_an_answer_in_the_making_is_given_up_with_a_sentence(desk: Desk) -> None:
+    number = desk.send(lambda n: Ask(n, "When does the ferry to the island leave the harbour?"))
+    desk.until(lambda: desk.service.model.pid is not None)
+    desk.set(Readings(memory_available_bytes=20 * MB))
+    while not (ends(reply := desk.replies.get(timeout=20)) and getattr(reply, "id", 0) == number):
+        pass
+    assert isinstance(reply, Failed), reply
+    assert reply.title.startswith("Other programs need the memory")
+    assert desk.service.model.pid is None
+    desk.set(PLENTY)
+    desk.pass_s(20)
+    answered = desk.ask(lambda n: Ask(n, "When does the ferry to the island leave the harbour?"))
+    assert isinstance(answered, AnswerDone), answered
+    desk.set(Readings())
+    desk.set(Readings(memory_available_bytes=150 * MB))
+    desk.until(lambda: desk.service.model.pid is None)
 
 
 def test_on_battery_what_nobody_waits_for_waits_and_says_why(home: Path) -> None:
