@@ -6,6 +6,7 @@ Other systems tell their pressure in ways of their own; there it is unknown here
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -107,14 +108,19 @@ def measure_group(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> Group | None:
     )
 
 
-def _folders(proc: Path, controller: str, root: Path) -> list[Path]:
+def _folders(proc: Path, controller: str, root: Path) -> tuple[Path, ...]:
     """The control group of this process under a controller, "" for all, and those it is in."""
-    for line in (_read(proc / "self" / "cgroup") or "").splitlines():
+    return _folders_in(_read(proc / "self" / "cgroup") or "", controller, root)
+
+
+@lru_cache(maxsize=8)
+def _folders_in(text: str, controller: str, root: Path) -> tuple[Path, ...]:
+    for line in text.splitlines():
         _, controllers, path = line.split(":", 2)
         folder = root / path.lstrip("/")
         if controller in controllers.split(",") and ".." not in folder.parts:
-            return [folder, *(one for one in folder.parents if one.is_relative_to(root))]
-    return []
+            return (folder, *(one for one in folder.parents if one.is_relative_to(root)))
+    return ()
 
 
 def _bytes_of(path: Path, wanted: str) -> int:
@@ -132,6 +138,7 @@ def _number(path: Path) -> int | None:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text("ascii", "replace")
+        with path.open("rb", buffering=0) as file:
+            return (file.read() or b"").decode("ascii", "replace")
     except OSError:
         return None
