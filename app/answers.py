@@ -57,6 +57,7 @@ class Answers:
             raise UserError("The question is empty.", "Type what you want to know.")
         name = message.model or service.settings.text("assistant.model")
         self._choose_model(name)
+        service.engine.check_room_to_talk()
         history = service.history
         if message.conversation is not None:
             if not history.exists(message.conversation):
@@ -82,7 +83,8 @@ class Answers:
 
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
-        mode: Mode = "hybrid" if service.engine.model else "lexical"
+        by_words = service.engine.model is None or service.governor.decision.words_only
+        mode: Mode = "lexical" if by_words else "hybrid"
         fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
             Query(question, PASSAGES_SEARCHED, mode, fold=fold), limit, SEARCH_DEADLINE_S, given_up
