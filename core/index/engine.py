@@ -112,7 +112,7 @@ class Engine:
                     installed_embeddings(self._home.models),
                     catalogue.notes.model,
                 )
-                level = self._plan.level
+                level = self._level_of(self._plan, catalogue)
                 return catalogue, IndexStore(
                     self._home.segments,
                     catalogue,
@@ -143,7 +143,16 @@ class Engine:
         """
         self.kept.apply(plan)
         self._plan = plan
-        self._set_level(plan.level)
+        self._set_level(self._level_of(plan, self.catalogue))
+
+    def _level_of(self, plan: Plan, catalogue: Catalogue) -> Level:
+        """The plan's level, but the cheaper one while the same was given up within this budget."""
+        cheaper = cheaper_level(plan.level)
+        given_up = cheaper is not None and catalogue.notes.given_up == self._name_of(plan.level)
+        return cheaper if cheaper is not None and given_up else plan.level
+
+    def _name_of(self, level: Level) -> str:
+        return f"{level.name} within {self._settings.number('budget.disk_mb'):g} MB"
 
     @property
     def cache(self) -> EmbeddingCache:
@@ -315,10 +324,11 @@ class Engine:
         cheaper = cheaper_level(self.store.dial.level)
         if cheaper is None or self._own_room is not None:
             return None
-        before = self.store.dial.level.name
+        before = self.store.dial.level
+        self.catalogue.notes.set_given_up(self._name_of(before))
         self._set_level(cheaper)
         return (
-            f"The disk has no room for the level {before}: the index is at {cheaper.name} now, "
+            f"The disk has no room for the level {before.name}: the index is at {cheaper.name} now, "
             "and a search embeds more passages anew."
         )
 

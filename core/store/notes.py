@@ -44,6 +44,16 @@ class Notes:
         """Note the embedding model that this index was made anew for."""
         self._set("model", fingerprint)
 
+    @property
+    def given_up(self) -> str | None:
+        """What was given up for the disk budget, as whoever gave it up names it."""
+        found = self._get("given_up")
+        return None if found is None else str(found)
+
+    def set_given_up(self, what: str) -> None:
+        """Note what was given up for the disk budget."""
+        self._set("given_up", what)
+
     def _get(self, key: str) -> apsw.SQLiteValue:
         row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
         return None if row is None else row[0]

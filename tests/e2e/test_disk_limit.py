@@ -61,6 +61,8 @@ def test_kept_embeddings_are_given_up_and_then_new_content_waits(
     assert (sizes["embeddings"], sizes["codes"] > 0) == (0, True)
     found = satchel_json(home, "search", "lighthouse keeper 21", "-k", "3")
     assert found["results"]
+    body, _, _ = index_within(home)
+    assert (body["level"], body["given_up"]) == ("codes-16", []), "it is not tried again"
     filler.unlink()
     body, _, most = index_within(home)
     assert (body["stopped"], body["given_up"]) == (None, [])
