@@ -232,7 +232,7 @@ def test_the_disk_budget_is_kept_and_told(tmp_path: Path, books: Indexed) -> Non
     satchel_json(home, "folders", "add", str(books.files))
     satchel_json(home, "budget", "--disk", "4MB")
     filler = home / "cache" / "filler"  # what lies in the home counts
-    filler.write_bytes(bytes(3_720_000 - used(home)))
+    filler.write_bytes(bytes(3_250_000 - used(home)))
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "--home", str(home), "index", "--json"],
         cwd=ROOT,
