@@ -328,8 +328,8 @@ class Engine:
         self.catalogue.notes.set_given_up(self._name_of(before))
         self._set_level(cheaper)
         return (
-            f"The disk has no room for the level {before.name}: the index is at {cheaper.name} now, "
-            "and a search embeds more passages anew."
+            f"The disk has no room for the level {before.name}: the index is at {cheaper.name} "
+            "now, and a search embeds more passages anew."
         )
 
     @property
