@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from core.budget.facts import Corpus
 from core.index.levels import DEFAULT_LEVEL, LEVELS, Level, level_named
+from core.index.room import LEAST_ROOM_BYTES
+from core.store.database import LOG_BYTES
 
 # What is assumed of a home with nothing in it yet; its own texts tell better.
 CHUNK_TEXT_BYTES = 800
@@ -13,7 +15,9 @@ LEXICAL_SHARE = 0.12  # of the text: measured, `python benchmarks/words.py`
 FILE_BYTES = 190  # of catalogue a file, measured
 FILE_TEXT_BYTES = 6_000
 
-RESERVE_BYTES = 200_000  # for settings, logs and the database's journal
+# Never used by the index: for settings and conversations, and for the catalogue's log, which may
+# take as much as the catalogue besides.
+RESERVE_BYTES = LEAST_ROOM_BYTES + LOG_BYTES
 ROOM_TO_RISE = 0.85  # of the budget: a richer level has to fit into that much to be taken again
 
 
@@ -34,7 +38,8 @@ def share_disk(
     budget_bytes: int, corpus: Corpus, wished: Level, text_cache_bytes: int
 ) -> DiskShare:
     """The richest level up to the one wished for whose index fits, then the text cache."""
-    fixed = corpus.history + corpus.other + RESERVE_BYTES
+    reserve = RESERVE_BYTES + corpus.catalogue
+    fixed = corpus.history + corpus.other + reserve
     room = max(0, budget_bytes - fixed)
     level = _level_that_fits(room, corpus, wished)
     parts = index_parts(corpus, level)
@@ -46,7 +51,7 @@ def share_disk(
     parts |= {
         "text_cache": cache,
         "history": min(corpus.history, budget_bytes),
-        "other": max(0, min(corpus.other + RESERVE_BYTES, budget_bytes - corpus.history)),
+        "other": max(0, min(corpus.other + reserve, budget_bytes - corpus.history)),
     }
     free = max(0, budget_bytes - sum(parts.values()))
     return DiskShare(parts | {"free": free}, level, fits, fitting_text(room, corpus, level))
