@@ -140,7 +140,8 @@ class Answers:
             )
         choices = Choices(service.settings)
         needs = model_needs(service.home, name)
-        share = share_memory(choices.limits.ram_bytes, choices.wishes, needs)
+        chunks = service.engine.store.view.live_chunks
+        share = share_memory(choices.limits.ram_bytes, chunks, choices.wishes, needs)
         if needs is None or not share.context_tokens:
             raise UserError(
                 "The memory budget has no room for the language model.",

@@ -74,7 +74,7 @@ def make_plan(
     tells the person.
     """
     disk = share_disk(limits.disk_bytes, corpus, wishes.level, wishes.text_cache_bytes)
-    memory = share_memory(limits.ram_bytes, wishes, model)
+    memory = share_memory(limits.ram_bytes, corpus.chunks, wishes, model)
     answers = model is not None and memory.context_tokens > 0
     query_s = predict_query_s(disk.level, speeds)
     first_token_s = None

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from core.budget.facts import MB, ModelNeeds, Wishes
 
-SERVICE_BYTES = 440 * MB  # the service with its embedding model, at the peak of indexing, measured
+# The service with its embedding model while it indexes, measured: what it takes at first, and
+# for each passage of an index up to a size from which on it works in parts.
+SERVICE_BYTES = 330 * MB
+SERVICE_BYTES_A_CHUNK = 1_500
+MOST_CHUNKS = 60_000
 EXTRACTOR_BYTES = 90 * MB  # one reader of files, measured
 MOST_EXTRACTORS = 2
 CACHED_EMBEDDING_BYTES = 384 * 4 + 200  # with its place in the cache
@@ -27,9 +31,17 @@ class MemoryShare:
     context_tokens: int
 
 
-def share_memory(budget_bytes: int, wishes: Wishes, model: ModelNeeds | None) -> MemoryShare:
+def service_bytes(chunks: int) -> int:
+    """What the service of an index of so many passages takes at most."""
+    return SERVICE_BYTES + SERVICE_BYTES_A_CHUNK * min(chunks, MOST_CHUNKS)
+
+
+def share_memory(
+    budget_bytes: int, chunks: int, wishes: Wishes, model: ModelNeeds | None
+) -> MemoryShare:
     """Search first; then the model with the context its task needs; then more of everything."""
-    left = budget_bytes - SMALLEST_BYTES
+    service = service_bytes(chunks)
+    left = budget_bytes - service - EXTRACTOR_BYTES
     context = weights = kv = overhead = 0
     if model is not None:
         # Experts wait on disk before the context is cut: it is small beside them.
@@ -43,8 +55,8 @@ def share_memory(budget_bytes: int, wishes: Wishes, model: ModelNeeds | None) ->
     left -= more * EXTRACTOR_BYTES
     cached = min(MOST_CACHED_BYTES, max(0, left) // 2)
     parts = {
-        "service": min(SERVICE_BYTES, budget_bytes),
-        "extractors": min((1 + more) * EXTRACTOR_BYTES, max(0, budget_bytes - SERVICE_BYTES)),
+        "service": min(service, budget_bytes),
+        "extractors": min((1 + more) * EXTRACTOR_BYTES, max(0, budget_bytes - service)),
         "embedding_cache": cached,
         "model_weights": weights,
         "kv": kv,
