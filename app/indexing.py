@@ -149,6 +149,7 @@ class Indexing:
                 lambda p: self._progress(session, message, p),
                 breathe,
                 watcher,
+                lambda said: self._begin(session, message, said),
             )
             outcome = indexer.run(changes, on_current)
             if not outcome.interrupted and outcome.stopped is None:
@@ -160,9 +161,9 @@ class Indexing:
             self._standing.tell("idle")
             raise
 
-    def _begin(self, session: Session, message: Index) -> None:
+    def _begin(self, session: Session, message: Index, said: str | None = None) -> None:
         waited_for = self._is_waited_for(session, message)
-        self._standing.tell("indexing", self._queue.why, waited_for=waited_for)
+        self._standing.tell("indexing", said or self._queue.why, waited_for=waited_for)
 
     def _is_waited_for(self, session: Session, message: Index) -> bool:
         return not message.watch and session is not self._queue.own

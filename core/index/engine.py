@@ -383,8 +383,19 @@ class Engine:
         on_progress: Callable[[IndexProgress], None],
         breathe: Callable[[], None],
         hints: Hints | None = None,
+        tell: Callable[[str], None] = lambda _said: None,
     ) -> Indexer:
-        """An indexer over these folders; the catalogue's list of folders becomes theirs."""
+        """An indexer over these folders; the catalogue's list of folders becomes theirs.
+
+        `tell` is told at once what was given up for the disk budget.
+        """
+
+        def give_up() -> str | None:
+            said = self.give_up()
+            if said is not None:
+                tell(said)
+            return said
+
         self.sync_folders(folders)
         by_path = {folder.path: folder for folder in folders}
         return Indexer(
@@ -408,7 +419,7 @@ class Engine:
             ),
             hints=hints,
             offline_days=self._settings.number("files.offline_days"),
-            give_up=self.give_up,
+            give_up=give_up,
         )
 
     def sync_folders(self, folders: Sequence[WatchedFolder]) -> None:

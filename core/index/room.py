@@ -57,7 +57,11 @@ def log_reserve(catalogue: Path) -> int:
 
 
 class Growth:
-    """Asks for room before many small things are written; not for each of them."""
+    """Asks for room before many small things are written; not for each of them.
+
+    Files have to be known to be counted as waiting: a few of them may be noted in what is
+    otherwise kept free.
+    """
 
     def __init__(self, room: Callable[[], int], error: Callable[[], NoRoomError]) -> None:
         self._room = room
@@ -67,10 +71,13 @@ class Growth:
     def __call__(self, grows_bytes: int) -> None:
         """So many bytes are to be written. Raises NoRoomError when they do not fit."""
         self._since += grows_bytes
-        if self._since >= STEP_BYTES:
-            if self._room() < max(grows_bytes, STEP_BYTES) - LEAST_ROOM_BYTES // 2:
-                raise self._error()
-            self._since = 0
+        if self._since < STEP_BYTES:
+            return
+        room = self._room()
+        few = grows_bytes <= STEP_BYTES and room + LEAST_ROOM_BYTES + LOG_BYTES >= 4 * STEP_BYTES
+        if room < max(grows_bytes, STEP_BYTES) - LEAST_ROOM_BYTES // 2 and not few:
+            raise self._error()
+        self._since = 0
 
 
 def budget_used_up() -> NoRoomError:

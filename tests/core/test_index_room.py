@@ -51,7 +51,7 @@ def test_small_things_are_asked_for_now_and_then() -> None:
     def room() -> int:
         nonlocal asked
         asked += 1
-        return 10**6 if asked < 3 else -LEAST_ROOM_BYTES
+        return 10**6 if asked < 3 else -LEAST_ROOM_BYTES - LOG_BYTES
 
     growth = Growth(room, budget_used_up)
     for _ in range(2 * STEP_BYTES // 1000):
@@ -60,6 +60,13 @@ def test_small_things_are_asked_for_now_and_then() -> None:
     with pytest.raises(NoRoomError):
         for _ in range(STEP_BYTES // 1000):
             growth(1000)
+
+
+def test_a_few_files_are_noted_in_what_is_kept_free() -> None:
+    left = -LEAST_ROOM_BYTES
+    Growth(lambda: left, budget_used_up)(1000)
+    with pytest.raises(NoRoomError):
+        Growth(lambda: left, budget_used_up)(STEP_BYTES + 1)
 
 
 def test_a_transaction_leaves_the_log_within_what_is_reserved(tmp_path: Path) -> None:
