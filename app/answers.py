@@ -57,7 +57,7 @@ class Answers:
             raise UserError("The question is empty.", "Type what you want to know.")
         name = message.model or service.settings.text("assistant.model")
         self._choose_model(name)
-        service.engine.check_room_to_talk()
+        service.engine.limit.check_to_talk()
         history = service.history
         if message.conversation is not None:
             if not history.exists(message.conversation):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from core.budget.plan import Plan
-from core.errors import NoRoomError, UserError
+from core.errors import UserError
 from core.files.folders import WatchedFolder
 from core.files.rules import Rules
 from core.home import Home
@@ -25,7 +25,8 @@ from core.index.indexer import Hints, Indexer
 from core.index.kept import Kept
 from core.index.kept_pages import KeptPages
 from core.index.levelling import Leveller, Memory
-from core.index.levels import Level, cheaper_level
+from core.index.levels import Level
+from core.index.limit import Limit
 from core.index.models import (
     embedding_folder,
     entry_named,
@@ -34,7 +35,7 @@ from core.index.models import (
 )
 from core.index.quarantine import Quarantine, in_words
 from core.index.reader import Reader
-from core.index.room import Growth, Room, log_reserve
+from core.index.room import log_reserve
 from core.index.rotations import drop_unused, placeholder
 from core.index.search import Searcher
 from core.index.succession import Progress, Successor, choose_serving, take_place
@@ -78,8 +79,7 @@ class Engine:
         self.repaired: list[str] = []
         self._fixed = model
         self.model = model
-        self._own_room = room
-        self._room = Room(home, lambda: int(settings.number("budget.disk_mb") * MB))
+        self.limit = Limit(home, settings, room)
         self._plan = plan
         self._successor = Successor(home, self._open_next)
         if model is None:
@@ -103,7 +103,7 @@ class Engine:
 
     def _open_parts(self) -> tuple[Catalogue, IndexStore]:
         catalogue = Catalogue(self._home.catalogue)
-        catalogue.survey.check_growth = Growth(self.room, self._room.error)
+        self.limit.watch(catalogue)
         try:
             with errors(self._home.catalogue):
                 self.model = self._fixed or choose_serving(
@@ -112,7 +112,7 @@ class Engine:
                     installed_embeddings(self._home.models),
                     catalogue.notes.model,
                 )
-                level = self._level_of(self._plan, catalogue)
+                level = self.limit.level_within(self._plan.level, catalogue.notes)
                 return catalogue, IndexStore(
                     self._home.segments,
                     catalogue,
@@ -121,7 +121,7 @@ class Engine:
                     self.texts,
                     self.room,
                     level,
-                    self._room.error,
+                    self.limit.error,
                 )
         except BaseException:
             catalogue.close()
@@ -143,16 +143,7 @@ class Engine:
         """
         self.kept.apply(plan)
         self._plan = plan
-        self._set_level(self._level_of(plan, self.catalogue))
-
-    def _level_of(self, plan: Plan, catalogue: Catalogue) -> Level:
-        """The plan's level, but the cheaper one while the same was given up within this budget."""
-        cheaper = cheaper_level(plan.level)
-        given_up = cheaper is not None and catalogue.notes.given_up == self._name_of(plan.level)
-        return cheaper if cheaper is not None and given_up else plan.level
-
-    def _name_of(self, level: Level) -> str:
-        return f"{level.name} within {self._settings.number('budget.disk_mb'):g} MB"
+        self._set_level(self.limit.level_within(plan.level, self.catalogue.notes))
 
     @property
     def cache(self) -> EmbeddingCache:
@@ -302,35 +293,18 @@ class Engine:
 
     def room(self) -> int:
         """Bytes that the disk budget still allows, never more than the disk has free."""
-        return self._room() if self._own_room is None else self._own_room()
-
-    def check_room_to_talk(self) -> None:
-        """Raises NoRoomError when a conversation could not be kept inside the disk budget."""
-        if not self._room.to_talk():
-            raise NoRoomError(
-                "The disk budget is used up, and an answer could not be kept.",
-                "Delete conversations, or give Satchel more with `satchel budget --disk SIZE`.",
-            )
+        return self.limit.room()
 
     def give_up(self) -> str | None:
         """Give up what can be spared most easily, for the disk has no room; what that was, in
         words, None when there is nothing. For the thread that changes the store.
-
-        What a cheaper level frees comes with the merges that follow.
         """
-        if not self.texts.is_empty:
-            self.kept.give_up_texts(True)
-            return "The kept texts of slow files were removed to make room; they are read again."
-        cheaper = cheaper_level(self.store.dial.level)
-        if cheaper is None or self._own_room is not None:
+        found = self.limit.give_up(self.kept, self.store.dial.level, self.catalogue.notes)
+        if found is None:
             return None
-        before = self.store.dial.level
-        self.catalogue.notes.set_given_up(self._name_of(before))
-        self._set_level(cheaper)
-        return (
-            f"The disk has no room for the level {before.name}: the index is at {cheaper.name} "
-            "now, and a search embeds more passages anew."
-        )
+        said, level = found
+        self._set_level(level)
+        return said
 
     @property
     def view(self) -> View:
