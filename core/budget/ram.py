@@ -8,8 +8,8 @@ from core.budget.facts import MB, ModelNeeds, Wishes
 
 # The service with its embedding model while it indexes, measured: what it takes at first, and
 # for each passage of an index up to a size from which on it works in parts.
-SERVICE_BYTES = 330 * MB
-SERVICE_BYTES_A_CHUNK = 1_500
+SERVICE_BYTES = 290 * MB
+SERVICE_BYTES_A_CHUNK = 2_400
 MOST_CHUNKS = 60_000
 EXTRACTOR_BYTES = 90 * MB  # one reader of files, measured
 MOST_EXTRACTORS = 2
