@@ -22,6 +22,7 @@ from common import data_folder, machine, read_jsonl, satchel, write_corpus
 LEVELS = ("codes-8", "codes-32", "hubs", "graph", "embeddings")
 GATES = {"index": 0.05, "query": 0.30, "memory": 0.10, "tokens": 0.30}
 INDEX_PARTS = ("catalogue", "codes", "graph", "spans", "embeddings", "lexical")
+ANSWERS, LEAST_TOKENS = 3, 8
 CONTEXTS = ((1100, "q8_0"), (4096, "f16"))
 
 
@@ -128,12 +129,15 @@ def plan_and_measure(
 
 def answer(home: Path, asked: list[dict[str, Any]]) -> float:
     """Tokens a second of the language model, in the middle of three answers."""
-    rates = []
-    for one in asked[:3]:
+    rates: list[float] = []
+    for one in asked:
         found = table(home, "ask", one["text"])
-        decode_s = found["timings_ms"]["decode"] / 1000
-        rates.append(found["tokens"]["answer"] / decode_s)
-    return statistics.median(rates)
+        decode_ms, tokens = found["timings_ms"].get("decode"), found["tokens"]["answer"]
+        if decode_ms and tokens > LEAST_TOKENS:  # else nothing fit, and the model was not asked
+            rates.append(1000 * tokens / decode_ms)
+        if len(rates) == ANSWERS:
+            return statistics.median(rates)
+    sys.exit("benchmark: too few questions were answered")
 
 
 def plan_and_answer(
