@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.budget.facts import Corpus
-from core.index.levels import DEFAULT_LEVEL, LEVELS, Level, level_named
+from core.index.levels import DEFAULT_LEVEL, LEVELS, OWN_CHUNKS, Level, level_named
 from core.index.room import LEAST_ROOM_BYTES
 from core.store.database import LOG_BYTES
 
@@ -77,7 +77,7 @@ def index_parts(corpus: Corpus, level: Level) -> dict[str, int]:
     codes = corpus.codes
     embeddings = corpus.embeddings
     if corpus.level != level or not corpus.at_level or not codes + embeddings:
-        codes = level.code_bytes * chunks + level.fixed_bytes
+        codes = code_bytes(level, chunks)
         embeddings = round(level.kept_bytes(corpus.dimensions) * chunks)
     return {
         "catalogue": corpus.catalogue,
@@ -87,6 +87,13 @@ def index_parts(corpus: Corpus, level: Level) -> dict[str, int]:
         "embeddings": embeddings,
         "lexical": corpus.lexical,
     }
+
+
+def code_bytes(level: Level, chunks: int) -> int:
+    """Bytes of codes: longer ones, of the rotation that ships, until a home has one of its own."""
+    if chunks < OWN_CHUNKS:
+        return level.first_code_bytes * chunks
+    return level.code_bytes * chunks + level.fixed_bytes
 
 
 def bytes_a_text_byte(corpus: Corpus, level: Level) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation
 from core.index.drift import Part, has_drifted
-from core.index.levels import Level
+from core.index.levels import OWN_CHUNKS, Level
 from core.index.merging import can_become
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import Holding, Segment
@@ -22,7 +22,6 @@ from core.index.segment import Holding, Segment
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
 
-OWN_CHUNKS = 6_000  # for a rotation of the home's own; fewer say too little
 OWN_SAMPLE = 20_000  # of them are used at most
 GROWTH = 1.5  # of the home between one fitting and the next while it is open
 

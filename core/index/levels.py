@@ -20,6 +20,7 @@ Kept = Literal["", "hubs", "all"]
 MEASURED_WITH = "python benchmarks/levels.py"
 HUB_SHARE = 0.03
 MOST_CODE_BYTES = 48
+OWN_CHUNKS = 6_000  # for a rotation of the home's own; fewer say too little
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from core.errors import NoRoomError
 from core.index.code_choice import CodeChoice
-from core.index.dial import OWN_CHUNKS, OWN_SAMPLE
+from core.index.dial import OWN_SAMPLE
 from core.index.foreign import new_path, write_part
-from core.index.levels import Level
+from core.index.levels import OWN_CHUNKS, Level
 from core.index.merging import (
     DEAD_SHARE,
     Source,
