@@ -72,7 +72,7 @@ DECLARED: tuple[Setting, ...] = (
         "budget.ram_mb",
         2000.0,
         "Most memory for all of Satchel's processes together, in MB (10^6 bytes).",
-        low=400,
+        low=380,
     ),
     Setting(
         "files.exclude",
