@@ -37,11 +37,6 @@ class HeldPages:
         self._let_go()
         self._others_bytes = self._file_bytes()
 
-    @property
-    def is_bounded(self) -> bool:
-        """Whether this system lets a process bound what it holds."""
-        return self._advise is not None
-
     def held_bytes(self) -> int:
         """Bytes of the file that are part of this process now."""
         return max(0, self._file_bytes() - self._others_bytes)
