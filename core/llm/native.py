@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,10 +127,18 @@ def _refused(path: Path) -> UserError:
 class NativeModel:
     """A model file mapped by llama.cpp, with its vocabulary. `close` frees it."""
 
-    def __init__(self, path: Path, stop: StopFlag) -> None:
-        """Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised."""
+    def __init__(
+        self, path: Path, stop: StopFlag, kv_overrides: Mapping[str, int] | None = None
+    ) -> None:
+        """`kv_overrides` replace numbers in the file's metadata.
+
+        Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised.
+        """
         _start()
         params = lib.llama_model_default_params()
+        overrides = _overrides(kv_overrides or {})
+        if kv_overrides:
+            params.kv_overrides = overrides
         params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
         # Else weights in 4 bits are copied into another order: twice the memory, seconds to
         # load, experts that cannot stay on disk, and no faster answers (measured).
@@ -198,6 +206,15 @@ class NativeModel:
         if self.handle:
             lib.llama_model_free(self.handle)
         self.handle = None
+
+
+def _overrides(numbers: Mapping[str, int]) -> Any:
+    """An array of overrides as llama.cpp takes it: the first without a key ends it."""
+    array = (lib.llama_model_kv_override * (len(numbers) + 1))()
+    for place, (key, number) in zip(array, numbers.items(), strict=False):
+        place.tag, place.key = lib.LLAMA_KV_OVERRIDE_TYPE_INT, key.encode()
+        place.value.val_i64 = number
+    return array
 
 
 def apply_template(template: bytes, messages: Sequence[tuple[str, str]]) -> str | None:
