@@ -19,6 +19,7 @@ import psutil
 
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
+from core.llm.experts.fewer import fewer_experts
 from core.llm.gguf import GgufHeader, read_header
 from core.llm.held import HeldPages
 from core.llm.loops import is_looping
@@ -105,19 +106,22 @@ class Runtime:
         adapters: Sequence[Path] = (),
         quantized: bool = True,
         held_bytes: int | None = None,
+        active_experts: int | None = None,
     ) -> None:
         """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
         default_threads(). `quantized` keys and values take half the memory. Of the weights
-        `held_bytes` may be in this process, None for all. Raises UserError when the file or
-        the memory is not fit, Cancelled when `stop` is raised while loading.
+        `held_bytes` may be in this process, None for all. A token uses `active_experts` of a
+        layer, None for as many as the model says. Raises UserError when the file or the memory
+        is not fit, Cancelled when `stop` is raised while loading.
         """
         started = time.perf_counter()
         self.path = path
         self.header: GgufHeader = read_header(path)
         self._sampling = sampling or Sampling()
-        self._model = NativeModel(path, stop or StopFlag())
+        overrides = fewer_experts(self.header, active_experts)
+        self._model = NativeModel(path, stop or StopFlag(), overrides)
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
         shape = ContextShape(
