@@ -23,12 +23,16 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp
+import numpy as np
+import numpy.typing as npt
 from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
 from core.llm.held import HeldPages
 
 _ABORTED = 2
+
+Scores = npt.NDArray[np.float32]
 
 
 class StopFlag:
@@ -312,7 +316,10 @@ class NativeContext:
         holds an unknown part of `tokens`), UserError when the computation fails.
         """
         array = (lib.llama_token * len(tokens))(*tokens)
-        code = lib.llama_decode(self._handle, lib.llama_batch_get_one(array, len(tokens)))
+        self._check(lib.llama_decode(self._handle, lib.llama_batch_get_one(array, len(tokens))))
+
+    def _check(self, code: int) -> None:
+        """Raises as `decode` unless a computation went well."""
         if code == _ABORTED or self._stop.raised:
             raise Cancelled
         if code != 0:
@@ -320,6 +327,22 @@ class NativeContext:
                 f"The language model failed on this question (code {code}).",
                 "Ask again; if it happens again, choose another model.",
             )
+
+    def decode_scored(self, tokens: Sequence[int]) -> list[Scores]:
+        """As `decode`; the scores of all tokens after each of these, good until the next call."""
+        count = len(tokens)
+        batch = lib.llama_batch_init(count, 0, 1)
+        try:
+            batch.n_tokens = count
+            first = lib.llama_memory_seq_pos_max(self._memory, 0) + 1
+            for at, token in enumerate(tokens):
+                batch.token[at], batch.pos[at], batch.logits[at] = token, first + at, 1
+                batch.n_seq_id[at], batch.seq_id[at][0] = 1, 0
+            self._check(lib.llama_decode(self._handle, batch))
+        finally:
+            lib.llama_batch_free(batch)
+        rows = (lib.llama_get_logits_ith(self._handle, at) for at in range(count))
+        return [np.ctypeslib.as_array(row, (self._model.n_vocab,)) for row in rows]
 
     def forget_from(self, position: int) -> bool:
         """Drop the sequence's tokens from `position` on.
