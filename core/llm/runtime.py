@@ -20,6 +20,7 @@ import psutil
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
 from core.llm.experts.fewer import fewer_experts
+from core.llm.experts.quality import Foretold, next_token_loss
 from core.llm.gguf import GgufHeader, read_header
 from core.llm.held import HeldPages
 from core.llm.loops import is_looping
@@ -207,6 +208,27 @@ class Runtime:
             decode_s += time.perf_counter() - started
         self._rewind(0)
         return Fingerprint(tuple(found), len(prompt), prefill_ms, decode_s * 1e3)
+
+    def foretell(self, text: str, stop: StopFlag) -> Foretold:
+        """How well the model foretells each next token of a text, as far as its context reaches.
+
+        Raises Cancelled when `stop` is raised, UserError as `generate`.
+        """
+        self._rewind(0)
+        self._context.use_stop(stop)
+        tokens = self._model.tokenize(text, first=True, special=False)[: self.context_tokens]
+        losses: list[float] = []
+        best: list[int] = []
+        try:
+            for at in range(0, len(tokens) - 1, BATCH_TOKENS):
+                batch = tokens[at : at + BATCH_TOKENS]
+                rows = self._context.decode_scored(batch)
+                for row, following in zip(rows, tokens[at + 1 :], strict=False):
+                    losses.append(next_token_loss(row, following))
+                    best.append(int(row.argmax()))
+        finally:
+            self._rewind(0)
+        return Foretold(tuple(losses), tuple(best))
 
     def generate(
         self,
