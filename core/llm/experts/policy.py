@@ -73,9 +73,10 @@ class Tuning:
     """Numbers found by measuring, on the routing of real text by fitted routers.
 
     Half-lives are in tokens. `lately`, `usual` and `follows` weigh what makes up an expert's
-    worth. Of each layer `ahead_most` of what a token uses are read ahead, if their chance is
-    `ahead_chance` and more. A batch is a pass of `batch_tokens` and more; for it are read ahead those that it
-    wants with a chance of `batch_chance` and more, in `ahead_share` of the room.
+    worth. Of the next layer's choices `ahead_most`, a share, are read ahead, if their chance is
+    `ahead_chance` and more; of that chance, `onward` is told by this layer's choices. A batch is
+    a pass of `batch_tokens` and more; for it are read ahead those that it wants with a chance of
+    `batch_chance` and more, in `ahead_share` of the room.
     """
 
     lately_tokens: float = 4.0
@@ -83,6 +84,7 @@ class Tuning:
     lately: float = 1.0
     usual: float = 2.0
     follows: float = 2.0
+    onward: float = 0.6
     ahead_most: float = 0.5
     ahead_chance: float = 0.2
     batch_tokens: int = 4
@@ -216,17 +218,21 @@ class Policy:
             share += (1 - slow) * np.bincount(chosen, slow**age, self._experts)
             last = chosen[-active:]
         self._tokens = tokens
-        traces.observe(row, chosen, active, self._before[row])
+        traces.observe(row, chosen, self._before[row])
         self._before[row] = last
-        follows = traces.after[row, last].mean(0, dtype=np.float32)
-        self._worth[row] = tuning.lately * lately + tuning.usual * share + tuning.follows * follows
+        worth = np.add.reduce(traces.after[row, last])
+        worth *= tuning.follows / len(last)
+        worth += tuning.lately * lately
+        worth += tuning.usual * share
+        self._worth[row] = worth
 
     def _likely(self, row: int, following: int, experts: Sequence[int]) -> list[int]:
         """The units to read ahead for a single token, the most likely first."""
         tuning = self._tuning
-        onward = self.traces.onward[row, np.asarray(experts, np.intp)].mean(0, dtype=np.float32)
+        chance = np.add.reduce(self.traces.onward[row, self._before[row]])
+        chance *= tuning.onward / len(experts)
         tuned = tuning.lately + tuning.usual + tuning.follows
-        chance = 0.6 * onward + 0.4 * self._worth[following] / tuned
+        chance += self._worth[following] * ((1 - tuning.onward) / tuned)
         chance[self._held[following]] = 0
         best = np.argsort(-chance, kind="stable")[: self._ahead_most]
         units = [
