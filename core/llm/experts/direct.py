@@ -133,7 +133,7 @@ class DirectReads:
             )
             if taken <= 0:
                 # The first one is refused; those after it may still be taken.
-                slot = (self._pointers[done] - self._first) // size
+                slot = ((self._pointers[done] or 0) - self._first) // size
                 self._failed.append((self._give_back(slot), ctypes.get_errno() or errno.EIO))
                 taken = 1
             done += taken

@@ -13,7 +13,11 @@ from core.llm.experts.mapping import MappedFile
 from core.llm.experts.memory import Pool
 from core.llm.experts.runs import Run, Runs
 
-_OUR_FAULT = (errno.ENOMEM, errno.EAGAIN, errno.EINTR)  # the file is sound: it serves from its place
+_OUR_FAULT = (
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.EINTR,
+)  # the file is sound: it serves from its place
 
 
 class PooledUnits:
@@ -43,7 +47,9 @@ class PooledUnits:
         """Loading touched all of the files: what the pool stands for need not stay in memory."""
         self._pool.show_files()
         for file in self._files:
-            os.posix_fadvise(file.buffered, file.start, file.end - file.start, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(
+                file.buffered, file.start, file.end - file.start, os.POSIX_FADV_DONTNEED
+            )
 
     @property
     def resident_bytes(self) -> int:

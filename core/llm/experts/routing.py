@@ -89,7 +89,7 @@ class Routing:
             return not ask
 
     def _name(self, tensor: int) -> bytes:
-        raw = self._bytes[tensor + _NAME : tensor + _NAME + _NAME_BYTES]
+        raw: bytes = self._bytes[tensor + _NAME : tensor + _NAME + _NAME_BYTES]  # type: ignore[assignment]
         return raw.split(b"\0", 1)[0]
 
     def _look_at(self, tensor: int) -> bool:

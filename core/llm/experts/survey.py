@@ -70,9 +70,7 @@ def _addresses(nodes: Sequence[Node]) -> Mapping[int, set[int]]:
 
 
 def _choices(nodes: Sequence[Node]) -> dict[bytes, int]:
-    return {
-        node.name: int(match[1]) for node in nodes if (match := _CHOICE.fullmatch(node.name))
-    }
+    return {node.name: int(match[1]) for node in nodes if (match := _CHOICE.fullmatch(node.name))}
 
 
 def _beginnings(nodes: Sequence[Node]) -> dict[bytes, int]:
