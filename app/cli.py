@@ -138,7 +138,7 @@ def make_parser() -> argparse.ArgumentParser:
         dest="choices",
         metavar="KEY=VALUE",
         help="with the budgets: index.level, index.text_cache_mb, assistant.model, "
-        "assistant.context_tokens or assistant.cell_type",
+        "assistant.context_tokens, assistant.cell_type or assistant.active_experts",
     )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from app.model import Shape
 from app.planning import Choices, model_needs
-from core.budget.ram import share_memory
+from core.budget.fewer import share_with_model
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ def shape_for(service: Service, name: str) -> Shape:
     choices = Choices(service.settings)
     needs = model_needs(service.home, name)
     chunks = service.engine.store.view.live_chunks
-    share = share_memory(choices.limits.ram_bytes, chunks, choices.wishes, needs)
+    shared = share_with_model(choices.limits.ram_bytes, chunks, choices.wishes, needs)
+    share = shared.memory
     if needs is None or not share.context_tokens:
         raise UserError(
             "The memory budget has no room for the language model.",
@@ -31,4 +32,5 @@ def shape_for(service: Service, name: str) -> Shape:
         context_tokens=share.context_tokens,
         cell_type=choices.wishes.cell_type,
         held_bytes=weights if weights < needs.weight_bytes else None,
+        active_experts=shared.fewer.active if shared.fewer else None,
     )

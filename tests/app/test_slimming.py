@@ -16,13 +16,19 @@ from tiny_models import write_split, write_tiny
 
 from app import fetches, slimming
 from app.local import InProcess
+from app.model import Wanted
+from app.model_shape import shape_for
+from app.planning import model_needs
 from core.download import Progress
 from core.llm.experts import quality
 from core.llm.experts.layout import read_layout
 from core.llm.experts.slim import Source, write_slim
 from core.llm.experts.traces import Traces
+from core.llm.native import StopFlag
+from core.llm.runtime import Runtime
 from core.messages import Message, ModelProgress, ModelsRequest, Report
 
+TEXT = "the boat of the harbour and a winter"
 EXPERTS = 12  # of a layer of the tiny qwen3moe
 USED = tuple(range(1, 10))  # in every layer
 
@@ -174,3 +180,27 @@ def test_split_files_become_one_and_the_lines_say_what_it_cost(store: Path, tmp_
     listed = satchel(tmp_path / "home", "models", "list", "--json", environment=environment)
     names = [one["name"] for one in json.loads(listed.stdout) if one.get("slimmed")]
     assert names == ["split-9of12"]
+
+
+def test_questions_are_answered_with_as_many_experts_as_chosen(
+    caller: InProcess, store: Path
+) -> None:
+    service = caller._service
+    service.settings.set({"assistant.active_experts": 2})
+    shape = shape_for(service, "big")
+    assert shape.active_experts == 2
+    said = service.model.foretell(Wanted(store / "big.gguf", (), shape), TEXT, lambda: False)
+    runtime = Runtime(store / "big.gguf", context_tokens=512, active_experts=2)
+    assert said.best == runtime.foretell(TEXT, StopFlag()).best
+    runtime.close()
+    service.settings.set({"assistant.active_experts": 0})
+    assert shape_for(service, "big").active_experts is None
+
+
+def test_a_measured_cost_reaches_the_plan(caller: InProcess, store: Path) -> None:
+    row(ask(caller, "measure", "big", active=1), "big")
+    known = model_needs(caller._service.home, "big")
+    assert known is not None and [one.active for one in known.fewer] == [1, 2]
+    assert known.fewer[0].cost is not None and known.fewer[1].cost is None
+    assert known.fewer[0].least_weight_bytes < known.fewer[1].least_weight_bytes
+    assert known.fewer[1].least_weight_bytes < known.least_weight_bytes < known.weight_bytes
