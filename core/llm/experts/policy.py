@@ -85,7 +85,7 @@ class Tuning:
     usual: float = 2.0
     follows: float = 2.0
     onward: float = 0.6
-    ahead_most: float = 0.5
+    ahead_most: float = 0.25
     ahead_chance: float = 0.2
     batch_tokens: int = 4
     batch_chance: float = 0.5
@@ -112,7 +112,8 @@ class Policy:
         self._row_of = {layer: row for row, layer in enumerate(self._layers)}
         self._experts = max(layout.experts, 1)
         self._active = max(layout.active, 1)
-        self._ahead_most = max(1, round(self._active * self._tuning.ahead_most))
+        # How many units the disk can read while one layer computes: for a single token.
+        self.ahead_units = max(1, round(self._active * self._tuning.ahead_most))
         # A unit's index is its row's times the experts, and the expert.
         self._sizes = [unit.page_bytes for unit in layout.units]
         shape = len(self._layers), self._experts
@@ -234,7 +235,7 @@ class Policy:
         tuned = tuning.lately + tuning.usual + tuning.follows
         chance += self._worth[following] * ((1 - tuning.onward) / tuned)
         chance[self._held[following]] = 0
-        best = np.argsort(-chance, kind="stable")[: self._ahead_most]
+        best = np.argsort(-chance, kind="stable")[: self.ahead_units]
         units = [
             following * self._experts + expert
             for expert in best.tolist()
