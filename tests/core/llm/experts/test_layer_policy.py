@@ -1,5 +1,6 @@
 """Layers of a dense model: a part stays, the rest passes through in time."""
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -56,7 +57,7 @@ def test_layers_that_stay_lie_apart() -> None:
 
 
 def gaps(layers: Sequence[int]) -> set[int]:
-    return {second - first for first, second in zip(layers, layers[1:], strict=False)}
+    return {second - first for first, second in itertools.pairwise(layers)}
 
 
 def test_less_and_more_room() -> None:
