@@ -83,7 +83,7 @@ class Tuning:
     usual_tokens: float = 100.0
     lately: float = 1.0
     usual: float = 2.0
-    follows: float = 2.0
+    follows: float = 4.0
     onward: float = 0.6
     ahead_most: float = 0.25
     ahead_chance: float = 0.2
