@@ -152,7 +152,7 @@ class Policy:
         released, self._busy = self._busy, (row,)
         base = row * self._experts
         if len(experts) <= self._active:
-            wanted = [base + expert for expert in experts]
+            wanted = [base + expert for expert in dict.fromkeys(experts)]
         else:
             counts = np.bincount(chosen, minlength=self._experts)
             order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
