@@ -29,6 +29,7 @@ from core.messages import (
     Failed,
     Fingerprinted,
     FingerprintModel,
+    ForetellText,
     Generate,
     Generated,
     Hello,
@@ -37,12 +38,13 @@ from core.messages import (
     ModelLoaded,
     PromptReady,
     ProtocolError,
+    TextForetold,
     Token,
 )
 
 _PR_SET_PDEATHSIG = 1
 
-Request = LoadModel | Generate | CheckModel | FingerprintModel
+Request = LoadModel | Generate | CheckModel | FingerprintModel | ForetellText
 
 
 class Worker:
@@ -99,12 +101,15 @@ class Worker:
                 self._check(request)
             elif isinstance(request, FingerprintModel):
                 self._fingerprint(request)
+            elif isinstance(request, ForetellText):
+                found = self._loaded().foretell(request.text, stop)
+                self._channel.send(TextForetold(request.id, found.losses, found.best))
             else:
                 self._generate(request, stop)
         except UserError as error:
             self._channel.send(Failed(request.id, error.title, error.advice))
         except Cancelled:
-            self._channel.send(Failed(request.id, "Loading the model was stopped.", ""))
+            self._channel.send(Failed(request.id, "The model was stopped.", ""))
 
     def _check(self, request: CheckModel) -> None:
         path = Path(request.path)
@@ -135,6 +140,7 @@ class Worker:
             adapters=[Path(adapter) for adapter in request.adapters],
             quantized=request.cell_type == "q8_0",
             held_bytes=request.held_bytes,
+            active_experts=request.active_experts,
         )
         self._runtime = runtime
         self._channel.send(

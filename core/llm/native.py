@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,16 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp
+import numpy as np
+import numpy.typing as npt
 from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
-from core.llm.held import HeldPages
+from core.llm.experts.manager import Residency
 
 _ABORTED = 2
+
+Scores = npt.NDArray[np.float32]
 
 
 class StopFlag:
@@ -127,10 +131,18 @@ def _refused(path: Path) -> UserError:
 class NativeModel:
     """A model file mapped by llama.cpp, with its vocabulary. `close` frees it."""
 
-    def __init__(self, path: Path, stop: StopFlag) -> None:
-        """Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised."""
+    def __init__(
+        self, path: Path, stop: StopFlag, kv_overrides: Mapping[str, int] | None = None
+    ) -> None:
+        """`kv_overrides` replace numbers in the file's metadata.
+
+        Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised.
+        """
         _start()
         params = lib.llama_model_default_params()
+        overrides = _overrides(kv_overrides or {})
+        if kv_overrides:
+            params.kv_overrides = overrides
         params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
         # Else weights in 4 bits are copied into another order: twice the memory, seconds to
         # load, experts that cannot stay on disk, and no faster answers (measured).
@@ -200,6 +212,15 @@ class NativeModel:
         self.handle = None
 
 
+def _overrides(numbers: Mapping[str, int]) -> Any:
+    """An array of overrides as llama.cpp takes it: the first without a key ends it."""
+    array = (lib.llama_model_kv_override * (len(numbers) + 1))()
+    for place, (key, number) in zip(array, numbers.items(), strict=False):
+        place.tag, place.key = lib.LLAMA_KV_OVERRIDE_TYPE_INT, key.encode()
+        place.value.val_i64 = number
+    return array
+
+
 def apply_template(template: bytes, messages: Sequence[tuple[str, str]]) -> str | None:
     """(role, text) pairs as one prompt ending where the assistant speaks.
 
@@ -224,9 +245,18 @@ def apply_template(template: bytes, messages: Sequence[tuple[str, str]]) -> str 
 class NativeContext:
     """A context of one sequence with its key-value memory. `close` frees it."""
 
-    def __init__(self, model: NativeModel, shape: ContextShape) -> None:
-        """Raises UserError when the memory for the context cannot be had."""
+    def __init__(self, model: NativeModel, shape: ContextShape, residency: Residency) -> None:
+        """`residency` keeps the model's weights in bounds while computing. Raises UserError when
+        the memory for the context cannot be had.
+        """
         self._model = model
+        self._residency = residency
+        # Kept alive here, like the other one: llama.cpp holds only its address.
+        self._eval = (
+            lib.ggml_backend_sched_eval_callback(residency.routing)
+            if residency.routing is not None
+            else None
+        )
         handle = self._open(shape, quantized=True) if shape.quantized else None
         self._handle: int | None = handle or self._open(shape, quantized=False)
         if not self._handle:
@@ -238,10 +268,9 @@ class NativeContext:
         self._memory = lib.llama_get_memory(self._handle)
         self.context_tokens: int = lib.llama_n_ctx(self._handle)
         self._stop = StopFlag()
-        self._held: HeldPages | None = None
-        # Kept alive here: llama.cpp holds only its address.
         self._abort = lib.ggml_abort_callback(lambda _data: self._between_steps())
         lib.llama_set_abort_callback(self._handle, self._abort, None)
+        residency.start(self._look_at_one_token)
 
     def _open(self, shape: ContextShape, *, quantized: bool) -> int | None:
         params = lib.llama_context_default_params()
@@ -250,6 +279,8 @@ class NativeContext:
         params.n_threads = params.n_threads_batch = shape.threads
         params.n_seq_max = 1
         params.no_perf = True
+        if self._eval is not None:
+            params.cb_eval = self._eval
         if quantized:
             # q8_0 keys and values cost no quality and half the memory; a quantized V needs
             # flash attention. Models whose head size does not allow it open the second way.
@@ -274,15 +305,19 @@ class NativeContext:
         count = self._model.n_vocab
         return list(lib.llama_get_logits_ith(self._handle, -1)[:count])
 
-    def hold(self, pages: HeldPages) -> None:
-        """Keep the model's pages in bounds while computing."""
-        self._held = pages
-
     def _between_steps(self) -> bool:
         """Called by llama.cpp between two steps of a computation; whether to give it up."""
-        if self._held is not None:
-            self._held.look()
+        self._residency.between_steps()
         return self._stop.raised
+
+    def _look_at_one_token(self) -> None:
+        """Have llama.cpp lay out the computation of a token, and give it up at its first step."""
+        before, self._stop = self._stop, StopFlag()
+        self._stop.raise_()
+        token = (lib.llama_token * 1)(0)
+        lib.llama_decode(self._handle, lib.llama_batch_get_one(token, 1))
+        self._stop = before
+        self.forget_from(0)
 
     def use_stop(self, stop: StopFlag) -> None:
         """The flag that aborts the following decodes."""
@@ -295,7 +330,15 @@ class NativeContext:
         holds an unknown part of `tokens`), UserError when the computation fails.
         """
         array = (lib.llama_token * len(tokens))(*tokens)
-        code = lib.llama_decode(self._handle, lib.llama_batch_get_one(array, len(tokens)))
+        self._decode(lib.llama_batch_get_one(array, len(tokens)), len(tokens))
+
+    def _decode(self, batch: Any, tokens: int) -> None:
+        """Compute a batch of so many tokens, with the weights kept in bounds meanwhile."""
+        self._residency.begin(tokens)
+        code: int = lib.llama_decode(self._handle, batch)
+        fault = self._residency.end()
+        if fault is not None:
+            raise fault
         if code == _ABORTED or self._stop.raised:
             raise Cancelled
         if code != 0:
@@ -303,6 +346,22 @@ class NativeContext:
                 f"The language model failed on this question (code {code}).",
                 "Ask again; if it happens again, choose another model.",
             )
+
+    def decode_scored(self, tokens: Sequence[int]) -> list[Scores]:
+        """As `decode`; the scores of all tokens after each of these, good until the next call."""
+        count = len(tokens)
+        batch = lib.llama_batch_init(count, 0, 1)
+        try:
+            batch.n_tokens = count
+            first = lib.llama_memory_seq_pos_max(self._memory, 0) + 1
+            for at, token in enumerate(tokens):
+                batch.token[at], batch.pos[at], batch.logits[at] = token, first + at, 1
+                batch.n_seq_id[at], batch.seq_id[at][0] = 1, 0
+            self._decode(batch, count)
+        finally:
+            lib.llama_batch_free(batch)
+        rows = (lib.llama_get_logits_ith(self._handle, at) for at in range(count))
+        return [np.ctypeslib.as_array(row, (self._model.n_vocab,)) for row in rows]
 
     def forget_from(self, position: int) -> bool:
         """Drop the sequence's tokens from `position` on.

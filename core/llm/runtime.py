@@ -2,7 +2,7 @@
 
 It keeps what the last prompt left in the key-value memory and computes only
 what the next prompt does not share with it. One call at a time; only the stop
-flag may be used from another thread.
+flag, `resize` and `residency` may be used from another thread.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ import psutil
 
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
+from core.llm.experts.fewer import fewer_experts
+from core.llm.experts.manager import Residency
+from core.llm.experts.quality import Foretold, next_token_loss
+from core.llm.experts.report import ResidencyReport, Step
 from core.llm.gguf import GgufHeader, read_header
-from core.llm.held import HeldPages
 from core.llm.loops import is_looping
 from core.llm.native import (
     ContextShape,
@@ -105,19 +108,26 @@ class Runtime:
         adapters: Sequence[Path] = (),
         quantized: bool = True,
         held_bytes: int | None = None,
+        traces_path: Path | None = None,
+        best_step: Step = "pool",
+        active_experts: int | None = None,
     ) -> None:
         """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
         default_threads(). `quantized` keys and values take half the memory. Of the weights
-        `held_bytes` may be in this process, None for all. Raises UserError when the file or
-        the memory is not fit, Cancelled when `stop` is raised while loading.
+        `held_bytes` may be in this process, None for all; what is used how often is kept in
+        `traces_path`, and `best_step` is the fastest way that is tried. A token uses
+        `active_experts` of a layer, None for as many as the model says. Raises UserError when
+        the file or the memory is not fit, Cancelled when `stop` is raised while loading.
         """
         started = time.perf_counter()
         self.path = path
         self.header: GgufHeader = read_header(path)
         self._sampling = sampling or Sampling()
-        self._model = NativeModel(path, stop or StopFlag())
+        overrides = fewer_experts(self.header, active_experts)
+        self._residency = Residency(path, held_bytes, traces_path, best_step)
+        self._model = NativeModel(path, stop or StopFlag(), overrides)
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
         shape = ContextShape(
@@ -129,12 +139,10 @@ class Runtime:
         try:
             for adapter in adapters:
                 self._model.add_adapter(adapter)
-            self._context = NativeContext(self._model, shape)
+            self._context = NativeContext(self._model, shape, self._residency)
         except UserError:
             self._model.close()
             raise
-        if held_bytes is not None:
-            self._context.hold(HeldPages(path, held_bytes))
         self.context_tokens: int = min(self._context.context_tokens, shape.context_tokens)
         self.trained_context_tokens: int = trained
         self._template = self._model.chat_template()
@@ -154,6 +162,21 @@ class Runtime:
         """The resident set of this process."""
         size: int = psutil.Process().memory_info().rss
         return size
+
+    def resize(self, held_bytes: int | None) -> None:
+        """Let so much of the weights be in memory from now on, None for all.
+
+        From any thread; in the middle of an answer it happens within a layer's time.
+        """
+        self._residency.resize(held_bytes)
+
+    def residency(self) -> ResidencyReport:
+        """How the weights are kept in memory. From any thread."""
+        return self._residency.report()
+
+    def remember(self) -> None:
+        """Keep what was learnt of what the model uses."""
+        self._residency.remember()
 
     def tokenize_chat(self, messages: Sequence[ChatMessage]) -> list[int]:
         """The prompt for a chat, up to where the assistant speaks.
@@ -204,6 +227,27 @@ class Runtime:
         self._rewind(0)
         return Fingerprint(tuple(found), len(prompt), prefill_ms, decode_s * 1e3)
 
+    def foretell(self, text: str, stop: StopFlag) -> Foretold:
+        """How well the model foretells each next token of a text, as far as its context reaches.
+
+        Raises Cancelled when `stop` is raised, UserError as `generate`.
+        """
+        self._rewind(0)
+        self._context.use_stop(stop)
+        tokens = self._model.tokenize(text, first=True, special=False)[: self.context_tokens]
+        losses: list[float] = []
+        best: list[int] = []
+        try:
+            for at in range(0, len(tokens) - 1, BATCH_TOKENS):
+                batch = tokens[at : at + BATCH_TOKENS]
+                rows = self._context.decode_scored(batch)
+                for row, following in zip(rows, tokens[at + 1 :], strict=False):
+                    losses.append(next_token_loss(row, following))
+                    best.append(int(row.argmax()))
+        finally:
+            self._rewind(0)
+        return Foretold(tuple(losses), tuple(best))
+
     def generate(
         self,
         prompt: Sequence[int],
@@ -249,6 +293,7 @@ class Runtime:
     def close(self) -> None:
         """Free the model and its context."""
         self._context.close()
+        self._residency.close()
         self._model.close()
 
     def _render(self, messages: Sequence[tuple[str, str]]) -> str:
