@@ -197,7 +197,7 @@ def test_questions_are_answered_with_as_many_experts_as_chosen(
     assert shape_for(service, "big").active_experts is None
 
 
-def test_a_measured_cost_reaches_the_plan(caller: InProcess, store: Path) -> None:
+def test_a_measured_cost_reaches_the_plan(caller: InProcess) -> None:
     row(ask(caller, "measure", "big", active=1), "big")
     known = model_needs(caller._service.home, "big")
     assert known is not None and [one.active for one in known.fewer] == [1, 2]
