@@ -66,6 +66,11 @@ class Home:
         return self.cache / "machine.json"
 
     @property
+    def gpus(self) -> Path:
+        """Which graphics processors models can use here."""
+        return self.cache / "gpus.json"
+
+    @property
     def query_speed(self) -> Path:
         """How long the last searches took."""
         return self.cache / "searches.json"
