@@ -5,8 +5,8 @@ over a longer time, and how often it came after those wanted now. The experts of
 dropped. Each layer counts its own tokens, so in the middle of a token, or of a batch, layers
 that have computed and layers that have not yet are compared fairly.
 
-A batch wants nearly all experts of each layer in turn. What it brings in counts for little until
-it is wanted by a single token: so a part of the pool carries the stream, and the rest stays.
+A batch wants nearly all experts of each layer in turn. It counts as its tokens would have one by
+one, so what it leaves behind is what they would have left.
 """
 
 from __future__ import annotations
@@ -73,9 +73,10 @@ class Tuning:
     """Numbers found by measuring, on the routing of real text by fitted routers.
 
     Half-lives are in tokens. `lately`, `usual` and `follows` weigh what makes up an expert's
-    worth. A batch is a pass of `batch_tokens` and more; what it brings in has `streamed` of its
-    worth. Read ahead are at most `ahead_most` experts, of those whose chance is `ahead_chance`
-    and more; in a batch as many as `ahead_share` of the room.
+    worth. Of the next layer's choices `ahead_most`, a share, are read ahead, if their chance is
+    `ahead_chance` and more; of that chance, `onward` is told by this layer's choices. A batch is
+    a pass of `batch_tokens` and more; for it are read ahead those that it wants with a chance of
+    `batch_chance` and more, in `ahead_share` of the room.
     """
 
     lately_tokens: float = 4.0
@@ -83,11 +84,12 @@ class Tuning:
     lately: float = 1.0
     usual: float = 2.0
     follows: float = 2.0
+    onward: float = 0.6
+    ahead_most: float = 0.25
+    ahead_chance: float = 0.2
     batch_tokens: int = 4
-    streamed: float = 0.1
-    ahead_most: int = 2
-    ahead_chance: float = 0.3
-    ahead_share: float = 0.2
+    batch_chance: float = 0.5
+    ahead_share: float = 0.25
 
 
 class Policy:
@@ -110,13 +112,14 @@ class Policy:
         self._row_of = {layer: row for row, layer in enumerate(self._layers)}
         self._experts = max(layout.experts, 1)
         self._active = max(layout.active, 1)
+        # How many units the disk can read while one layer computes: for a single token.
+        self.ahead_units = max(1, round(self._active * self._tuning.ahead_most))
         # A unit's index is its row's times the experts, and the expert.
         self._sizes = [unit.page_bytes for unit in layout.units]
         shape = len(self._layers), self._experts
         self._held = np.zeros(shape, np.bool_)
         self._lately: Floats = np.zeros(shape, np.float32)
         self._worth: Floats = self.traces.share * self._tuning.usual
-        self._factor: Floats = np.ones(shape, np.float32)
         # What could be dropped has its worth here, all else infinity; and the least of each row.
         self._keys: Floats = np.full(shape, _NEVER, np.float32)
         self._least = [float(_NEVER)] * shape[0]
@@ -124,8 +127,7 @@ class Policy:
         self._unused: set[int] = set()  # read ahead, not needed yet
         self._busy: tuple[int, ...] = ()  # rows that hold units which must stay
         self._pinned: set[int] = set()
-        self._batch = False
-        self._last_row = -1
+        self._tokens = 1  # of the pass that goes on
 
     def is_resident(self, unit: int) -> bool:
         row, expert = divmod(unit, self._experts)
@@ -150,12 +152,10 @@ class Policy:
         base = row * self._experts
         if len(experts) <= self._active:
             wanted = [base + expert for expert in experts]
-            factor = 1.0
         else:
             counts = np.bincount(chosen, minlength=self._experts)
             order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
             wanted = (base + order).tolist()
-            factor = self._tuning.streamed if self._batch else 1.0
         held = self._held[row]
         here = [unit for unit in wanted if held[unit - base]]
         self.hits += len(here)
@@ -163,11 +163,9 @@ class Policy:
         self._unused.difference_update(here)
         wanted = self._fitting(wanted, self.room_bytes)
         fetch = [unit for unit in wanted if not held[unit - base]]
-        if not self._batch:
-            self._factor[row, chosen] = 1.0
         self._pinned = set(wanted)
         self._rank({row, *released})
-        self._let_in(fetch, factor)
+        self._let_in(fetch)
         return Decision(self._make_room(), tuple(fetch))
 
     def ahead(self, layer: int, experts: Sequence[int]) -> Decision:
@@ -175,14 +173,15 @@ class Policy:
         if row < 0 or not len(experts):
             return NOTHING
         following = (row + 1) % len(self._layers)
-        fetch = (
-            self._streamed_next(following) if self._batch else self._likely(row, following, experts)
-        )
+        if self._tokens < self._tuning.batch_tokens:
+            fetch = self._likely(row, following, experts)
+        else:
+            fetch = self._streamed(following)
         if not fetch:
             return NOTHING
         self._busy = (row, following)
         self._pinned.update(fetch)
-        self._let_in(fetch, self._tuning.streamed if self._batch else 1.0)
+        self._let_in(fetch)
         self._unused.update(fetch)
         drop = self._make_room()
         return Decision(drop, tuple(fetch))
@@ -219,21 +218,24 @@ class Policy:
             share *= slow**tokens
             share += (1 - slow) * np.bincount(chosen, slow**age, self._experts)
             last = chosen[-active:]
-        self._batch = tokens >= tuning.batch_tokens
-        traces.observe(row, chosen, active, self._before[row])
+        self._tokens = tokens
+        traces.observe(row, chosen, self._before[row])
         self._before[row] = last
-        follows = traces.after[row, last].mean(0, dtype=np.float32)
-        self._worth[row] = tuning.lately * lately + tuning.usual * share + tuning.follows * follows
-        self._last_row = row
+        worth = np.add.reduce(traces.after[row, last])
+        worth *= tuning.follows / len(last)
+        worth += tuning.lately * lately
+        worth += tuning.usual * share
+        self._worth[row] = worth
 
     def _likely(self, row: int, following: int, experts: Sequence[int]) -> list[int]:
         """The units to read ahead for a single token, the most likely first."""
         tuning = self._tuning
-        onward = self.traces.onward[row, np.asarray(experts, np.intp)].mean(0, dtype=np.float32)
+        chance = np.add.reduce(self.traces.onward[row, self._before[row]])
+        chance *= tuning.onward / len(experts)
         tuned = tuning.lately + tuning.usual + tuning.follows
-        chance = 0.6 * onward + 0.4 * self._worth[following] / tuned
+        chance += self._worth[following] * ((1 - tuning.onward) / tuned)
         chance[self._held[following]] = 0
-        best = np.argsort(-chance, kind="stable")[: tuning.ahead_most]
+        best = np.argsort(-chance, kind="stable")[: self.ahead_units]
         units = [
             following * self._experts + expert
             for expert in best.tolist()
@@ -241,12 +243,13 @@ class Policy:
         ]
         return self._fitting(units, self.room_bytes // 4)
 
-    def _streamed_next(self, following: int) -> list[int]:
+    def _streamed(self, following: int) -> list[int]:
         """The units to read ahead for a batch: it will want most of those that are not here."""
-        worth = np.where(self._held[following], -1, self.traces.share[following])
-        order = np.argsort(-worth, kind="stable")[: np.count_nonzero(worth >= 0)]
-        room = int(self.room_bytes * self._tuning.ahead_share)
-        return self._fitting((following * self._experts + order).tolist(), room)
+        share = np.where(self._held[following], 0, self.traces.share[following])
+        least = 1 - (1 - self._tuning.batch_chance) ** (1 / self._tokens)
+        best = np.argsort(-share, kind="stable")[: np.count_nonzero(share >= least)]
+        room_bytes = int(self.room_bytes * self._tuning.ahead_share)
+        return self._fitting((following * self._experts + best).tolist(), room_bytes)
 
     # --- who goes ---------------------------------------------------------------------------------
 
@@ -255,7 +258,7 @@ class Policy:
         pinned, experts = self._pinned, self._experts
         for row in rows:
             keys = self._keys[row]
-            keys[:] = np.where(self._held[row], self._worth[row] * self._factor[row], _NEVER)
+            keys[:] = np.where(self._held[row], self._worth[row], _NEVER)
             if row in self._busy:
                 for unit in pinned:
                     if unit // experts == row:
@@ -271,12 +274,11 @@ class Policy:
                 fitting.append(unit)
         return fitting
 
-    def _let_in(self, units: Iterable[int], factor: float = 1.0) -> None:
+    def _let_in(self, units: Iterable[int]) -> None:
         """Have units resident from now on; the pinned ones cannot be dropped."""
         for unit in units:
             row, expert = divmod(unit, self._experts)
             self._held[row, expert] = True
-            self._factor[row, expert] = factor
             self.resident_bytes += self._sizes[unit]
 
     def _make_room(self) -> tuple[int, ...]:
