@@ -169,6 +169,11 @@ class Runtime:
         """How the weights are kept in memory. From any thread."""
         return self._residency.report()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the model's file was changed or could not be read: load it again."""
+        return self._residency.is_lost
+
     def remember(self) -> None:
         """Keep what was learnt of what the model uses."""
         self._residency.remember()

@@ -69,6 +69,7 @@ class Residency:
         self._pages: HeldPages | None = None
         self._wish: tuple[int | None] | None = None
         self._computing = threading.Lock()
+        self.is_lost = False  # a file was changed, or could not be read
         self._step: Step = "fits"
         self._why = ""
         step, _ = first_step(self._layout, held_bytes)
@@ -89,6 +90,7 @@ class Residency:
             if self._units is not None:
                 changed = self._units.changed()
                 if changed:
+                    self.is_lost = True
                     raise lost(self._layout, changed)
                 if self.routing is not None:
                     self.routing.begin(tokens)
@@ -102,7 +104,8 @@ class Residency:
         """The computation has ended; what went wrong in it, if its results are of no use."""
         fault = None
         if self._units is not None:
-            fault, self._units.fault = self._units.fault, None
+            fault = self._units.fault
+            self.is_lost = self.is_lost or fault is not None
         if self.routing is not None and self.routing.fault:
             self._step_down(self.routing.fault)
             self.routing.fault = ""
