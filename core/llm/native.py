@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,16 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp
+import numpy as np
+import numpy.typing as npt
 from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
 from core.llm.experts.manager import Residency
 
 _ABORTED = 2
+
+Scores = npt.NDArray[np.float32]
 
 
 class StopFlag:
@@ -127,10 +131,18 @@ def _refused(path: Path) -> UserError:
 class NativeModel:
     """A model file mapped by llama.cpp, with its vocabulary. `close` frees it."""
 
-    def __init__(self, path: Path, stop: StopFlag) -> None:
-        """Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised."""
+    def __init__(
+        self, path: Path, stop: StopFlag, kv_overrides: Mapping[str, int] | None = None
+    ) -> None:
+        """`kv_overrides` replace numbers in the file's metadata.
+
+        Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised.
+        """
         _start()
         params = lib.llama_model_default_params()
+        overrides = _overrides(kv_overrides or {})
+        if kv_overrides:
+            params.kv_overrides = overrides
         params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
         # Else weights in 4 bits are copied into another order: twice the memory, seconds to
         # load, experts that cannot stay on disk, and no faster answers (measured).
@@ -198,6 +210,15 @@ class NativeModel:
         if self.handle:
             lib.llama_model_free(self.handle)
         self.handle = None
+
+
+def _overrides(numbers: Mapping[str, int]) -> Any:
+    """An array of overrides as llama.cpp takes it: the first without a key ends it."""
+    array = (lib.llama_model_kv_override * (len(numbers) + 1))()
+    for place, (key, number) in zip(array, numbers.items(), strict=False):
+        place.tag, place.key = lib.LLAMA_KV_OVERRIDE_TYPE_INT, key.encode()
+        place.value.val_i64 = number
+    return array
 
 
 def apply_template(template: bytes, messages: Sequence[tuple[str, str]]) -> str | None:
@@ -293,7 +314,7 @@ class NativeContext:
         """Have llama.cpp lay out the computation of a token, and give it up at its first step."""
         before, self._stop = self._stop, StopFlag()
         self._stop.raise_()
-        self._compute([0])
+        lib.llama_decode(self._handle, lib.llama_batch_get_one((lib.llama_token * 1)(0), 1))
         self._stop = before
         self.forget_from(0)
 
@@ -307,8 +328,13 @@ class NativeContext:
         Raises Cancelled when the stop flag is raised meanwhile (the memory then
         holds an unknown part of `tokens`), UserError when the computation fails.
         """
-        self._residency.begin(len(tokens))
-        code = self._compute(tokens)
+        array = (lib.llama_token * len(tokens))(*tokens)
+        self._compute(lib.llama_batch_get_one(array, len(tokens)), len(tokens))
+
+    def _compute(self, batch: Any, tokens: int) -> None:
+        """Raises as `decode` unless the computation of a batch of so many tokens goes well."""
+        self._residency.begin(tokens)
+        code = lib.llama_decode(self._handle, batch)
         fault = self._residency.end()
         if fault is not None:
             raise fault
@@ -320,10 +346,21 @@ class NativeContext:
                 "Ask again; if it happens again, choose another model.",
             )
 
-    def _compute(self, tokens: Sequence[int]) -> int:
-        array = (lib.llama_token * len(tokens))(*tokens)
-        code: int = lib.llama_decode(self._handle, lib.llama_batch_get_one(array, len(tokens)))
-        return code
+    def decode_scored(self, tokens: Sequence[int]) -> list[Scores]:
+        """As `decode`; the scores of all tokens after each of these, good until the next call."""
+        count = len(tokens)
+        batch = lib.llama_batch_init(count, 0, 1)
+        try:
+            batch.n_tokens = count
+            first = lib.llama_memory_seq_pos_max(self._memory, 0) + 1
+            for at, token in enumerate(tokens):
+                batch.token[at], batch.pos[at], batch.logits[at] = token, first + at, 1
+                batch.n_seq_id[at], batch.seq_id[at][0] = 1, 0
+            self._compute(batch, count)
+        finally:
+            lib.llama_batch_free(batch)
+        rows = (lib.llama_get_logits_ith(self._handle, at) for at in range(count))
+        return [np.ctypeslib.as_array(row, (self._model.n_vocab,)) for row in rows]
 
     def forget_from(self, position: int) -> bool:
         """Drop the sequence's tokens from `position` on.

@@ -19,8 +19,10 @@ import psutil
 
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
+from core.llm.experts.fewer import fewer_experts
 from core.llm.experts.manager import Residency
 from core.llm.experts.report import ResidencyReport, Step
+from core.llm.experts.quality import Foretold, next_token_loss
 from core.llm.gguf import GgufHeader, read_header
 from core.llm.loops import is_looping
 from core.llm.native import (
@@ -108,21 +110,24 @@ class Runtime:
         held_bytes: int | None = None,
         traces_path: Path | None = None,
         best_step: Step = "pool",
+        active_experts: int | None = None,
     ) -> None:
         """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
         default_threads(). `quantized` keys and values take half the memory. Of the weights
         `held_bytes` may be in this process, None for all; what is used how often is kept in
-        `traces_path`, and `best_step` is the fastest way that is tried. Raises UserError when
+        `traces_path`, and `best_step` is the fastest way that is tried. A token uses
+        `active_experts` of a layer, None for as many as the model says. Raises UserError when
         the file or the memory is not fit, Cancelled when `stop` is raised while loading.
         """
         started = time.perf_counter()
         self.path = path
         self.header: GgufHeader = read_header(path)
         self._sampling = sampling or Sampling()
-        self._residency = Residency(path, held_bytes, traces_path, best_step)
-        self._model = NativeModel(path, stop or StopFlag())
+        overrides = fewer_experts(self.header, active_experts)
+        self._residency = Residency(path, held_bytes, traces_path, best_step, active_experts)
+        self._model = NativeModel(path, stop or StopFlag(), overrides)
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
         shape = ContextShape(
@@ -226,6 +231,27 @@ class Runtime:
             decode_s += time.perf_counter() - started
         self._rewind(0)
         return Fingerprint(tuple(found), len(prompt), prefill_ms, decode_s * 1e3)
+
+    def foretell(self, text: str, stop: StopFlag) -> Foretold:
+        """How well the model foretells each next token of a text, as far as its context reaches.
+
+        Raises Cancelled when `stop` is raised, UserError as `generate`.
+        """
+        self._rewind(0)
+        self._context.use_stop(stop)
+        tokens = self._model.tokenize(text, first=True, special=False)[: self.context_tokens]
+        losses: list[float] = []
+        best: list[int] = []
+        try:
+            for at in range(0, len(tokens) - 1, BATCH_TOKENS):
+                batch = tokens[at : at + BATCH_TOKENS]
+                rows = self._context.decode_scored(batch)
+                for row, following in zip(rows, tokens[at + 1 :], strict=False):
+                    losses.append(next_token_loss(row, following))
+                    best.append(int(row.argmax()))
+        finally:
+            self._rewind(0)
+        return Foretold(tuple(losses), tuple(best))
 
     def generate(
         self,
