@@ -5,6 +5,8 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import mmap
 import struct
 from collections.abc import Mapping
@@ -46,10 +48,16 @@ Scalar = int | float | bool | str
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """How large one tensor is; `size_bytes` is 0 for a type that is not known here."""
+    """Where one tensor lies and how large it is.
+
+    `offset_bytes` counts from the start of the file, `shape` begins with the length of a row,
+    and `size_bytes` is 0 for a type that is not known here.
+    """
 
     elements: int
     size_bytes: int
+    offset_bytes: int = 0
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,17 @@ class GgufHeader:
         return value if isinstance(value, int) else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the files that a model consists of."""
+
+    path: Path
+    header: GgufHeader
+
+
 _CUT = "it ends in the middle of its header"
+_IMPOSSIBLE = "its header declares an impossible number of entries"
+_SPLIT_COUNT, _SPLIT_PLACE = "split.count", "split.no"
 
 
 class _Bad(Exception):
@@ -155,6 +173,39 @@ def read_header(path: Path) -> GgufHeader:
     Raises UserError when the file is missing, unreadable, not a GGUF of
     version 2 or 3, damaged, or shorter than its tensors need.
     """
+    return _read(path, later_part=False)
+
+
+def read_parts(path: Path) -> tuple[Part, ...]:
+    """All files of a model, given its first: one, or those named `NAME-00002-of-00003.gguf`.
+
+    Raises UserError as `read_header` for any of them, and when they do not belong together.
+    """
+    first = read_header(path)
+    count = first.values.get(_SPLIT_COUNT, 1)
+    if not isinstance(count, int) or count <= 1:
+        return (Part(path, first),)
+    ending = f"-{1:05d}-of-{count:05d}.gguf"
+    if first.values.get(_SPLIT_PLACE, 0) != 0 or not path.name.endswith(ending):
+        raise UserError(
+            f"The model file {path.name} is one of {count} parts, and not the first.",
+            f"Name the part that ends in {ending}, with the others beside it.",
+        )
+    beginning = path.name.removesuffix(ending)
+    parts = [Part(path, first)]
+    for place in range(1, count):
+        later = path.with_name(f"{beginning}-{place + 1:05d}-of-{count:05d}.gguf")
+        header = _read(later, later_part=True)
+        if (header.values.get(_SPLIT_PLACE), header.values.get(_SPLIT_COUNT)) != (place, count):
+            raise UserError(
+                f"The model file {later.name} does not say that it is part {place + 1} of {count}.",
+                "Fetch or copy all parts again.",
+            )
+        parts.append(Part(later, header))
+    return tuple(parts)
+
+
+def _read(path: Path, *, later_part: bool) -> GgufHeader:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -164,7 +215,7 @@ def read_header(path: Path) -> GgufHeader:
             if not head.startswith(b"GGUF"):
                 raise _Bad("it does not begin like a GGUF file")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _parse(data)
+                return _parse(data, later_part=later_part)
     except _Bad as error:
         raise UserError(
             f"The model file {path.name} cannot be used: {error}.",
@@ -179,15 +230,15 @@ def read_header(path: Path) -> GgufHeader:
         ) from None
 
 
-def _parse(data: mmap.mmap) -> GgufHeader:
+def _parse(data: mmap.mmap, *, later_part: bool) -> GgufHeader:
     cursor = _Cursor(data)
     cursor.skip(4)
     version = cursor.u32()
     if version not in (2, 3):
         raise _Bad(f"it is of GGUF version {version}, only 2 and 3 are known")
     tensors, pairs = cursor.u64(), cursor.u64()
-    if not 0 < tensors <= MAX_TENSORS or not 0 < pairs <= MAX_PAIRS:
-        raise _Bad("its header declares an impossible number of entries")
+    if tensors > MAX_TENSORS or not 0 < pairs <= MAX_PAIRS:
+        raise _Bad(_IMPOSSIBLE)
     values: dict[str, Scalar] = {}
     lists: dict[str, tuple[Scalar, ...]] = {}
     lengths: dict[str, int] = {}
@@ -199,9 +250,12 @@ def _parse(data: mmap.mmap) -> GgufHeader:
                 lists[key] = items
         else:
             values[key] = cursor.scalar(kind)
+    # The first of several parts may hold no weights; the later ones say nothing of the model.
+    if tensors == 0 and _SPLIT_COUNT not in values:
+        raise _Bad(_IMPOSSIBLE)
     found = _tensors(cursor, tensors, values, len(data))
-    architecture = values.get("general.architecture")
-    if not isinstance(architecture, str) or not architecture:
+    architecture = values.get("general.architecture", "" if later_part else None)
+    if not isinstance(architecture, str) or not (architecture or later_part):
         raise _Bad("it does not name its architecture")
     context = values.get(f"{architecture}.context_length", 0)
     return GgufHeader(
@@ -220,25 +274,25 @@ def _tensors(
     cursor: _Cursor, count: int, values: dict[str, Scalar], file_bytes: int
 ) -> dict[str, Tensor]:
     """The tensors by name, after checking that the file is long enough for them."""
-    needed = 0
     found: dict[str, Tensor] = {}
     for _ in range(count):
         name = cursor.string()
         dimensions = cursor.u32()
         if dimensions > MAX_DIMENSIONS:
             raise _Bad("a tensor has too many dimensions")
-        elements = 1
-        for _ in range(dimensions):
-            elements *= cursor.u64()
+        shape = tuple(cursor.u64() for _ in range(dimensions))
+        elements = math.prod(shape)
         block, block_bytes = _BLOCKS.get(cursor.u32(), (1, 0))
-        size = elements // block * block_bytes
-        needed = max(needed, cursor.u64() + size)
-        found[name] = Tensor(elements, size)
+        found[name] = Tensor(elements, elements // block * block_bytes, cursor.u64(), shape)
     alignment = values.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20:
         raise _Bad("its alignment is impossible")
     data_start = -(-cursor.at // alignment) * alignment
-    if data_start + needed > file_bytes:
-        missing = data_start + needed - file_bytes
+    ends = (tensor.offset_bytes + tensor.size_bytes for tensor in found.values())
+    missing = data_start + max(ends, default=0) - file_bytes
+    if missing > 0:
         raise _Bad(f"it is cut short, at least {missing} bytes are missing")
-    return found
+    return {
+        name: dataclasses.replace(tensor, offset_bytes=data_start + tensor.offset_bytes)
+        for name, tensor in found.items()
+    }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 _DONT_NEED = 4  # madvise, from the kernel's mman-common.h
@@ -17,11 +18,11 @@ _LOOK_EVERY = 10  # calls: one costs about 10 microseconds
 
 
 class HeldPages:
-    """The pages of one mapped file."""
+    """The pages of a model's mapped files."""
 
     def __init__(
         self,
-        file: Path,
+        files: Sequence[Path],
         most_bytes: int,
         *,
         maps: Path = Path("/proc/self/maps"),
@@ -30,7 +31,7 @@ class HeldPages:
         """Let go of what was touched so far; from now on `most_bytes` may be held."""
         self._most_bytes = most_bytes
         self._counts = counts
-        self._ranges = _ranges_of(file, maps) if sys.platform == "linux" else []
+        self._ranges = _ranges_of(files, maps) if sys.platform == "linux" else []
         self._calls = 0
         self.largest_bytes = 0  # that was ever found held
         self._advise = ctypes.CDLL(None, use_errno=True).madvise if self._ranges else None
@@ -38,7 +39,7 @@ class HeldPages:
         self._others_bytes = self._file_bytes()
 
     def held_bytes(self) -> int:
-        """Bytes of the file that are part of this process now."""
+        """Bytes of the files that are part of this process now."""
         return max(0, self._file_bytes() - self._others_bytes)
 
     def look(self) -> None:
@@ -62,9 +63,9 @@ class HeldPages:
         return int(self._counts.read_text("ascii").split()[2]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _ranges_of(file: Path, maps: Path) -> list[tuple[int, int]]:
-    """Where a file is mapped for reading only."""
-    wanted = os.fspath(file.resolve())
+def _ranges_of(files: Sequence[Path], maps: Path) -> list[tuple[int, int]]:
+    """Where files are mapped for reading only."""
+    wanted = {os.fspath(file.resolve()) for file in files}
     found = []
     try:
         lines = maps.read_text("utf-8", "surrogateescape").splitlines()
@@ -72,7 +73,7 @@ def _ranges_of(file: Path, maps: Path) -> list[tuple[int, int]]:
         return []
     for line in lines:
         fields = line.split(maxsplit=5)
-        if len(fields) == 6 and fields[5] == wanted and "w" not in fields[1]:
+        if len(fields) == 6 and fields[5] in wanted and "w" not in fields[1]:
             start, end = (int(part, 16) for part in fields[0].split("-"))
             found.append((start, end))
     return found

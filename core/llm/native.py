@@ -26,7 +26,7 @@ import llama_cpp
 from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
-from core.llm.held import HeldPages
+from core.llm.experts.manager import Residency
 
 _ABORTED = 2
 
@@ -224,9 +224,18 @@ def apply_template(template: bytes, messages: Sequence[tuple[str, str]]) -> str 
 class NativeContext:
     """A context of one sequence with its key-value memory. `close` frees it."""
 
-    def __init__(self, model: NativeModel, shape: ContextShape) -> None:
-        """Raises UserError when the memory for the context cannot be had."""
+    def __init__(self, model: NativeModel, shape: ContextShape, residency: Residency) -> None:
+        """`residency` keeps the model's weights in bounds while computing. Raises UserError when
+        the memory for the context cannot be had.
+        """
         self._model = model
+        self._residency = residency
+        # Kept alive here, like the other one: llama.cpp holds only its address.
+        self._eval = (
+            lib.ggml_backend_sched_eval_callback(residency.routing)
+            if residency.routing is not None
+            else None
+        )
         handle = self._open(shape, quantized=True) if shape.quantized else None
         self._handle: int | None = handle or self._open(shape, quantized=False)
         if not self._handle:
@@ -238,10 +247,9 @@ class NativeContext:
         self._memory = lib.llama_get_memory(self._handle)
         self.context_tokens: int = lib.llama_n_ctx(self._handle)
         self._stop = StopFlag()
-        self._held: HeldPages | None = None
-        # Kept alive here: llama.cpp holds only its address.
         self._abort = lib.ggml_abort_callback(lambda _data: self._between_steps())
         lib.llama_set_abort_callback(self._handle, self._abort, None)
+        residency.start(self._look_at_one_token)
 
     def _open(self, shape: ContextShape, *, quantized: bool) -> int | None:
         params = lib.llama_context_default_params()
@@ -250,6 +258,8 @@ class NativeContext:
         params.n_threads = params.n_threads_batch = shape.threads
         params.n_seq_max = 1
         params.no_perf = True
+        if self._eval is not None:
+            params.cb_eval = self._eval
         if quantized:
             # q8_0 keys and values cost no quality and half the memory; a quantized V needs
             # flash attention. Models whose head size does not allow it open the second way.
@@ -274,15 +284,18 @@ class NativeContext:
         count = self._model.n_vocab
         return list(lib.llama_get_logits_ith(self._handle, -1)[:count])
 
-    def hold(self, pages: HeldPages) -> None:
-        """Keep the model's pages in bounds while computing."""
-        self._held = pages
-
     def _between_steps(self) -> bool:
         """Called by llama.cpp between two steps of a computation; whether to give it up."""
-        if self._held is not None:
-            self._held.look()
+        self._residency.between_steps()
         return self._stop.raised
+
+    def _look_at_one_token(self) -> None:
+        """Have llama.cpp lay out the computation of a token, and give it up at its first step."""
+        before, self._stop = self._stop, StopFlag()
+        self._stop.raise_()
+        self._compute([0])
+        self._stop = before
+        self.forget_from(0)
 
     def use_stop(self, stop: StopFlag) -> None:
         """The flag that aborts the following decodes."""
@@ -294,8 +307,11 @@ class NativeContext:
         Raises Cancelled when the stop flag is raised meanwhile (the memory then
         holds an unknown part of `tokens`), UserError when the computation fails.
         """
-        array = (lib.llama_token * len(tokens))(*tokens)
-        code = lib.llama_decode(self._handle, lib.llama_batch_get_one(array, len(tokens)))
+        self._residency.begin(len(tokens))
+        code = self._compute(tokens)
+        fault = self._residency.end()
+        if fault is not None:
+            raise fault
         if code == _ABORTED or self._stop.raised:
             raise Cancelled
         if code != 0:
@@ -303,6 +319,11 @@ class NativeContext:
                 f"The language model failed on this question (code {code}).",
                 "Ask again; if it happens again, choose another model.",
             )
+
+    def _compute(self, tokens: Sequence[int]) -> int:
+        array = (lib.llama_token * len(tokens))(*tokens)
+        code: int = lib.llama_decode(self._handle, lib.llama_batch_get_one(array, len(tokens)))
+        return code
 
     def forget_from(self, position: int) -> bool:
         """Drop the sequence's tokens from `position` on.

@@ -2,7 +2,7 @@
 
 It keeps what the last prompt left in the key-value memory and computes only
 what the next prompt does not share with it. One call at a time; only the stop
-flag may be used from another thread.
+flag, `resize` and `residency` may be used from another thread.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import psutil
 
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
+from core.llm.experts.manager import Residency
+from core.llm.experts.report import ResidencyReport, Step
 from core.llm.gguf import GgufHeader, read_header
-from core.llm.held import HeldPages
 from core.llm.loops import is_looping
 from core.llm.native import (
     ContextShape,
@@ -105,18 +106,22 @@ class Runtime:
         adapters: Sequence[Path] = (),
         quantized: bool = True,
         held_bytes: int | None = None,
+        traces_path: Path | None = None,
+        best_step: Step = "pool",
     ) -> None:
         """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
         default_threads(). `quantized` keys and values take half the memory. Of the weights
-        `held_bytes` may be in this process, None for all. Raises UserError when the file or
-        the memory is not fit, Cancelled when `stop` is raised while loading.
+        `held_bytes` may be in this process, None for all; what is used how often is kept in
+        `traces_path`, and `best_step` is the fastest way that is tried. Raises UserError when
+        the file or the memory is not fit, Cancelled when `stop` is raised while loading.
         """
         started = time.perf_counter()
         self.path = path
         self.header: GgufHeader = read_header(path)
         self._sampling = sampling or Sampling()
+        self._residency = Residency(path, held_bytes, traces_path, best_step)
         self._model = NativeModel(path, stop or StopFlag())
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
@@ -129,12 +134,10 @@ class Runtime:
         try:
             for adapter in adapters:
                 self._model.add_adapter(adapter)
-            self._context = NativeContext(self._model, shape)
+            self._context = NativeContext(self._model, shape, self._residency)
         except UserError:
             self._model.close()
             raise
-        if held_bytes is not None:
-            self._context.hold(HeldPages(path, held_bytes))
         self.context_tokens: int = min(self._context.context_tokens, shape.context_tokens)
         self.trained_context_tokens: int = trained
         self._template = self._model.chat_template()
@@ -154,6 +157,26 @@ class Runtime:
         """The resident set of this process."""
         size: int = psutil.Process().memory_info().rss
         return size
+
+    def resize(self, held_bytes: int | None) -> None:
+        """Let so much of the weights be in memory from now on, None for all.
+
+        From any thread; in the middle of an answer it happens within a layer's time.
+        """
+        self._residency.resize(held_bytes)
+
+    def residency(self) -> ResidencyReport:
+        """How the weights are kept in memory. From any thread."""
+        return self._residency.report()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the model's file was changed or could not be read: load it again."""
+        return self._residency.is_lost
+
+    def remember(self) -> None:
+        """Keep what was learnt of what the model uses."""
+        self._residency.remember()
 
     def tokenize_chat(self, messages: Sequence[ChatMessage]) -> list[int]:
         """The prompt for a chat, up to where the assistant speaks.
@@ -249,6 +272,7 @@ class Runtime:
     def close(self) -> None:
         """Free the model and its context."""
         self._context.close()
+        self._residency.close()
         self._model.close()
 
     def _render(self, messages: Sequence[tuple[str, str]]) -> str:

@@ -1,0 +1,208 @@
+"""Memory of our own behind llama.cpp's mapping of a model file. Linux.
+
+A pool of so many pages holds what was read of the file; its pages are mapped over those of the
+file. What is not in the pool stays the file's own mapping, so it is always read rightly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from core.llm.experts.direct import Read
+from core.llm.experts.layout import Unit
+from core.llm.experts.mapping import PAGE_BYTES, MappedFile
+from core.llm.experts.runs import Run
+
+_READ, _WRITE = 1, 2  # PROT_*, MAP_*, MADV_*, FALLOC_FL_*: the kernel's numbers
+_SHARED, _FIXED, _NO_RESERVE, _POPULATE = 0x1, 0x10, 0x4000, 0x8000
+_FAILED = ctypes.c_void_p(-1).value
+_KEEP_SIZE, _PUNCH_HOLE = 0x1, 0x2
+_AT_MOST_BYTES = 4 << 20  # a read
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Pages of the pool that hold pages of a file from `first` on."""
+
+    first: int
+    pool: int
+    count: int
+
+
+class Pool:
+    """The pages, and which unit has which. For one thread at a time."""
+
+    def __init__(self, files: Sequence[MappedFile], units: Sequence[Unit], pages: int) -> None:
+        """`pages` is the most that the pool can ever have. Raises OSError."""
+        self._files = files
+        self._units = units
+        self._neighbours = _shared_pages(units)
+        self._placed: dict[int, tuple[tuple[_Piece, ...], ...]] = {}
+        self._shown: set[int] = set()
+        calls = ctypes.PyDLL(None, use_errno=True)  # short calls: not worth freeing the lock
+        self._mmap = calls.mmap
+        self._mmap.restype = ctypes.c_void_p
+        self._mmap.argtypes = (
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_long,
+        )
+        self._calls = calls
+        self._size_bytes = pages * PAGE_BYTES
+        self._memory = os.memfd_create("satchel-experts", os.MFD_CLOEXEC)
+        try:
+            os.ftruncate(self._memory, self._size_bytes)
+            self._view = self._map(
+                None, self._size_bytes, _READ | _WRITE, _SHARED | _NO_RESERVE, self._memory, 0
+            )
+        except OSError:
+            os.close(self._memory)
+            raise
+
+    def _map(
+        self, address: int | None, size_bytes: int, protection: int, flags: int, file: int, at: int
+    ) -> int:
+        found: int | None = self._mmap(address, size_bytes, protection, flags, file, at)
+        if found is None or found == _FAILED:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        return found
+
+    def place(self, unit: int, runs: Sequence[Run]) -> list[Read]:
+        """Give pages of the pool to a unit; the reads that fill them."""
+        taken = list(runs)
+        placed, reads = [], []
+        for part in self._units[unit].slices:
+            pieces = tuple(_cut(taken, part.first_page, part.pages))
+            placed.append(pieces)
+            file = self._files[part.file]
+            for piece in pieces:
+                reads += self._reads(unit, file, piece)
+        self._placed[unit] = tuple(placed)
+        return reads
+
+    def _reads(self, unit: int, file: MappedFile, piece: _Piece) -> list[Read]:
+        offset, end = piece.first * PAGE_BYTES, (piece.first + piece.count) * PAGE_BYTES
+        to = self._view + piece.pool * PAGE_BYTES - offset
+        found = []
+        while offset < end:
+            size = min(end - offset, _AT_MOST_BYTES)
+            least = min(size, file.size_bytes - offset)
+            found.append(Read(unit, file.file, offset, to + offset, size, least))
+            offset += size
+        return found
+
+    def show(self, unit: int) -> None:
+        """Map a unit's pages, which are filled, where the file's were. Raises OSError."""
+        for part, pieces in zip(self._units[unit].slices, self._placed[unit], strict=True):
+            base = self._files[part.file].base
+            for piece in pieces:
+                self._show(base, piece)
+        self._shown.add(unit)
+
+    def _show(self, base: int, piece: _Piece) -> None:
+        self._map(
+            base + piece.first * PAGE_BYTES,
+            piece.count * PAGE_BYTES,
+            _READ,
+            _SHARED | _FIXED | _POPULATE,
+            self._memory,
+            piece.pool * PAGE_BYTES,
+        )
+
+    def take_back(self, unit: int) -> None:
+        """Have the file's own pages there again. The pool's are free. Raises OSError."""
+        if unit in self._shown:
+            self._shown.discard(unit)
+            for part in self._units[unit].slices:
+                self._show_file(part.file, part.first_page, part.pages)
+                for page in {part.first_page, part.first_page + part.pages - 1}:
+                    self._show_neighbour(part.file, page)
+        self._placed.pop(unit, None)
+
+    def _show_file(self, file: int, first: int, count: int) -> None:
+        mapped = self._files[file]
+        self._map(
+            mapped.base + first * PAGE_BYTES,
+            count * PAGE_BYTES,
+            _READ,
+            _SHARED | _FIXED,
+            mapped.buffered,
+            first * PAGE_BYTES,
+        )
+
+    def _show_neighbour(self, file: int, page: int) -> None:
+        """A page that two units have part of: the other's copy, if there is one."""
+        for unit, at in self._neighbours.get((file, page), ()):
+            if unit in self._shown:
+                for piece in self._placed[unit][at]:
+                    if piece.first <= page < piece.first + piece.count:
+                        pool = piece.pool + page - piece.first
+                        self._show(self._files[file].base, _Piece(page, pool, 1))
+                        return
+
+    def read_again(self, read: Read, how: Callable[[Read, int], int]) -> int:
+        """A failed read once more, through the page cache."""
+        for file in self._files:
+            if file.file == read.file:
+                return how(read, file.buffered)
+        return 1
+
+    def free(self, runs: Sequence[Run]) -> None:
+        """Give the memory of pages that nobody has back to the system. Raises OSError."""
+        for run in runs:
+            code = self._calls.fallocate(
+                self._memory,
+                _KEEP_SIZE | _PUNCH_HOLE,
+                ctypes.c_long(run.start * PAGE_BYTES),
+                ctypes.c_long(run.pages * PAGE_BYTES),
+            )
+            if code != 0:
+                raise OSError(ctypes.get_errno(), "memory could not be given back")
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes that the pool has of the system's memory."""
+        return os.fstat(self._memory).st_blocks * 512
+
+    def show_files(self) -> None:
+        """Have the files' own pages everywhere, as if there had never been a pool."""
+        self._shown.clear()
+        self._placed.clear()
+        for at, file in enumerate(self._files):
+            first, end = file.start // PAGE_BYTES, -(-file.end // PAGE_BYTES)
+            self._show_file(at, first, end - first)
+
+    def close(self) -> None:
+        """Give all memory back. What is shown must not be used any more, or `show_files` before."""
+        self._calls.munmap(ctypes.c_void_p(self._view), ctypes.c_size_t(self._size_bytes))
+        os.close(self._memory)
+
+
+def _cut(runs: list[Run], first: int, count: int) -> list[_Piece]:
+    """So many pages off the front of the runs, which are changed."""
+    pieces = []
+    while count:
+        run = runs.pop(0)
+        here = min(run.pages, count)
+        pieces.append(_Piece(first, run.start, here))
+        if here < run.pages:
+            runs.insert(0, Run(run.start + here, run.pages - here))
+        first, count = first + here, count - here
+    return pieces
+
+
+def _shared_pages(units: Sequence[Unit]) -> dict[tuple[int, int], tuple[tuple[int, int], ...]]:
+    """(file, page) -> the (unit, place among its slices) that have part of it, where several have."""
+    owners: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for at, unit in enumerate(units):
+        for place, part in enumerate(unit.slices):
+            for page in {part.first_page, part.first_page + part.pages - 1}:
+                owners.setdefault((part.file, page), []).append((at, place))
+    return {key: tuple(found) for key, found in owners.items() if len(found) > 1}

@@ -1,0 +1,147 @@
+"""Which experts a layer has chosen, read while llama.cpp computes.
+
+llama.cpp asks its eval callback of each node of the graph whether it wants to see it, and shows
+those that it wants once they are computed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+# Where the fields of a ggml_tensor are in this build; a `survey` shows when they are not.
+_NE, _NB1, _SOURCES, _DATA, _NAME = 16, 56, 152, 248, 256
+_NAME_BYTES = 64
+_SOURCES_READ = 3
+_MOST_TOKENS = 1 << 16
+_END = (1 << 47) - 1  # of what a process can address
+_WEIGHT = re.compile(rb"blk\.(\d+)\..*")
+_PLAIN = re.compile(rb"[\x20-\x7e]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of a computation: its name, and name and address of what it reads of weights."""
+
+    name: bytes
+    weights: tuple[tuple[bytes, int], ...]
+
+
+class Routing:
+    """The callback. Give `address` of `__call__` to llama.cpp; nothing raised in it gets out."""
+
+    def __init__(self) -> None:
+        self._bytes = (ctypes.c_char * _END).from_address(0)
+        self._ints = (ctypes.c_int32 * (_END // 4)).from_address(0)
+        self._longs = (ctypes.c_int64 * (_END // 8)).from_address(0)
+        self._wanted: dict[bytes, int] = {}
+        self._known: dict[int, bool] = {}
+        self._survey: list[Node] | None = None
+        self._serve: Callable[[int, Sequence[int]], bool] = _go_on
+        self._active = 0
+        self._tokens = 0
+        self.served = 0  # layers in this computation
+        self.fault = ""
+
+    def survey(self, compute: Callable[[], None]) -> list[Node]:
+        """The nodes of a computation, which is given up when all have been seen."""
+        self._survey = []
+        try:
+            compute()
+            return self._survey
+        finally:
+            self._survey = None
+            self._known.clear()
+
+    def watch(
+        self, wanted: dict[bytes, int], active: int, serve: Callable[[int, Sequence[int]], bool]
+    ) -> None:
+        """From now on `serve` is told the layer of each wanted node, once that is computed, and
+        the experts that all tokens have chosen, `active` a token (none: 0). It says whether to
+        go on.
+        """
+        self._wanted, self._active, self._serve = wanted, active, serve
+        self._known.clear()
+
+    def ignore(self) -> None:
+        """Watch nothing."""
+        self._wanted = {}
+        self._known.clear()
+
+    def begin(self, tokens: int) -> None:
+        """A computation of so many tokens begins."""
+        if tokens != self._tokens or self.served != len(self._wanted):
+            # Another graph: other nodes may have the addresses of those that were known.
+            self._known.clear()
+        self._tokens, self.served = tokens, 0
+
+    def __call__(self, tensor: int, ask: bool, _data: int | None) -> bool:
+        try:
+            if ask:
+                known = self._known.get(tensor)
+                return self._look_at(tensor) if known is None else known
+            return self._computed(tensor)
+        except Exception as error:  # it would end the computation without a word
+            self.fault = f"reading the routing failed ({type(error).__name__})"
+            self.ignore()
+            return not ask
+
+    def _name(self, tensor: int) -> bytes:
+        raw: bytes = self._bytes[tensor + _NAME : tensor + _NAME + _NAME_BYTES]  # type: ignore[assignment]
+        return raw.split(b"\0", 1)[0]
+
+    def _look_at(self, tensor: int) -> bool:
+        if self._survey is not None:
+            # Names lie behind all other fields, so where they are sound those are too.
+            sound = is_sound(self._survey) or not self._survey
+            self._survey.append(self._node(tensor) if sound else Node(b"", ()))
+            return False
+        wanted = self._known[tensor] = self._name(tensor) in self._wanted
+        return wanted
+
+    def _node(self, tensor: int) -> Node:
+        name = self._name(tensor)
+        if not (name and _PLAIN.fullmatch(name)):
+            return Node(name, ())
+        at = (tensor + _SOURCES) // 8
+        weights = []
+        for source in self._longs[at : at + _SOURCES_READ]:
+            if not source:
+                break
+            read = self._name(source)
+            if _WEIGHT.fullmatch(read):
+                weights.append((read, self._longs[(source + _DATA) // 8]))
+        return Node(name, tuple(weights))
+
+    def _computed(self, tensor: int) -> bool:
+        layer = self._wanted.get(self._name(tensor))
+        if layer is None:
+            self._known[tensor] = False
+            return True
+        self.served += 1
+        return self._serve(layer, self._chosen(tensor) if self._active else ())
+
+    def _chosen(self, tensor: int) -> Sequence[int]:
+        ne = (tensor + _NE) // 8
+        active, tokens = self._longs[ne : ne + 2]
+        if active != self._active or not 0 < tokens <= _MOST_TOKENS:
+            raise ValueError("not a table of choices")
+        start = self._longs[(tensor + _DATA) // 8] // 4
+        if tokens == 1:
+            return self._ints[start : start + active]
+        step = self._longs[(tensor + _NB1) // 8] // 4
+        chosen: list[int] = []
+        for row in range(start, start + tokens * step, step):
+            chosen += self._ints[row : row + active]
+        return chosen
+
+
+def _go_on(_layer: int, _experts: Sequence[int]) -> bool:
+    return True
+
+
+def is_sound(nodes: Sequence[Node]) -> bool:
+    """Whether what was read of nodes are names: else the fields are elsewhere in this build."""
+    return bool(nodes and nodes[0].name and _PLAIN.fullmatch(nodes[-1].name))
