@@ -70,7 +70,7 @@ def answer(runtime: Runtime, prompt: str, wanted: dict[str, Any]) -> dict[str, A
 
 
 def hits_of(runtime: Runtime) -> tuple[int, int]:
-    """How often what a token needed was in memory, and how often not; zeros where nothing is managed."""
+    """How often what a token needed was in memory, and how often not; 0 where nothing counts."""
     report = runtime.residency()
     return report.hits, report.misses
 
@@ -89,7 +89,7 @@ def main() -> None:
     print(json.dumps({"step": runtime.residency().step, "why": runtime.residency().why}))
     sys.stdout.flush()
     sys.stdin.readline()
-    if more and wanted["keep_traces"]:
+    if more:
         runtime.remember()
     runtime.close()
 
