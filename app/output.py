@@ -269,6 +269,8 @@ class Output:
             f"models   {_size(usage['models_bytes'])} on disk; embedding {embedding}, "
             f"answers {model['assistant']}{here}"
         )
+        if model["weights"]:
+            self._line(f"         {_weights(model['weights'])}")
 
     def budget(self, body: Any) -> None:
         """The plan for the budgets."""
@@ -341,6 +343,18 @@ def _speed(body: Mapping[str, Any]) -> str:
     disk = body["disk_read_bytes_per_s"]
     read = "unknown" if disk is None else f"{_size(disk)} a second"
     return f"computes {body['gflop_per_s']:.0f} GFLOP a second; reads from the disk: {read}"
+
+
+def _weights(held: Any) -> str:
+    """How the weights of the model that is loaded are kept in memory."""
+    said = f"weights: {held['step']}, {held['why']}"
+    if not held["room_bytes"]:
+        return said
+    rate = "" if held["hit_rate"] is None else f", {held['hit_rate']:.0%} of what was needed there"
+    return (
+        f"{said}; {_size(held['resident_bytes'])} of {_size(held['room_bytes'])}"
+        f"{rate.replace('%', ' %')}"
+    )
 
 
 def _readers(body: Mapping[str, Any]) -> str:

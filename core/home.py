@@ -56,6 +56,11 @@ class Home:
         return self.data / "texts"
 
     @property
+    def expert_traces(self) -> Path:
+        """How often each part of a language model was used in answers: counts, no text."""
+        return self.data / "experts"
+
+    @property
     def scratch(self) -> Path:
         """Where readers may write while they convert a file; gone when they have ended."""
         return self.cache / "scratch"

@@ -278,7 +278,8 @@ class LoadModel(Message, frozen=True):
     """Load a GGUF file with its LoRA adapters, replacing what is loaded.
 
     Of its weights `held_bytes` may be in memory, None for all. A token uses `active_experts` of
-    a layer, None for as many as the model says.
+    a layer, None for as many as the model says. What it uses how often is kept in the file
+    `traces`.
     """
 
     id: int
@@ -289,6 +290,31 @@ class LoadModel(Message, frozen=True):
     cell_type: Literal["f16", "q8_0"] = "q8_0"
     held_bytes: int | None = None
     active_experts: int | None = None
+    traces: str | None = None
+
+
+class HoldWeights(Message, frozen=True):
+    """From now on `held_bytes` of the loaded model's weights may be in memory, None for all.
+
+    Done within a second, also in the middle of an answer. Replied by WeightsHeld, which comes
+    after each answer too.
+    """
+
+    held_bytes: int | None
+
+
+class WeightsHeld(Message, frozen=True):
+    """How the worker keeps weights in memory that do not all have room; see
+    `core.llm.experts.report.ResidencyReport`.
+    """
+
+    step: Literal["fits", "pool", "advice", "plain"]
+    why: str
+    room_bytes: int
+    resident_bytes: int
+    hits: int
+    misses: int
+    read_bytes: int
 
 
 class CheckModel(Message, frozen=True):

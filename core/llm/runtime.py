@@ -130,7 +130,7 @@ class Runtime:
         self.header: GgufHeader = read_header(path)
         self._sampling = sampling or Sampling()
         overrides = fewer_experts(self.header, active_experts)
-        self._residency = Residency(path, held_bytes, traces_path, best_step)
+        self._residency = Residency(path, held_bytes, traces_path, best_step, active_experts)
         facts = facts_of(self.header, path.stem, path.stat().st_size)
         cells = Q8_SHARE if quantized else 1.0
         offload = decide(gpu_devices(), facts, context_tokens, cells)
@@ -180,6 +180,11 @@ class Runtime:
     def residency(self) -> ResidencyReport:
         """How the weights are kept in memory. From any thread."""
         return self._residency.report()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the model's file was changed or could not be read: load it again."""
+        return self._residency.is_lost
 
     def remember(self) -> None:
         """Keep what was learnt of what the model uses."""

@@ -9,6 +9,7 @@ token: what is not held is read through the file.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -17,9 +18,10 @@ from typing import Protocol
 
 from core.errors import UserError
 from core.llm.experts.advice import AdvisedUnits
+from core.llm.experts.layers import policy_for
 from core.llm.experts.layout import Layout, read_layout, why_not
 from core.llm.experts.mapping import find_mapped
-from core.llm.experts.policy import Policy
+from core.llm.experts.policy import Residency as Policy
 from core.llm.experts.pooled import PooledUnits, lost
 from core.llm.experts.report import ResidencyReport, Step
 from core.llm.experts.routing import Node, Routing, is_sound
@@ -51,10 +53,16 @@ class Residency:
     """The weights of one loaded model. One thread computes; `resize` and `report` are for any."""
 
     def __init__(
-        self, path: Path, held_bytes: int | None, traces: Path | None = None, best: Step = "pool"
+        self,
+        path: Path,
+        held_bytes: int | None,
+        traces: Path | None = None,
+        best: Step = "pool",
+        active: int | None = None,
     ) -> None:
         """Of the weights `held_bytes` may be in memory, None for all. Counts of what is used are
-        kept in the file `traces`. `best` is the first step of the ladder that is tried. Raises
+        kept in the file `traces`. `best` is the first step of the ladder that is tried. A
+        token uses `active` experts of a layer, None for as many as the model says. Raises
         UserError when the model's header is not sound.
         """
         self._path = path
@@ -62,6 +70,8 @@ class Residency:
         self._traces_path = traces
         self._best = best
         self._layout: Layout = read_layout(path)
+        if active is not None:
+            self._layout = dataclasses.replace(self._layout, active=active)
         self._traces: Traces | None = None
         self._nodes: list[Node] = []
         self._policy: Policy | None = None
@@ -69,6 +79,7 @@ class Residency:
         self._pages: HeldPages | None = None
         self._wish: tuple[int | None] | None = None
         self._computing = threading.Lock()
+        self.is_lost = False  # a file was changed, or could not be read
         self._step: Step = "fits"
         self._why = ""
         step, _ = first_step(self._layout, held_bytes)
@@ -89,6 +100,7 @@ class Residency:
             if self._units is not None:
                 changed = self._units.changed()
                 if changed:
+                    self.is_lost = True
                     raise lost(self._layout, changed)
                 if self.routing is not None:
                     self.routing.begin(tokens)
@@ -102,7 +114,8 @@ class Residency:
         """The computation has ended; what went wrong in it, if its results are of no use."""
         fault = None
         if self._units is not None:
-            fault, self._units.fault = self._units.fault, None
+            fault = self._units.fault
+            self.is_lost = self.is_lost or fault is not None
         if self.routing is not None and self.routing.fault:
             self._step_down(self.routing.fault)
             self.routing.fault = ""
@@ -207,7 +220,7 @@ class Residency:
         self._traces = Traces(self._layout)
         if self._traces_path is not None:
             self._traces = Traces.load(self._traces_path, self._layout)
-        self._policy = Policy(self._layout, self._room_bytes(), self._traces)
+        self._policy = policy_for(self._layout, self._room_bytes(), self._traces)
         wanted = triggers(self._layout, self._nodes) or {}
         self.routing.watch(wanted, self._layout.active, self._serve)
         self._units.fetch(self._policy.start().fetch, urgent=False)
