@@ -178,10 +178,10 @@ class Residency:
             self._choose()
             return
         # Also where all of it would fit now: it is there to be had back.
-        room_bytes = self._room_bytes()
+        room = self._room_bytes()
         try:
-            self._units.drop(self._policy.resize(room_bytes).drop)
-            self._units.resize(room_bytes)
+            self._units.drop(self._policy.resize(room).drop)
+            self._units.resize(room)
         except (OSError, ValueError) as error:
             self._step_down(f"the memory could not be changed ({error})")
 
@@ -189,7 +189,7 @@ class Residency:
         most = sum(unit.page_bytes for unit in self._layout.units)
         if self._held_bytes is None:
             return most
-        return max(0, min(most, self._held_bytes - self._layout.dense_bytes))
+        return max(0, min(most, room_bytes(self._layout, self._held_bytes)))
 
     # --- the ladder -----------------------------------------------------------------------------
 
@@ -315,9 +315,17 @@ def first_step(layout: Layout, held_bytes: int | None) -> tuple[Step, str]:
     fault = why_not(layout)
     if fault:
         return "plain", fault
-    if held_bytes - layout.dense_bytes < least_room_bytes(layout):
+    if room_bytes(layout, held_bytes) < least_room_bytes(layout):
         return "plain", "its memory is smaller than what one token needs of a layer"
     return "pool", _WHY["pool"]
+
+
+def room_bytes(layout: Layout, held_bytes: int) -> int:
+    """What of so much memory for weights is left for units.
+
+    Beside the dense part there are the system's tables of pages and the pages at borders.
+    """
+    return held_bytes - layout.dense_bytes - (layout.dense_bytes + layout.expert_bytes) // 256
 
 
 def least_room_bytes(layout: Layout) -> int:

@@ -21,7 +21,8 @@ def held_bytes(layout: Layout, share: float) -> int:
     """Memory for the dense part, what one token needs of a layer, and a share of the rest."""
     units = sum(unit.page_bytes for unit in layout.units)
     least = least_room_bytes(layout)
-    return layout.dense_bytes + least + int(share * (units - least))
+    beside = layout.dense_bytes + (layout.dense_bytes + layout.expert_bytes) // 256 + 1
+    return beside + least + int(share * (units - least))
 
 
 def said(
