@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.service import Service
 
 # Of a model's work so many tokens have to be known before its experts are told apart.
-LEAST_TRACED_TOKENS = 500
+LEAST_TRACED_TOKENS = 300
 _STALE_S = 86_400.0
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
 _SHARES = (0.75, 0.5)  # of the experts a token uses, which are measured unasked
