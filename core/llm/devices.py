@@ -10,10 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import llama_cpp
-from llama_cpp import llama_cpp as lib
-from llama_cpp._ctypes_extensions import load_shared_library
-
+from core.llm.library import lib, llama_cpp, load_shared_library
 from core.messages import Gpu
 
 # ggml_backend_dev_type, from ggml-backend.h

@@ -14,21 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# llama.cpp's threads meet at a barrier hundreds of times a token. By default libgomp lets
-# them spin there for milliseconds, so that with other work on the cores two threads are
-# several times slower than one (measured: 3 instead of 20 tokens a second). It reads this
-# once, when it is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-# When it gives up llama.cpp would start a debugger to say where, which takes seconds.
-os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-
-import llama_cpp
 import numpy as np
 import numpy.typing as npt
-from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
 from core.llm.experts.manager import Residency
+from core.llm.library import lib, llama_cpp
 from core.llm.offload import Offload
 
 _ABORTED = 2
