@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.machine import model_speeds
-from app.model import Shape
-from app.planning import Choices, model_needs
+from app.model_shape import shape_for
 from app.session import Session
-from core.budget.ram import share_memory
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
     ModelAnswer,
@@ -138,21 +136,5 @@ class Answers:
                 f"The language model {name} is not installed (installed: {known}).",
                 f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
             )
-        choices = Choices(service.settings)
-        needs = model_needs(service.home, name)
-        chunks = service.engine.store.view.live_chunks
-        share = share_memory(choices.limits.ram_bytes, chunks, choices.wishes, needs)
-        if needs is None or not share.context_tokens:
-            raise UserError(
-                "The memory budget has no room for the language model.",
-                "Give Satchel more with `satchel budget --ram SIZE`; search works without.",
-            )
-        weights = share.parts["model_weights"]
-        needed = weights + share.parts["kv"] + share.parts["model_overhead"]
-        service.governor.check_memory(0 if service.model.pid is not None else needed)
-        shape = Shape(
-            context_tokens=share.context_tokens,
-            cell_type=choices.wishes.cell_type,
-            held_bytes=weights if weights < needs.weight_bytes else None,
-        )
+        shape = shape_for(service, name)
         service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)

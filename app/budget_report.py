@@ -147,6 +147,7 @@ def plan_table(plan: Plan) -> Table:
         "context_tokens": plan.context_tokens,
         "model": plan.model,
         "can_answer": plan.can_answer,
+        "active_experts": plan.fewer.active if plan.fewer else None,
         "query_s": plan.query_s,
         "first_token_s": plan.first_token_s,
         "tokens_per_s": plan.tokens_per_s,

@@ -138,7 +138,7 @@ def make_parser() -> argparse.ArgumentParser:
         dest="choices",
         metavar="KEY=VALUE",
         help="with the budgets: index.level, index.text_cache_mb, assistant.model, "
-        "assistant.context_tokens or assistant.cell_type",
+        "assistant.context_tokens, assistant.cell_type or assistant.active_experts",
     )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
@@ -171,6 +171,22 @@ def _add_models(
         if name in ("use", "fetch"):
             why = "all files are read again for it" if name == "use" else "it does not fit"
             action.add_argument("--yes", action="store_true", help=f"also if {why}")
+    slim = model_actions.add_parser(
+        "slim", help="make a smaller copy with the experts your work uses",
+        description="Make a smaller copy of a model with the experts that your work uses most, "
+        "and measure what it lost. The model itself stays as it is.", parents=[common],
+    )  # fmt: skip
+    slim.add_argument("name", metavar="MODEL")
+    slim.add_argument("--keep", required=True, metavar="SHARE",
+                      help="how many of each layer's experts: 75%%, 0.75 or a number")  # fmt: skip
+    measure = model_actions.add_parser(
+        "measure", help="what slimming or fewer experts a token cost",
+        description="Measure, on passages of your files, what a slimmed model lost, or what it "
+        "costs that a token uses fewer experts.", parents=[common],
+    )  # fmt: skip
+    measure.add_argument("name", metavar="MODEL")
+    measure.add_argument("--active", type=_positive, metavar="N",
+                         help="with so many experts a token")  # fmt: skip
 
 
 def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -188,7 +204,7 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
 
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--type", "--mode", "--model", "--disk", "--ram", "--exclude",
-    "--level", "--for",
+    "--level", "--for", "--keep", "--active",
 )  # fmt: skip
 
 

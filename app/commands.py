@@ -218,13 +218,15 @@ def budget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 
 def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel models list|fetch|add|remove|use`."""
+    """`satchel models list|fetch|add|remove|use|slim|measure`."""
     name = getattr(options, "name", None)
     if options.action == "add" and name is not None:
         name = absolute(name)
     confirmed = getattr(options, "yes", False)
     base = getattr(options, "base", None)
-    request = ModelsRequest(caller.next_id(), options.action, name, confirmed, base)
+    keep, active = getattr(options, "keep", None), getattr(options, "active", None)
+    action, number = options.action, caller.next_id()
+    request = ModelsRequest(number, action, name, confirmed, base, keep, active)
     for reply in _replies(caller, request):
         if isinstance(reply, ModelProgress):
             output.model_progress(reply)

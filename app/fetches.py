@@ -1,4 +1,4 @@
-"""The `fetch` thread: models that are brought from elsewhere, beside all other work."""
+"""The `fetch` thread: models that are brought, slimmed or measured, beside all other work."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from app.children import python_child
 from app.model_room import model_room
+from app.models_report import models_report
 from app.quantities import size
 from app.session import Session
+from app.slimming import measure, slim
 from core.download import Progress
 from core.errors import Cancelled, UserError
 from core.index.fetch_model import fetch_embedding
@@ -19,7 +21,7 @@ from core.index.models import entry_named, load_embedding_catalogue
 from core.llm.catalogue import find_entry, load_catalogue
 from core.llm.facts import entry_facts
 from core.llm.fetch import fetch
-from core.messages import Message, ModelProgress, ModelsRequest
+from core.messages import Message, ModelPhase, ModelProgress, ModelsRequest, Report
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -32,7 +34,7 @@ CLOSE_S = 2.0  # what has come is safe at any moment, so the end of a service wa
 
 def is_fetch(message: Message) -> TypeGuard[ModelsRequest]:
     """Whether a request is one for this thread."""
-    return isinstance(message, ModelsRequest) and message.action == "fetch"
+    return isinstance(message, ModelsRequest) and message.action in ("fetch", "slim", "measure")
 
 
 class Fetches:
@@ -64,11 +66,29 @@ class Fetches:
     def _fetch(self, session: Session, message: ModelsRequest) -> None:
         if message.name is None:
             raise UserError("No model is named.", "See `satchel models list`.")
+        if message.action != "fetch":
+            self._change(session, message, message.name)
+            return
         if not message.confirmed:
             _check_room(self._service, message.name)
         bring(self._service, message.name, Teller(session, message.id, message.name))
         # What a new model changes is the work thread's to see to; it answers.
         self._service.work.submit(session, ModelsRequest(message.id, "list"))
+
+    def _change(self, session: Session, message: ModelsRequest, name: str) -> None:
+        """Slim or measure a model; the reply is its row of the table."""
+        tell = Teller(session, message.id, name)
+
+        def told(phase: ModelPhase, done: int, total: int) -> None:
+            tell.phase = phase
+            tell(done, total)
+
+        if message.action == "slim":
+            name = slim(self._service, name, message.keep or "", told)
+        else:
+            name = measure(self._service, name, message.active, told)
+        rows = models_report(self._service.home, self._service.settings)
+        session.reply(Report(message.id, [row for row in rows if row["name"] == name]))
 
 
 def _check_room(service: Service, name: str) -> None:
@@ -102,6 +122,7 @@ class Teller:
         self._session = session
         self._number = number
         self._name = name
+        self.phase: ModelPhase = "fetching"
         self._told_at = 0.0
         self._seen: deque[tuple[float, int]] = deque()
 
@@ -109,6 +130,8 @@ class Teller:
         if self._session.is_cancelled(self._number):
             raise Cancelled
         now = time.monotonic()
+        if self._seen and self._seen[-1][1] > done:
+            self._seen.clear()  # another phase has begun
         if now - self._told_at < TOLD_EVERY_S and done < total:
             return
         if done >= total and self._seen and self._seen[-1][1] >= total:
@@ -119,7 +142,7 @@ class Teller:
             ModelProgress(
                 id=self._number,
                 name=self._name,
-                phase="fetching" if done < total else "checking",
+                phase="checking" if self.phase == "fetching" and done >= total else self.phase,
                 bytes_done=done,
                 bytes_total=total,
                 bytes_per_s=round(rate, 1),

@@ -13,13 +13,14 @@ from typing import Literal
 
 from app.children import Child, ChildGone, ChildSlow
 from core.chat.assistant import ModelAnswer
-from core.errors import UserError
+from core.errors import Cancelled, UserError
 from core.messages import (
     Cancel,
     ChatTurn,
     Failed,
     Fingerprinted,
     FingerprintModel,
+    ForetellText,
     Generate,
     Generated,
     HoldWeights,
@@ -27,6 +28,7 @@ from core.messages import (
     Message,
     ModelLoaded,
     PromptReady,
+    TextForetold,
     Token,
     WeightsHeld,
 )
@@ -34,11 +36,14 @@ from core.messages import (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a model is loaded: its context, and of its weights how much may be in memory (all)."""
+    """How a model is loaded: its context, of its weights how much may be in memory (None for all),
+    and how many experts a token uses (None for as many as the model says).
+    """
 
     context_tokens: int
     cell_type: Literal["f16", "q8_0"] = "q8_0"
     held_bytes: int | None = None
+    active_experts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,27 @@ class ModelWorker:
             assert isinstance(reply, Fingerprinted)
             return reply
 
+    def foretell(self, wanted: Wanted, text: str, cancelled: Callable[[], bool]) -> TextForetold:
+        """How well a model foretells a text. Raises UserError, Cancelled when given up."""
+
+        def given_up() -> bool:
+            return self._refused is not None or cancelled()
+
+        with self._working():
+            child = self._ready(wanted, given_up)
+            if child is None:
+                raise self._refused or Cancelled()
+            request = ForetellText(next(self._ids), text)
+            child.send(request)
+            reply = self._wait(child, request.id, SILENCE_TIMEOUT_S, given_up)
+            if reply is None:
+                child.send(Cancel(request.id))
+                raise self._refused or Cancelled()
+            if isinstance(reply, Failed):
+                raise UserError(reply.title, reply.advice)
+            assert isinstance(reply, TextForetold)
+            return reply
+
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
         """While the worker does one thing. Raises UserError when it does not get done with it."""
@@ -178,7 +204,7 @@ class ModelWorker:
         if self._child is None:
             self._child = Child(self._command)
         if self._loaded != wanted:
-            self._loaded = None
+            self._loaded = self._held = None
             request = LoadModel(
                 id=next(self._ids),
                 path=str(wanted.path),
@@ -188,6 +214,7 @@ class ModelWorker:
                 cell_type=wanted.shape.cell_type,
                 held_bytes=wanted.shape.held_bytes,
                 traces=self._traces_of(wanted.path),
+                active_experts=wanted.shape.active_experts,
             )
             self._child.send(request)
             reply = self._wait(self._child, request.id, LOAD_TIMEOUT_S, cancelled)

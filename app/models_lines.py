@@ -21,6 +21,7 @@ def models_lines(body: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"    {model['good_for']} ({model['licence']})"
         for adapter in model.get("adapters", ()):
             yield f"    with the adapter {adapter['name']}, {size(adapter['size_bytes'])}"
+        yield from (f"    {line}" for line in _quality(model))
         if model["installed"] and model.get("template") is False:
             yield "    Without a chat template: it is asked in plain text, as User and Assistant."
         if model["installed"] and model["kind"] == "chat" and model["fits"] is None:
@@ -32,11 +33,42 @@ def progress_line(progress: ModelProgress) -> str:
     if progress.phase == "checking":
         return f"{progress.name}: {size(progress.bytes_total)} are here and are checked"
     text = f"{progress.name}: {size(progress.bytes_done)} of {size(progress.bytes_total)}"
+    if progress.phase == "measuring":
+        share = progress.bytes_done / max(1, progress.bytes_total)
+        text = f"{progress.name}: {share:.0%} of its quality is measured"
+    elif progress.phase == "slimming":
+        text += " written"
     if progress.bytes_per_s:
         text += f", {size(round(progress.bytes_per_s))} a second"
     if progress.eta_s is not None:
         text += f", about {duration(progress.eta_s)} left"
     return text
+
+
+def _quality(model: Mapping[str, Any]) -> Iterator[str]:
+    """What a model lost when it was slimmed, and what fewer experts a token would cost."""
+    slimmed = model.get("slimmed")
+    if slimmed:
+        text = (
+            f"{slimmed['experts']} of the {slimmed['experts_before']} experts of "
+            f"{slimmed['source']}"
+        )
+        if slimmed["quality"] is None:
+            yield f"{text}; not measured: run `satchel models measure {model['name']}`"
+        else:
+            yield f"{text}: {_cost(slimmed['quality'])}"
+    for fewer in model.get("fewer", ()):
+        count = f"{fewer['active']} expert{'s' if fewer['active'] > 1 else ''} a token"
+        yield f"with {count} instead of {model['active_experts']}: {_cost(fewer['quality'])}"
+
+
+def _cost(quality: Mapping[str, Any]) -> str:
+    """A measured quality in words."""
+    return (
+        f"expects the same next word piece at {quality['agreement']:.0%} of the places, "
+        f"perplexity {quality['perplexity']:.1f} instead of {quality['perplexity_before']:.1f} "
+        f"({quality['tokens']} tokens of {quality['texts']})"
+    )
 
 
 def _here(model: Mapping[str, Any]) -> str:

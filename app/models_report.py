@@ -11,6 +11,8 @@ from core.errors import UserError
 from core.home import Home
 from core.index.models import embedding_bytes, installed_embeddings, load_embedding_catalogue
 from core.llm.catalogue import ModelEntry, load_catalogue
+from core.llm.experts import quality
+from core.llm.experts.quality import Quality
 from core.llm.facts import ModelFacts, entry_facts, try_facts
 from core.llm.fetch import partly_fetched
 from core.llm.store import InstalledModel, installed
@@ -40,6 +42,7 @@ def _told(facts: ModelFacts, room: Room, outlooks: Outlooks) -> Table:
         "architecture": facts.architecture,
         "bits_a_weight": facts.bits_a_weight,
         "experts": facts.experts,
+        "active_experts": facts.active_experts,
         "active_bytes": facts.active_bytes,
         "memory_bytes": room.needed_bytes(facts),
         "template": facts.has_template,
@@ -57,8 +60,8 @@ def _figures(value: float | None) -> float | None:
 
 
 _UNKNOWN: Table = dict.fromkeys(
-    ("architecture", "bits_a_weight", "experts", "active_bytes", "memory_bytes", "template",
-     "fits", "tokens_per_s", "speed_from", "prefill_tokens_per_s")
+    ("architecture", "bits_a_weight", "experts", "active_experts", "active_bytes",
+     "memory_bytes", "template", "fits", "tokens_per_s", "speed_from", "prefill_tokens_per_s")
 ) | {"measured": False}  # fmt: skip
 
 
@@ -80,6 +83,7 @@ def _chat_models(home: Home, settings: Settings) -> list[Table]:
                 "chosen": name == chosen,
                 **_listed(home, entry, model, settings.text("models.mirror")),
                 **(_UNKNOWN if facts is None else _told(facts, room, outlooks)),
+                **({} if model is None else _quality(model)),
             }
         )
     return report
@@ -103,6 +107,34 @@ def _listed(
         "parameters": entry.parameters if entry else None,
         "active_parameters": entry.active_parameters if entry else None,
         "good_for": entry.good_for if entry else None,
+    }
+
+
+def _quality(model: InstalledModel) -> Table:
+    """What was measured of a model that was slimmed, or of fewer experts a token."""
+    kept = quality.load(model.path)
+    slimmed = kept.slimmed
+    return {
+        "slimmed": slimmed
+        and {
+            "source": slimmed.source,
+            "experts": slimmed.experts,
+            "experts_before": slimmed.experts_before,
+            "quality": slimmed.quality and _figures_of(slimmed.quality),
+        },
+        "fewer": [
+            {"active": one.active, "quality": _figures_of(one.quality)} for one in kept.fewer
+        ],
+    }
+
+
+def _figures_of(measured: Quality) -> Table:
+    return {
+        "agreement": measured.agreement,
+        "perplexity": round(measured.perplexity, 3),
+        "perplexity_before": round(measured.perplexity_before, 3),
+        "tokens": measured.tokens,
+        "texts": measured.texts,
     }
 
 

@@ -7,7 +7,17 @@ from typing import get_args
 
 from app.extractors import processors
 from app.model_outlook import Outlooks
-from core.budget.facts import CELL_SHARES, MB, CellType, Corpus, Limits, ModelNeeds, Speeds, Wishes
+from core.budget.facts import (
+    CELL_SHARES,
+    MB,
+    CellType,
+    Corpus,
+    FewerExperts,
+    Limits,
+    ModelNeeds,
+    Speeds,
+    Wishes,
+)
 from core.budget.measure import measure_disk
 from core.budget.plan import Plan, make_plan
 from core.budget.probe import machine_name
@@ -17,7 +27,9 @@ from core.home import Home
 from core.index.engine import Engine
 from core.index.levels import level_named
 from core.index.rotations import kept_bytes
+from core.llm.experts import quality
 from core.llm.facts import ModelFacts, try_facts
+from core.llm.fetch import model_path
 from core.llm.fit import overhead_bytes
 from core.llm.store import installed
 from core.settings import Settings, Value
@@ -31,6 +43,7 @@ CHOICES = (
     "assistant.model",
     "assistant.context_tokens",
     "assistant.cell_type",
+    "assistant.active_experts",
 )
 
 
@@ -69,6 +82,7 @@ class Choices:
             passage_tokens=int(self.number("assistant.passage_tokens")),
             answer_tokens=int(self.number("assistant.answer_tokens")),
             cell_type=next((one for one in known if one == cell), "q8_0"),
+            active_experts=int(self.number("assistant.active_experts")),
         )
 
 
@@ -86,13 +100,29 @@ def model_needs(home: Home, name: str) -> ModelNeeds | None:
     if facts is None:
         return None
     weights = max(facts.file_bytes, facts.weight_bytes)
+    dense = weights - facts.expert_bytes
     return ModelNeeds(
         name=name,
         weight_bytes=weights,
-        least_weight_bytes=weights - facts.expert_bytes + facts.active_expert_bytes,
+        least_weight_bytes=dense + facts.active_expert_bytes,
         overhead_bytes=overhead_bytes(facts),
         kv_bytes_a_token=facts.kv_bytes_a_token_f16,
         trained_context_tokens=facts.trained_context_tokens,
+        expert_bytes=facts.expert_bytes,
+        active_experts=facts.active_experts,
+        fewer=_fewer_experts(home, facts, dense),
+    )
+
+
+def _fewer_experts(home: Home, facts: ModelFacts, dense_bytes: int) -> tuple[FewerExperts, ...]:
+    """Every smaller number of experts a token, and what of it was measured."""
+    kept = quality.load(model_path(home.models, facts.name)).fewer
+    costs = {one.active: one.quality.cost for one in kept}
+    return tuple(
+        FewerExperts(
+            number, costs.get(number), dense_bytes + facts.with_active(number).active_expert_bytes
+        )
+        for number in range(1, facts.active_experts)
     )
 
 
@@ -109,6 +139,9 @@ def expected_speeds(home: Home, embedding: str, choices: Choices) -> Speeds:
     room = choices.limits.ram_bytes - SMALLEST_BYTES
     outlook = None
     if facts is not None:
+        # Only what was chosen: what is automatic would make more memory look slower.
+        if wishes.active_experts:
+            facts = facts.with_active(wishes.active_experts)
         share = CELL_SHARES[wishes.cell_type]
         outlook = Outlooks(home).of(facts, room, wishes.context_tokens, share)
     return Speeds(

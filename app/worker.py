@@ -30,6 +30,7 @@ from core.messages import (
     Failed,
     Fingerprinted,
     FingerprintModel,
+    ForetellText,
     Generate,
     Generated,
     Hello,
@@ -39,13 +40,14 @@ from core.messages import (
     ModelLoaded,
     PromptReady,
     ProtocolError,
+    TextForetold,
     Token,
     WeightsHeld,
 )
 
 _PR_SET_PDEATHSIG = 1
 
-Request = LoadModel | Generate | CheckModel | FingerprintModel
+Request = LoadModel | Generate | CheckModel | FingerprintModel | ForetellText
 
 
 class Worker:
@@ -103,8 +105,7 @@ class Worker:
         self._held_bytes = (held_bytes,)
         runtime = self._runtime
         if runtime is not None:
-            runtime.resize(held_bytes)
-            self._tell_held(runtime)
+            runtime.resize(held_bytes, lambda: self._tell_held(runtime))
 
     def _tell_held(self, runtime: Runtime) -> None:
         self._channel.send(WeightsHeld(**dataclasses.asdict(runtime.residency())))
@@ -117,12 +118,15 @@ class Worker:
                 self._check(request)
             elif isinstance(request, FingerprintModel):
                 self._fingerprint(request)
+            elif isinstance(request, ForetellText):
+                found = self._loaded().foretell(request.text, stop)
+                self._channel.send(TextForetold(request.id, found.losses, found.best))
             else:
                 self._generate(request, stop)
         except UserError as error:
             self._channel.send(Failed(request.id, error.title, error.advice))
         except Cancelled:
-            self._channel.send(Failed(request.id, "Loading the model was stopped.", ""))
+            self._channel.send(Failed(request.id, "The model was stopped.", ""))
 
     def _check(self, request: CheckModel) -> None:
         path = Path(request.path)
@@ -169,6 +173,7 @@ class Worker:
             quantized=request.cell_type == "q8_0",
             held_bytes=request.held_bytes,
             traces_path=Path(request.traces) if request.traces else None,
+            active_experts=request.active_experts,
         )
         self._runtime = runtime
         if self._held_bytes is not None:

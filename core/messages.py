@@ -18,6 +18,7 @@ import msgspec
 PROTOCOL_VERSION = 1
 
 Mode = Literal["hybrid", "semantic", "lexical"]
+ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
 Phase = Literal["scanning", "indexing", "merging", "levelling", "watching", "paused", "idle"]
 
 
@@ -268,7 +269,8 @@ class LoadModel(Message, frozen=True):
     """Load a GGUF file with its LoRA adapters, replacing what is loaded.
 
     Of its weights `held_bytes` may be in memory, None for all. What it uses how often is kept
-    in the file `traces`.
+    in the file `traces`. A token uses `active_experts` of a layer, None for as many as the
+    model says.
     """
 
     id: int
@@ -279,6 +281,7 @@ class LoadModel(Message, frozen=True):
     cell_type: Literal["f16", "q8_0"] = "q8_0"
     held_bytes: int | None = None
     traces: str | None = None
+    active_experts: int | None = None
 
 
 class HoldWeights(Message, frozen=True):
@@ -347,6 +350,21 @@ class Fingerprinted(Message, frozen=True):
     prompt_tokens: int
     prefill_ms: float
     decode_ms: float
+
+
+class ForetellText(Message, frozen=True):
+    """How well the loaded model foretells a text. Ends with TextForetold."""
+
+    id: int
+    text: str
+
+
+class TextForetold(Message, frozen=True):
+    """Ends a ForetellText: for each token but the first the surprise, and what was expected."""
+
+    id: int
+    losses: tuple[float, ...]
+    best: tuple[int, ...]
 
 
 class Generate(Message, frozen=True):
@@ -554,14 +572,18 @@ class ModelsRequest(Message, frozen=True):
 
     `use` chooses an installed model; one that makes all files be read again has to
     be `confirmed`, and so has the fetch of a model that does not fit. `base` makes
-    `add` and `remove` mean an adapter of that model.
+    `add` and `remove` mean an adapter of that model. `slim` makes a smaller copy with so many
+    of the experts as `keep` says (75%, 0.75 or a number), `measure` finds out how good a model
+    is that was slimmed, or is used with fewer `active` experts.
     """
 
     id: int
-    action: Literal["list", "fetch", "add", "remove", "use"] = "list"
+    action: Literal["list", "fetch", "add", "remove", "use", "slim", "measure"] = "list"
     name: str | None = None
     confirmed: bool = False
     base: str | None = None
+    keep: str | None = None
+    active: int | None = None
 
 
 class Forget(Message, frozen=True):
@@ -719,15 +741,16 @@ class IndexProgress(Message, frozen=True):
 
 
 class ModelProgress(Message, frozen=True):
-    """How far the fetch of a model is, told to who asked for it.
+    """How far the fetch, slimming or measuring of a model is, told to who asked for it.
 
     The rate is that of the last seconds, `eta_s` None until it can be told. When all
-    has come it is "checking", and making ready what has to be.
+    has come it is "checking", and making ready what has to be. While measuring, `bytes` are
+    those of the texts that are read.
     """
 
     id: int
     name: str
-    phase: Literal["fetching", "checking"]
+    phase: ModelPhase
     bytes_done: int
     bytes_total: int
     bytes_per_s: float = 0.0
@@ -757,7 +780,7 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, AnswerDone, PreviewText, Report, Done)  # fmt: skip
+            Fingerprinted, TextForetold, AnswerDone, PreviewText, Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

@@ -179,6 +179,15 @@ DECLARED: tuple[Setting, ...] = (
         choices=("auto", "q8_0", "f16"),
     ),
     Setting(
+        "assistant.active_experts",
+        0,
+        "How many of its experts a model with experts uses for each token. 0 is automatic: as "
+        "many as it was made with, and fewer only where memory is short and it was measured "
+        "that this costs little.",
+        low=0,
+        high=256,
+    ),
+    Setting(
         "assistant.answer_tokens", 200, "Longest answer, in tokens.", low=16, high=4096
     ),
     Setting(

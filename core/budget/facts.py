@@ -59,6 +59,7 @@ class Wishes:
     passage_tokens: int = 600
     answer_tokens: int = 200
     cell_type: CellType = "q8_0"
+    active_experts: int = 0  # a token is to use; 0 for automatic
 
     @property
     def prompt_tokens(self) -> int:
@@ -86,11 +87,24 @@ class Speeds:
 
 
 @dataclass(frozen=True, slots=True)
+class FewerExperts:
+    """A mixture used with only `active` experts a token.
+
+    `cost` is by what share its perplexity rises, None where that was not measured.
+    """
+
+    active: int
+    cost: float | None
+    least_weight_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelNeeds:
     """What a language model takes: its weights, its worker, and memory for each token it can look
     back on.
 
     With no more than `least_weight_bytes` in memory it answers too, the rest read from disk.
+    A mixture uses `active_experts` a token, or with `fewer` one of these.
     """
 
     name: str
@@ -99,6 +113,9 @@ class ModelNeeds:
     overhead_bytes: int
     kv_bytes_a_token: int  # of f16 cells
     trained_context_tokens: int
+    expert_bytes: int = 0
+    active_experts: int = 0
+    fewer: tuple[FewerExperts, ...] = ()
 
     def kv_bytes(self, tokens: int, cell: CellType) -> int:
         """Bytes of the memory of so many tokens."""

@@ -12,8 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.budget.disk import fitting_text, share_disk
-from core.budget.facts import MB, CellType, Corpus, Limits, ModelNeeds, Speeds, Wishes
-from core.budget.ram import CACHED_EMBEDDING_BYTES, SMALLEST_BYTES, share_memory
+from core.budget.facts import (
+    MB,
+    CellType,
+    Corpus,
+    FewerExperts,
+    Limits,
+    ModelNeeds,
+    Speeds,
+    Wishes,
+)
+from core.budget.fewer import share_with_model
+from core.budget.ram import CACHED_EMBEDDING_BYTES, SMALLEST_BYTES
 from core.errors import UserError
 from core.home import SMALLEST_DISK_BUDGET_BYTES
 from core.index.levels import Level
@@ -43,6 +53,7 @@ class Plan:
     query_s: float | None
     first_token_s: float | None
     tokens_per_s: float | None
+    fewer: FewerExperts | None = None  # experts a token than the model was made with
 
     @property
     def can_answer(self) -> bool:
@@ -74,7 +85,8 @@ def make_plan(
     tells the person.
     """
     disk = share_disk(limits.disk_bytes, corpus, wishes.level, wishes.text_cache_bytes)
-    memory = share_memory(limits.ram_bytes, corpus.chunks, wishes, model)
+    shared = share_with_model(limits.ram_bytes, corpus.chunks, wishes, model)
+    memory = shared.memory
     answers = model is not None and memory.context_tokens > 0
     query_s = predict_query_s(disk.level, speeds)
     first_token_s = None
@@ -94,6 +106,7 @@ def make_plan(
         query_s=query_s,
         first_token_s=first_token_s,
         tokens_per_s=speeds.decode_tokens_per_s if answers else None,
+        fewer=shared.fewer if answers else None,
     )
 
 

@@ -72,6 +72,31 @@ def _why_memory(plan: Plan, wishes: Wishes, model: ModelNeeds | None) -> Iterato
             f"{in_words(plan.memory['model_weights'])} of its {in_words(model.weight_bytes)} are "
             "held in memory; its other experts are read from disk when they are needed."
         )
+    yield from _fewer(plan, model)
+
+
+def _fewer(plan: Plan, model: ModelNeeds) -> Iterator[str]:
+    """How many experts a token uses, where it is not as many as usual or could be fewer."""
+    fewer, usual = plan.fewer, model.active_experts
+    if fewer is not None:
+        if fewer.cost is None:
+            cost = f"what that costs was not measured; run `satchel models measure {model.name}`"
+        else:
+            rise = f"{fewer.cost:.1%} higher" if fewer.cost > 0 else "not higher"
+            cost = f"its perplexity is {rise} by that, as was measured"
+        yield (
+            f"A token uses {fewer.active} of its experts instead of {usual}, so that less is read: "
+            f"{cost}."
+        )
+    elif (
+        plan.memory["model_weights"] < model.weight_bytes
+        and model.fewer
+        and not any(one.cost is not None for one in model.fewer)
+    ):
+        yield (
+            f"With fewer than {usual} experts a token it would read less: "
+            f"`satchel models measure {model.name}` finds out what that would cost."
+        )
 
 
 def level_in_words(level: Level) -> str:
@@ -159,6 +184,9 @@ def _answers(now: Plan, then: Plan) -> Iterator[str]:
     elif now.can_answer and then.can_answer:
         if now.model != then.model:
             yield f"{then.model} answers instead of {now.model}."
+        if now.fewer != then.fewer:
+            number = f"{then.fewer.active}" if then.fewer else "as many as usual"
+            yield f"A token uses {number} of the model's experts."
         if now.context_tokens != then.context_tokens:
             yield (
                 f"The model looks back on {then.context_tokens} tokens instead of "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,10 @@ class ModelFacts:
     def active_bytes(self) -> int:
         """Bytes of weights that one token reads: what bounds the speed of an answer."""
         return self.dense_bytes - self.lookup_bytes + self.active_expert_bytes
+
+    def with_active(self, experts: int) -> ModelFacts:
+        """The same with fewer experts a token: less is read."""
+        return dataclasses.replace(self, active_experts=min(experts, self.active_experts))
 
     @property
     def active_expert_bytes(self) -> int:

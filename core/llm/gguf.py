@@ -186,10 +186,10 @@ def read_parts(path: Path) -> tuple[Part, ...]:
     if not isinstance(count, int) or count <= 1:
         return (Part(path, first),)
     ending = f"-{1:05d}-of-{count:05d}.gguf"
-    if first.values.get(_SPLIT_PLACE, 0) != 0 or not path.name.endswith(ending):
+    if not path.name.endswith(ending):
         raise UserError(
-            f"The model file {path.name} is one of {count} parts, and not the first.",
-            f"Name the part that ends in {ending}, with the others beside it.",
+            f"The model file {path.name} is the first of {count} parts, and not named so.",
+            f"Give it a name that ends in {ending}, and the others beside it likewise.",
         )
     beginning = path.name.removesuffix(ending)
     parts = [Part(path, first)]
@@ -250,6 +250,9 @@ def _parse(data: mmap.mmap, *, later_part: bool) -> GgufHeader:
                 lists[key] = items
         else:
             values[key] = cursor.scalar(kind)
+    place, count = values.get(_SPLIT_PLACE, 0), values.get(_SPLIT_COUNT)
+    if isinstance(place, int) and place > 0 and not later_part:
+        raise _Bad(f"it is part {place + 1} of {count}, and only the first can be opened")
     # The first of several parts may hold no weights; the later ones say nothing of the model.
     if tensors == 0 and _SPLIT_COUNT not in values:
         raise _Bad(_IMPOSSIBLE)

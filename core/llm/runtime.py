@@ -21,8 +21,8 @@ from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
 from core.llm.experts.fewer import fewer_experts
 from core.llm.experts.manager import Residency
-from core.llm.experts.report import ResidencyReport, Step
 from core.llm.experts.quality import Foretold, next_token_loss
+from core.llm.experts.report import ResidencyReport, Step
 from core.llm.gguf import GgufHeader, read_header
 from core.llm.loops import is_looping
 from core.llm.native import (
@@ -163,11 +163,13 @@ class Runtime:
         size: int = psutil.Process().memory_info().rss
         return size
 
-    def resize(self, held_bytes: int | None) -> None:
+    def resize(self, held_bytes: int | None, done: Callable[[], None] = lambda: None) -> None:
         """Let so much of the weights be in memory from now on, None for all.
 
-        From any thread; in the middle of an answer it happens within a layer's time.
+        From any thread; in the middle of an answer it happens within a layer's time, on the
+        thread that computes. `done` is called then.
         """
+        self._residency.on_resized = done
         self._residency.resize(held_bytes)
 
     def residency(self) -> ResidencyReport:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.llm.admit import admit_adapter, admit_model
+from core.llm.experts import quality
 from core.llm.facts import kept_path
 from core.llm.fetch import model_path
 from core.llm.gguf import read_header
@@ -112,7 +113,8 @@ def remove(models_dir: Path, name: str) -> InstalledModel:
     """Delete a model with its adapters and give what it was. Raises UserError when not there."""
     model = find_installed(models_dir, name)
     _unlink(model)
-    kept_path(model.path).unlink(missing_ok=True)
+    for kept in (kept_path(model.path), quality.kept_path(model.path)):
+        kept.unlink(missing_ok=True)
     shutil.rmtree(_adapter_folder(models_dir, name), ignore_errors=True)
     return model
 

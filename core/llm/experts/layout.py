@@ -21,7 +21,7 @@ PAGE_BYTES = 4096
 # them one layer has depends on the architecture.
 _MATRICES = ("ffn_gate_exps", "ffn_up_exps", "ffn_down_exps", "ffn_gate_up_exps")
 _NOT_EXPERTS = ("ffn_norm_exps",)
-_IN_A_LAYER = re.compile(r"blk\.(\d+)\.(.+)\.([a-z_]+)")
+_IN_A_LAYER = re.compile(r"blk\.(\d+)\.([a-z0-9_]+)(\..+)?")
 _OF_EXPERTS = re.compile(r"_(ch)?exps$")
 
 
@@ -116,7 +116,7 @@ def layout_of(parts: Sequence[Part]) -> Layout:
     experts, units, fault = 0, tuple[Unit, ...](), ""
     try:
         by_layer = _expert_matrices(tensors)
-        experts = _experts(by_layer)
+        experts = _experts(by_layer, header.number("expert_count"))
         units = _expert_units(by_layer) if by_layer else _layer_units(tensors)
         if not units:
             raise _Odd("it has no layers of a known kind")
@@ -158,12 +158,15 @@ def _expert_matrices(tensors: Mapping[str, _Placed]) -> dict[int, list[_Placed]]
     return found
 
 
-def _experts(by_layer: Mapping[int, Sequence[_Placed]]) -> int:
-    """How many experts a layer has; 0 where there are none."""
+def _experts(by_layer: Mapping[int, Sequence[_Placed]], said: int) -> int:
+    """How many experts a layer has; 0 where there are none. `said` is what the header tells."""
     counts = {tensor.shape[2] for matrices in by_layer.values() for _, tensor in matrices}
     if len(counts) > 1:
         raise _Odd("its layers do not all have the same number of experts")
-    return counts.pop() if counts else 0
+    count = counts.pop() if counts else 0
+    if count and said and count != said:
+        raise _Odd(f"its header tells of {said} experts, and its weights are for {count}")
+    return count
 
 
 def _expert_units(by_layer: Mapping[int, Sequence[_Placed]]) -> tuple[Unit, ...]:

@@ -73,9 +73,10 @@ class Tuning:
     """Numbers found by measuring, on the routing of real text by fitted routers.
 
     Half-lives are in tokens. `lately`, `usual` and `follows` weigh what makes up an expert's
-    worth. Of each layer `ahead_most` of what a token uses are read ahead, if their chance is
-    `ahead_chance` and more. A batch is a pass of `batch_tokens` and more; for it are read ahead those that it
-    wants with a chance of `batch_chance` and more, in `ahead_share` of the room.
+    worth. Of the next layer's choices `ahead_most`, a share, are read ahead, if their chance is
+    `ahead_chance` and more; of that chance, `onward` is told by this layer's choices. A batch is
+    a pass of `batch_tokens` and more; for it are read ahead those that it wants with a chance of
+    `batch_chance` and more, in `ahead_share` of the room.
     """
 
     lately_tokens: float = 4.0
@@ -83,7 +84,8 @@ class Tuning:
     lately: float = 1.0
     usual: float = 2.0
     follows: float = 2.0
-    ahead_most: float = 0.5
+    onward: float = 0.6
+    ahead_most: float = 0.25
     ahead_chance: float = 0.2
     batch_tokens: int = 4
     batch_chance: float = 0.5
@@ -110,7 +112,8 @@ class Policy:
         self._row_of = {layer: row for row, layer in enumerate(self._layers)}
         self._experts = max(layout.experts, 1)
         self._active = max(layout.active, 1)
-        self._ahead_most = max(1, round(self._active * self._tuning.ahead_most))
+        # How many units the disk can read while one layer computes: for a single token.
+        self.ahead_units = max(1, round(self._active * self._tuning.ahead_most))
         # A unit's index is its row's times the experts, and the expert.
         self._sizes = [unit.page_bytes for unit in layout.units]
         shape = len(self._layers), self._experts
@@ -216,19 +219,23 @@ class Policy:
             share += (1 - slow) * np.bincount(chosen, slow**age, self._experts)
             last = chosen[-active:]
         self._tokens = tokens
-        traces.observe(row, chosen, active, self._before[row])
+        traces.observe(row, chosen, self._before[row])
         self._before[row] = last
-        follows = traces.after[row, last].mean(0, dtype=np.float32)
-        self._worth[row] = tuning.lately * lately + tuning.usual * share + tuning.follows * follows
+        worth = np.add.reduce(traces.after[row, last])
+        worth *= tuning.follows / len(last)
+        worth += tuning.lately * lately
+        worth += tuning.usual * share
+        self._worth[row] = worth
 
     def _likely(self, row: int, following: int, experts: Sequence[int]) -> list[int]:
         """The units to read ahead for a single token, the most likely first."""
         tuning = self._tuning
-        onward = self.traces.onward[row, np.asarray(experts, np.intp)].mean(0, dtype=np.float32)
+        chance = np.add.reduce(self.traces.onward[row, self._before[row]])
+        chance *= tuning.onward / len(experts)
         tuned = tuning.lately + tuning.usual + tuning.follows
-        chance = 0.6 * onward + 0.4 * self._worth[following] / tuned
+        chance += self._worth[following] * ((1 - tuning.onward) / tuned)
         chance[self._held[following]] = 0
-        best = np.argsort(-chance, kind="stable")[: self._ahead_most]
+        best = np.argsort(-chance, kind="stable")[: self.ahead_units]
         units = [
             following * self._experts + expert
             for expert in best.tolist()

@@ -17,18 +17,17 @@ from core.atomic import write_atomic
 from core.llm.experts.layout import Layout
 
 Floats = npt.NDArray[np.float32]
-Halves = npt.NDArray[np.float16]
 Indices = npt.NDArray[np.intp]
 
 _MAGIC = b"satchel experts 1\n"
 _HEAD = struct.Struct("<32sIQ")  # fingerprint of the layout, checksum of what follows, tokens
 _MOST = 2**63
 
-# How much of a table's row one observation replaces: much of a row that has seen little, never
-# less than this, so that what was long ago fades.
-_LEAST_SHARE = 0.01
-# Of a batch so many pairs of neighbours are learnt from: more would tell little new.
-_PAIRS_OF_A_BATCH = 4
+# How much of a table's row one observation replaces: much of a row that has seen little, and
+# never less than a little, so that what was long ago fades.
+_MOST_SHARE = 0.25
+_LEAST_SHARE = 0.02
+_LONG_TOKENS = 1 << 20
 
 
 class Traces:
@@ -45,43 +44,64 @@ class Traces:
         even = layout.active / experts if layout.experts else 1.0
         self._fingerprint = layout.fingerprint()
         self.share: Floats = np.full((rows, experts), even, np.float32)
-        self.after: Halves = np.full((rows, experts, experts), even, np.float16)
-        self.onward: Halves = np.full((rows, experts, experts), even, np.float16)
+        self.after: Floats = np.full((rows, experts, experts), even, np.float32)
+        self.onward: Floats = np.full((rows, experts, experts), even, np.float32)
         self.tokens = 0  # seen in all sessions
-        self._seen: Floats = np.zeros((2, rows, experts), np.float32)
+        self._passes = [0] * rows
+        self._active = max(layout.active, 1)
+        self._even = even
         self._row_before: Indices | None = None
         self._rows = rows
 
-    def observe(self, row: int, chosen: Indices, active: int, before: Indices | None) -> None:
+    def observe(self, row: int, chosen: Indices, before: Indices | None) -> None:
         """A row has chosen experts, for one token or more; `before` are those of the token before.
 
         The rows of one token, or of one batch, are to be observed in their order.
         """
+        active = self._active
+        earlier, self._row_before = self._row_before, chosen
+        if row == 0 or earlier is None or len(earlier) != len(chosen):
+            earlier = None  # the last row of a batch may want one token only
         if len(chosen) <= active:
             if before is not None:
-                self._learn(0, row, before, chosen)
-            if row and self._row_before is not None and len(self._row_before) == len(chosen):
-                self._learn(1, row - 1, self._row_before, chosen)
+                self._learn(self.after[row], row, before, chosen)
+            if earlier is not None:
+                self._learn(self.onward[row - 1], row, earlier, chosen)
+            tokens = 1
         else:
-            tokens = chosen[: len(chosen) // active * active].reshape(-1, active)
-            for at in range(max(1, len(tokens) - _PAIRS_OF_A_BATCH), len(tokens)):
-                self._learn(0, row, tokens[at - 1], tokens[at])
-            if row and self._row_before is not None and len(self._row_before) == len(chosen):
-                earlier = self._row_before[: tokens.size].reshape(-1, active)
-                for at in range(max(0, len(tokens) - _PAIRS_OF_A_BATCH), len(tokens)):
-                    self._learn(1, row - 1, earlier[at], tokens[at])
-        self._row_before = chosen
+            tokens = len(chosen) // active
+            marks = self._marks(chosen, tokens)
+            self._learn_many(self.after[row], row, marks[:-1], marks[1:])
+            if earlier is not None:
+                self._learn_many(self.onward[row - 1], row, self._marks(earlier, tokens), marks)
+        self._passes[row] += tokens
         if row == self._rows - 1:
-            self.tokens += max(1, len(chosen) // active)
+            self.tokens += tokens
 
-    def _learn(self, table: int, row: int, before: Indices, then: Indices) -> None:
-        seen = self._seen[table, row]
-        seen[before] += 1
-        share = np.maximum(1 / (seen[before] + 8), _LEAST_SHARE)[:, None]
-        chances = self.onward[row] if table else self.after[row]
-        rows = chances[before] * (1 - share)
+    def _learn(self, chances: Floats, row: int, before: Indices, then: Indices) -> None:
+        share = self._share_of_one(row)
+        rows = chances[before]
+        rows *= 1 - share
         rows[:, then] += share
         chances[before] = rows
+
+    def _learn_many(self, chances: Floats, row: int, before: Floats, then: Floats) -> None:
+        """As `_learn` for each token, all at once; the tokens are marks, a line each."""
+        times = before.sum(0)
+        kept = (1 - self._share_of_one(row)) ** times
+        chances *= kept[:, None]
+        chances += ((1 - kept) / np.maximum(times, 1))[:, None] * (before.T @ then)
+
+    def _marks(self, chosen: Indices, tokens: int) -> Floats:
+        """A line for each token, with a one for each expert that it has chosen."""
+        marks = np.zeros((tokens, len(self.share[0])), np.float32)
+        lines = np.arange(tokens).repeat(self._active)
+        marks[lines, chosen[: len(lines)]] = 1
+        return marks
+
+    def _share_of_one(self, row: int) -> float:
+        """How much of a table's row one observation replaces."""
+        return max(1 / (self._passes[row] * self._even + 1 / _MOST_SHARE), _LEAST_SHARE)
 
     @classmethod
     def load(cls, path: Path, layout: Layout) -> Traces:
@@ -113,8 +133,7 @@ class Traces:
         traces.after[:] = _from_levels(after).reshape(traces.after.shape)
         traces.onward[:] = _from_levels(onward).reshape(traces.onward.shape)
         traces.tokens = tokens
-        # How often each was seen is not kept; about so often, if they were used alike.
-        traces._seen[:] = tokens * layout.active / experts
+        traces._passes = [min(tokens, _LONG_TOKENS)] * rows
         return traces
 
     def save(self, path: Path) -> None:
@@ -125,7 +144,7 @@ class Traces:
         write_atomic(path, _MAGIC + head + packed)
 
 
-def _to_levels(chances: Floats | Halves) -> npt.NDArray[np.uint8]:
+def _to_levels(chances: Floats) -> npt.NDArray[np.uint8]:
     """Chances in a byte each, finer where they are small."""
     levels: npt.NDArray[np.uint8] = np.rint(
         255 * np.sqrt(np.clip(chances.astype(np.float32), 0, 1))

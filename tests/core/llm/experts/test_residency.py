@@ -125,7 +125,7 @@ def test_the_room_shrinks_and_grows_between_layers(tmp_path: Path) -> None:
     assert memory_of_pool(runtime) > 2 * shrunk
     assert runtime.residency().resident_bytes <= most(layout)
     runtime.close()
-    assert {report.step for report in seen} == {"pool", "plain"}
+    assert {report.step for report in seen} >= {"pool", "plain"}
     assert len({report.room_bytes for report in seen}) > 4
 
 
