@@ -98,6 +98,7 @@ class ModelWorker:
         self._refused: UserError | None = None
         self._squeezed = False
         self._held: WeightsHeld | None = None
+        self._room_bytes = 0  # for experts or layers, as the model was loaded
         self.last_loaded: ModelLoaded | None = None
         self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
@@ -204,7 +205,7 @@ class ModelWorker:
         if self._child is None:
             self._child = Child(self._command)
         if self._loaded != wanted:
-            self._loaded = None
+            self._loaded = self._held = None
             request = LoadModel(
                 id=next(self._ids),
                 path=str(wanted.path),
@@ -213,8 +214,8 @@ class ModelWorker:
                 adapters=tuple(str(adapter) for adapter in wanted.adapters),
                 cell_type=wanted.shape.cell_type,
                 held_bytes=wanted.shape.held_bytes,
-                active_experts=wanted.shape.active_experts,
                 traces=self._traces_of(wanted.path),
+                active_experts=wanted.shape.active_experts,
             )
             self._child.send(request)
             reply = self._wait(self._child, request.id, LOAD_TIMEOUT_S, cancelled)
@@ -226,6 +227,7 @@ class ModelWorker:
             if isinstance(reply, ModelLoaded):
                 self.last_loaded = reply
             self._loaded = wanted
+            self._room_bytes = self._held.room_bytes if self._held is not None else 0
             if self._squeezed:
                 self._send_room(self._child)
         return self._child
@@ -329,12 +331,12 @@ class ModelWorker:
                 self._send_room(child)
 
     def _send_room(self, child: Child) -> None:
-        loaded, held = self._loaded, self._held
+        loaded = self._loaded
         wanted = loaded.shape.held_bytes if loaded is not None else None
-        if wanted is None or held is None:
+        if wanted is None or not self._room_bytes:
             return
         if self._squeezed:
-            wanted -= int(held.room_bytes * SQUEEZED_SHARE)
+            wanted -= int(self._room_bytes * SQUEEZED_SHARE)
         with contextlib.suppress(ChildGone):
             child.send(HoldWeights(wanted))
 

@@ -108,8 +108,7 @@ class Worker:
         self._held_bytes = (held_bytes,)
         runtime = self._runtime
         if runtime is not None:
-            runtime.resize(held_bytes)
-            self._tell_held(runtime)
+            runtime.resize(held_bytes, lambda: self._tell_held(runtime))
 
     def _tell_held(self, runtime: Runtime) -> None:
         self._channel.send(WeightsHeld(**dataclasses.asdict(runtime.residency())))
@@ -178,8 +177,8 @@ class Worker:
             adapters=[Path(adapter) for adapter in request.adapters],
             quantized=request.cell_type == "q8_0",
             held_bytes=request.held_bytes,
-            active_experts=request.active_experts,
             traces_path=Path(request.traces) if request.traces else None,
+            active_experts=request.active_experts,
         )
         self._runtime = runtime
         if self._held_bytes is not None:

@@ -277,9 +277,9 @@ class FileFailed(Message, frozen=True):
 class LoadModel(Message, frozen=True):
     """Load a GGUF file with its LoRA adapters, replacing what is loaded.
 
-    Of its weights `held_bytes` may be in memory, None for all. A token uses `active_experts` of
-    a layer, None for as many as the model says. What it uses how often is kept in the file
-    `traces`.
+    Of its weights `held_bytes` may be in memory, None for all. What it uses how often is kept
+    in the file `traces`. A token uses `active_experts` of a layer, None for as many as the
+    model says.
     """
 
     id: int
@@ -289,8 +289,8 @@ class LoadModel(Message, frozen=True):
     adapters: tuple[str, ...] = ()
     cell_type: Literal["f16", "q8_0"] = "q8_0"
     held_bytes: int | None = None
-    active_experts: int | None = None
     traces: str | None = None
+    active_experts: int | None = None
 
 
 class HoldWeights(Message, frozen=True):

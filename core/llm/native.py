@@ -312,7 +312,8 @@ class NativeContext:
         """Have llama.cpp lay out the computation of a token, and give it up at its first step."""
         before, self._stop = self._stop, StopFlag()
         self._stop.raise_()
-        lib.llama_decode(self._handle, lib.llama_batch_get_one((lib.llama_token * 1)(0), 1))
+        token = (lib.llama_token * 1)(0)
+        lib.llama_decode(self._handle, lib.llama_batch_get_one(token, 1))
         self._stop = before
         self.forget_from(0)
 
@@ -327,12 +328,12 @@ class NativeContext:
         holds an unknown part of `tokens`), UserError when the computation fails.
         """
         array = (lib.llama_token * len(tokens))(*tokens)
-        self._compute(lib.llama_batch_get_one(array, len(tokens)), len(tokens))
+        self._decode(lib.llama_batch_get_one(array, len(tokens)), len(tokens))
 
-    def _compute(self, batch: Any, tokens: int) -> None:
-        """Raises as `decode` unless the computation of a batch of so many tokens goes well."""
+    def _decode(self, batch: Any, tokens: int) -> None:
+        """Compute a batch of so many tokens, with the weights kept in bounds meanwhile."""
         self._residency.begin(tokens)
-        code = lib.llama_decode(self._handle, batch)
+        code: int = lib.llama_decode(self._handle, batch)
         fault = self._residency.end()
         if fault is not None:
             raise fault
@@ -354,7 +355,7 @@ class NativeContext:
             for at, token in enumerate(tokens):
                 batch.token[at], batch.pos[at], batch.logits[at] = token, first + at, 1
                 batch.n_seq_id[at], batch.seq_id[at][0] = 1, 0
-            self._compute(batch, count)
+            self._decode(batch, count)
         finally:
             lib.llama_batch_free(batch)
         rows = (lib.llama_get_logits_ith(self._handle, at) for at in range(count))

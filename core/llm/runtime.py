@@ -170,11 +170,13 @@ class Runtime:
         size: int = psutil.Process().memory_info().rss
         return size
 
-    def resize(self, held_bytes: int | None) -> None:
+    def resize(self, held_bytes: int | None, done: Callable[[], None] = lambda: None) -> None:
         """Let so much of the weights be in memory from now on, None for all.
 
-        From any thread; in the middle of an answer it happens within a layer's time.
+        From any thread; in the middle of an answer it happens within a layer's time, on the
+        thread that computes. `done` is called then.
         """
+        self._residency.on_resized = done
         self._residency.resize(held_bytes)
 
     def residency(self) -> ResidencyReport:

@@ -79,6 +79,7 @@ class Residency:
         self._pages: HeldPages | None = None
         self._wish: tuple[int | None] | None = None
         self._computing = threading.Lock()
+        self.on_resized: Callable[[], None] = lambda: None  # told when a wish has been granted
         self.is_lost = False  # a file was changed, or could not be read
         self._step: Step = "fits"
         self._why = ""
@@ -170,9 +171,14 @@ class Residency:
 
     def _apply(self) -> None:
         wish, self._wish = self._wish, None
-        if wish is None or wish[0] == self._held_bytes:
+        if wish is not None:
+            self._change(wish[0])
+            self.on_resized()
+
+    def _change(self, held_bytes: int | None) -> None:
+        if held_bytes == self._held_bytes:
             return
-        self._held_bytes = wish[0]
+        self._held_bytes = held_bytes
         step, _ = first_step(self._layout, self._held_bytes)
         if self._units is None or self._policy is None or step == "plain":
             self._choose()

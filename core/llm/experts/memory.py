@@ -35,8 +35,8 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A slice in pages. `base` is the address of its file's first byte, `borders` are the numbers of
-    those of its first and last page that other slices have part of too.
+    """A slice in pages. `base` is the address of its file's first byte, `borders` are the numbers
+    of those of its first and last page that other slices have part of too.
     """
 
     file: int

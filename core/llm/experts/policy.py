@@ -76,7 +76,7 @@ class Tuning:
     worth. Of the next layer's choices `ahead_most`, a share, are read ahead, if their chance is
     `ahead_chance` and more; of that chance, `onward` is told by this layer's choices. A batch is
     a pass of `batch_tokens` and more; for it are read ahead those that it wants with a chance of
-    `batch_chance` and more, in `ahead_share` of the room.
+    `batch_chance` and more. Never is more read ahead than `ahead_share` of the room.
     """
 
     lately_tokens: float = 4.0
@@ -127,6 +127,7 @@ class Policy:
         self._unused: set[int] = set()  # read ahead, not needed yet
         self._busy: tuple[int, ...] = ()  # rows that hold units which must stay
         self._pinned: set[int] = set()
+        self._coming: Sequence[int] = ()  # read ahead for the row that is next
         self._tokens = 1  # of the pass that goes on
 
     def is_resident(self, unit: int) -> bool:
@@ -164,6 +165,11 @@ class Policy:
         wanted = self._fitting(wanted, self.room_bytes)
         fetch = [unit for unit in wanted if not held[unit - base]]
         self._pinned = set(wanted)
+        # What was read ahead in vain may still be on its way: dropping it now would mean a wait.
+        size = sum(map(self._sizes.__getitem__, {*wanted, *self._coming}))
+        if size <= self.room_bytes:
+            self._pinned.update(self._coming)
+        self._coming = ()
         self._rank({row, *released})
         self._let_in(fetch)
         return Decision(self._make_room(), tuple(fetch))
@@ -174,12 +180,17 @@ class Policy:
             return NOTHING
         following = (row + 1) % len(self._layers)
         if self._tokens < self._tuning.batch_tokens:
-            fetch = self._likely(row, following, experts)
+            units = self._likely(row, following, experts)
         else:
-            fetch = self._streamed(following)
+            units = self._streamed(following)
+        room_bytes = self.room_bytes - sum(map(self._sizes.__getitem__, self._pinned))
+        fetch = self._fitting(
+            units, min(room_bytes, int(self.room_bytes * self._tuning.ahead_share))
+        )
         if not fetch:
             return NOTHING
         self._busy = (row, following)
+        self._coming = fetch
         self._pinned.update(fetch)
         self._let_in(fetch)
         self._unused.update(fetch)
@@ -236,20 +247,16 @@ class Policy:
         chance += self._worth[following] * ((1 - tuning.onward) / tuned)
         chance[self._held[following]] = 0
         best = np.argsort(-chance, kind="stable")[: self.ahead_units]
-        units = [
-            following * self._experts + expert
-            for expert in best.tolist()
-            if chance[expert] >= tuning.ahead_chance
-        ]
-        return self._fitting(units, self.room_bytes // 4)
+        base = following * self._experts
+        return [base + expert for expert in best.tolist() if chance[expert] >= tuning.ahead_chance]
 
     def _streamed(self, following: int) -> list[int]:
         """The units to read ahead for a batch: it will want most of those that are not here."""
         share = np.where(self._held[following], 0, self.traces.share[following])
         least = 1 - (1 - self._tuning.batch_chance) ** (1 / self._tokens)
         best = np.argsort(-share, kind="stable")[: np.count_nonzero(share >= least)]
-        room_bytes = int(self.room_bytes * self._tuning.ahead_share)
-        return self._fitting((following * self._experts + best).tolist(), room_bytes)
+        units: list[int] = (following * self._experts + best).tolist()
+        return units
 
     # --- who goes ---------------------------------------------------------------------------------
 
