@@ -203,6 +203,7 @@ class Governor:
         if self.decision.gives_up_texts != before.gives_up_texts:
             service.engine.kept.give_up_texts(self.decision.gives_up_texts)
         let_go = stage > before.stage
+        service.model.squeeze(stage >= Stage.CACHES_GIVEN_UP)
         if stage >= Stage.CACHES_GIVEN_UP:
             service.engine.cache.clear()
             service.lookups.let_go()

@@ -299,6 +299,7 @@ class Lookups:
                     "damage": service.engine.damage(service.catalogue()),
                 },
                 service.index_readers.protections or service.query_readers.protections,
+                service.model.held(),
             )
         if isinstance(message, FoldersList):
             return folders_report(service.catalogue(), load_folders(service.home.folders))

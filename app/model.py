@@ -23,12 +23,14 @@ from core.messages import (
     ForetellText,
     Generate,
     Generated,
+    HoldWeights,
     LoadModel,
     Message,
     ModelLoaded,
     PromptReady,
     TextForetold,
     Token,
+    WeightsHeld,
 )
 
 
@@ -55,6 +57,7 @@ class Wanted:
 
 FINGERPRINTED = Shape(512)  # always the same, or what is computed would not be
 POLL_S = 0.05
+SQUEEZED_SHARE = 0.75  # of the room for experts, given up while memory is short
 LOAD_TIMEOUT_S = 300.0
 SILENCE_TIMEOUT_S = 300.0
 
@@ -76,8 +79,11 @@ class ModelWorker:
         answer_tokens: int,
         threads: int,
         idle_s: float,
+        traces: Path | None = None,
     ) -> None:
+        """`traces` is the folder where it is kept what models use how often."""
         self._command = command
+        self._traces = traces
         self._shape = Shape(context_tokens)
         self._answer_tokens = answer_tokens
         self._threads = threads
@@ -90,6 +96,9 @@ class ModelWorker:
         self._used_at = time.monotonic()
         self._timer: threading.Timer | None = None
         self._refused: UserError | None = None
+        self._squeezed = False
+        self._held: WeightsHeld | None = None
+        self._room_bytes = 0  # for experts or layers, as the model was loaded
         self.last_loaded: ModelLoaded | None = None
         self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
@@ -196,7 +205,7 @@ class ModelWorker:
         if self._child is None:
             self._child = Child(self._command)
         if self._loaded != wanted:
-            self._loaded = None
+            self._loaded = self._held = None
             request = LoadModel(
                 id=next(self._ids),
                 path=str(wanted.path),
@@ -205,6 +214,7 @@ class ModelWorker:
                 adapters=tuple(str(adapter) for adapter in wanted.adapters),
                 cell_type=wanted.shape.cell_type,
                 held_bytes=wanted.shape.held_bytes,
+                traces=self._traces_of(wanted.path),
                 active_experts=wanted.shape.active_experts,
             )
             self._child.send(request)
@@ -217,7 +227,13 @@ class ModelWorker:
             if isinstance(reply, ModelLoaded):
                 self.last_loaded = reply
             self._loaded = wanted
+            self._room_bytes = self._held.room_bytes if self._held is not None else 0
+            if self._squeezed:
+                self._send_room(self._child)
         return self._child
+
+    def _traces_of(self, model: Path) -> str | None:
+        return None if self._traces is None else str(self._traces / f"{model.stem}.trace")
 
     def _generate(
         self,
@@ -265,9 +281,8 @@ class ModelWorker:
                     reply.reused_tokens,
                 )
 
-    @staticmethod
     def _wait(
-        child: Child, request_id: int, timeout_s: float, cancelled: Callable[[], bool]
+        self, child: Child, request_id: int, timeout_s: float, cancelled: Callable[[], bool]
     ) -> Message | None:
         """The next reply to a request; what is left of earlier ones is passed over."""
         deadline = time.monotonic() + timeout_s
@@ -278,7 +293,9 @@ class ModelWorker:
                 if time.monotonic() > deadline:
                     raise
                 continue
-            if getattr(reply, "id", None) == request_id:
+            if isinstance(reply, WeightsHeld):
+                self._held = reply
+            elif getattr(reply, "id", None) == request_id:
                 return reply
         return None
 
@@ -299,6 +316,42 @@ class ModelWorker:
             self._child.close()
         self._child = None
         self._loaded = None
+        self._held = None
+
+    def squeeze(self, squeezed: bool) -> None:
+        """Have a model whose weights do not all have room take less of it, or as much as before.
+
+        Also in the middle of an answer. Weights that are there as a whole stay: their pages are
+        the file's, and the system takes them when it wants them.
+        """
+        if squeezed != self._squeezed:
+            self._squeezed = squeezed
+            child = self._child
+            if child is not None and self._loaded is not None:
+                self._send_room(child)
+
+    def _send_room(self, child: Child) -> None:
+        loaded = self._loaded
+        wanted = loaded.shape.held_bytes if loaded is not None else None
+        if wanted is None or not self._room_bytes:
+            return
+        if self._squeezed:
+            wanted -= int(self._room_bytes * SQUEEZED_SHARE)
+        with contextlib.suppress(ChildGone):
+            child.send(HoldWeights(wanted))
+
+    def held(self) -> WeightsHeld | None:
+        """How the weights are kept in memory, as last heard; None when no model is loaded."""
+        child = self._child
+        if child is not None and self._lock.acquire(blocking=False):
+            try:
+                with contextlib.suppress(ChildGone):
+                    self._wait(child, 0, 0.0, _never)
+            except ChildSlow:
+                pass  # all that it has said is read
+            finally:
+                self._lock.release()
+        return self._held
 
     def let_go(self) -> bool:
         """End the worker, unless it is answering; whether there was one to end."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from app.models_lines import models_lines, progress_line
+from app.models_lines import gpu_line, models_lines, progress_line
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.results import results_body, results_lines
@@ -241,6 +241,7 @@ class Output:
         )
         if device["measured"]:
             self._line(f"         {_speed(device['measured'])}")
+        self._line(f"         {gpu_line(device['gpus'])}")
         self._line(
             f"budgets  disk {_size(body['budgets']['disk_bytes'])}, used "
             f"{_size(usage['disk_bytes'])}; memory {_size(body['budgets']['ram_bytes'])}, used "
@@ -268,6 +269,8 @@ class Output:
             f"models   {_size(usage['models_bytes'])} on disk; embedding {embedding}, "
             f"answers {model['assistant']}{here}"
         )
+        if model["weights"]:
+            self._line(f"         {_weights(model['weights'])}")
 
     def budget(self, body: Any) -> None:
         """The plan for the budgets."""
@@ -330,7 +333,7 @@ class Output:
         for note in body["notes"]:
             self._line(f"{note}.")
         self._line(f"Readers of files: {_readers(body['readers'])}.")
-        self._line(f"This machine {_speed(body['device'])}.")
+        self._line(f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}.")
         if body["advice"]:
             self._line(body["advice"])
 
@@ -340,6 +343,18 @@ def _speed(body: Mapping[str, Any]) -> str:
     disk = body["disk_read_bytes_per_s"]
     read = "unknown" if disk is None else f"{_size(disk)} a second"
     return f"computes {body['gflop_per_s']:.0f} GFLOP a second; reads from the disk: {read}"
+
+
+def _weights(held: Any) -> str:
+    """How the weights of the model that is loaded are kept in memory."""
+    said = f"weights: {held['step']}, {held['why']}"
+    if not held["room_bytes"]:
+        return said
+    rate = "" if held["hit_rate"] is None else f", {held['hit_rate']:.0%} of what was needed there"
+    return (
+        f"{said}; {_size(held['resident_bytes'])} of {_size(held['room_bytes'])}"
+        f"{rate.replace('%', ' %')}"
+    )
 
 
 def _readers(body: Mapping[str, Any]) -> str:

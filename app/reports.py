@@ -18,6 +18,7 @@ from core.index.engine import Engine
 from core.index.indexer import Outcome
 from core.index.levels import LEVELS, MEASURED_WITH
 from core.llm.store import installed
+from core.messages import WeightsHeld
 from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.rows import FileState
@@ -37,6 +38,7 @@ def status_report(
     pids: Mapping[str, Sequence[int]],
     state: Table,
     protections: Sequence[str] | None,
+    weights: WeightsHeld | None,
 ) -> Table:
     """Device, budgets, usage by component, index, readers and model."""
     chunks, text_bytes = catalogue.totals()
@@ -67,9 +69,19 @@ def status_report(
             "assistant": settings.text("assistant.model"),
             "assistant_installed": settings.text("assistant.model")
             in {one.name for one in installed(home.models)},
+            "weights": weights_report(weights),
         },
         "settings": settings.table(),
     }
+
+
+def weights_report(held: WeightsHeld | None) -> Table | None:
+    """How the weights of the model that is loaded are kept in memory; None when none is."""
+    if held is None:
+        return None
+    asked = held.hits + held.misses
+    rate = round(held.hits / asked, 4) if asked else None
+    return {**msgspec.structs.asdict(held), "hit_rate": rate}
 
 
 def index_report(home: Home, engine: Engine, outcome: Outcome) -> Table:

@@ -145,6 +145,7 @@ class Service:
             int(self.settings.number("assistant.answer_tokens")),
             threads,
             60 * self.settings.number("assistant.idle_minutes"),
+            self.home.expert_traces,
         )
         self._environment = environment
         self._active = 0

@@ -7,6 +7,7 @@ takes them in, so that a Cancel acts while the main thread is inside llama.cpp.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import os
 import queue
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 from app.stdio import Channel, child_channel
 from core.chat.prompt import PromptTemplate, build_prompt, load_template
 from core.errors import Cancelled, UserError
+from core.llm.devices import gpu_devices
 from core.llm.fingerprint import BEST, STEPS
 from core.llm.gguf import read_header
 from core.llm.native import NativeModel, StopFlag, build_name, check_loads
@@ -27,12 +29,15 @@ from core.messages import (
     CheckModel,
     Done,
     Failed,
+    FindGpus,
     Fingerprinted,
     FingerprintModel,
     ForetellText,
     Generate,
     Generated,
+    Gpus,
     Hello,
+    HoldWeights,
     LoadModel,
     Message,
     ModelLoaded,
@@ -40,11 +45,12 @@ from core.messages import (
     ProtocolError,
     TextForetold,
     Token,
+    WeightsHeld,
 )
 
 _PR_SET_PDEATHSIG = 1
 
-Request = LoadModel | Generate | CheckModel | FingerprintModel | ForetellText
+Request = LoadModel | Generate | CheckModel | FingerprintModel | ForetellText | FindGpus
 
 
 class Worker:
@@ -54,6 +60,8 @@ class Worker:
         self._channel = channel
         self._template = template
         self._runtime: Runtime | None = None
+        self._again: LoadModel | None = None  # what was loaded from a file that has changed
+        self._held_bytes: tuple[int | None] | None = None  # wished for since the model was loaded
         self._requests: queue.SimpleQueue[tuple[Request, StopFlag]] = queue.SimpleQueue()
         self._stops: dict[int, StopFlag] = {}
         self._stops_lock = threading.Lock()
@@ -87,11 +95,23 @@ class Worker:
                 stop = self._stops.get(message.id)
             if stop is not None:
                 stop.raise_()
+        elif isinstance(message, HoldWeights):
+            self._hold(message.held_bytes)
         elif isinstance(message, Request):
             stop = StopFlag()
             with self._stops_lock:
                 self._stops[message.id] = stop
             self._requests.put((message, stop))
+
+    def _hold(self, held_bytes: int | None) -> None:
+        """On the thread that reads, so that it acts in the middle of an answer."""
+        self._held_bytes = (held_bytes,)
+        runtime = self._runtime
+        if runtime is not None:
+            runtime.resize(held_bytes, lambda: self._tell_held(runtime))
+
+    def _tell_held(self, runtime: Runtime) -> None:
+        self._channel.send(WeightsHeld(**dataclasses.asdict(runtime.residency())))
 
     def _carry_out(self, request: Request, stop: StopFlag) -> None:
         try:
@@ -104,6 +124,8 @@ class Worker:
             elif isinstance(request, ForetellText):
                 found = self._loaded().foretell(request.text, stop)
                 self._channel.send(TextForetold(request.id, found.losses, found.best))
+            elif isinstance(request, FindGpus):
+                self._channel.send(Gpus(request.id, build_name(), gpu_devices()))
             else:
                 self._generate(request, stop)
         except UserError as error:
@@ -128,21 +150,9 @@ class Worker:
         path = Path(request.path)
         # Refused here, a bad file does not cost the model that is loaded.
         read_header(path)
-        if self._runtime is not None:
-            # Two models need not fit in memory together.
-            self._runtime.close()
-            self._runtime = None
-        runtime = Runtime(
-            path,
-            context_tokens=request.context_tokens,
-            threads=request.threads,
-            stop=stop,
-            adapters=[Path(adapter) for adapter in request.adapters],
-            quantized=request.cell_type == "q8_0",
-            held_bytes=request.held_bytes,
-            active_experts=request.active_experts,
-        )
-        self._runtime = runtime
+        self._held_bytes = None
+        runtime = self._open(request, stop)
+        self._tell_held(runtime)  # first, for the parent listens until the end of its request
         self._channel.send(
             ModelLoaded(
                 id=request.id,
@@ -154,6 +164,32 @@ class Worker:
                 load_ms=runtime.load_ms,
             )
         )
+
+    def _open(self, request: LoadModel, stop: StopFlag) -> Runtime:
+        path = Path(request.path)
+        self._let_go()
+        self._again = request
+        runtime = Runtime(
+            path,
+            context_tokens=request.context_tokens,
+            threads=request.threads,
+            stop=stop,
+            adapters=[Path(adapter) for adapter in request.adapters],
+            quantized=request.cell_type == "q8_0",
+            held_bytes=request.held_bytes,
+            traces_path=Path(request.traces) if request.traces else None,
+            active_experts=request.active_experts,
+        )
+        self._runtime = runtime
+        if self._held_bytes is not None:
+            runtime.resize(*self._held_bytes)
+        return runtime
+
+    def _let_go(self) -> None:
+        """Two models need not fit in memory together."""
+        runtime, self._runtime, self._again = self._runtime, None, None
+        if runtime is not None:
+            runtime.close()
 
     def _fingerprint(self, request: FingerprintModel) -> None:
         found = self._loaded().fingerprint(request.text, STEPS, BEST)
@@ -169,6 +205,9 @@ class Worker:
         )
 
     def _loaded(self) -> Runtime:
+        if self._again is not None and (self._runtime is None or self._runtime.is_lost):
+            # Its file was changed or could not be read: it may be sound by now.
+            self._open(self._again, StopFlag())
         if self._runtime is None:
             raise UserError("No language model is loaded.", "Choose a model and ask again.")
         return self._runtime
@@ -194,7 +233,9 @@ class Worker:
             on_text=lambda text: self._channel.send(Token(request.id, text)),
             stop=stop,
         )
+        self._tell_held(runtime)
         self._channel.send(_generated(request.id, outcome))
+        runtime.remember()
 
 
 def _generated(request_id: int, outcome: Outcome) -> Generated:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import statistics
 import subprocess
@@ -21,9 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +28,7 @@ import psutil
 from common import ROOT, machine, satchel
 from disk_budget import made_text, vocabulary
 from files import connect, report
+from groups import Group, limited
 
 sys.path.insert(0, str(ROOT))
 
@@ -55,65 +53,6 @@ time.sleep(hold_s)
 """
 
 
-@dataclass(frozen=True)
-class Group:
-    """A control group with a limit."""
-
-    folder: Path
-    second: bool  # version 2
-
-    def start(self, command: list[str], adjust: int, **options: Any) -> subprocess.Popen[str]:
-        """Start a process in it; `adjust` is how ready the system is to end it."""
-
-        def enter() -> None:
-            (self.folder / "cgroup.procs").write_text("0")
-            Path("/proc/self/oom_score_adj").write_text(str(adjust))
-
-        return subprocess.Popen(command, cwd=ROOT, text=True, preexec_fn=enter, **options)  # noqa: PLW1509
-
-    def ended_by_system(self) -> int:
-        """How many processes in it the system ended for memory."""
-        name = "memory.events" if self.second else "memory.oom_control"
-        for line in (self.folder / name).read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-        return 0
-
-
-@contextmanager
-def limited(limit_bytes: int) -> Iterator[Group]:
-    """A control group, or an exit that says why there is none."""
-    root = Path("/sys/fs/cgroup")
-    name = f"satchel-squeeze-{os.getpid()}"
-    second = (root / "cgroup.controllers").exists()
-    folder = root / name if second else root / "memory" / name
-    try:
-        if second:
-            with suppress(OSError):
-                (root / "cgroup.subtree_control").write_text("+memory")
-        folder.mkdir()
-        limit = "memory.max" if second else "memory.limit_in_bytes"
-        if not (folder / limit).exists():
-            raise OSError("it has no limit of memory")
-        (folder / limit).write_text(str(limit_bytes))
-        with suppress(OSError):
-            swap = "memory.swap.max" if second else "memory.memsw.limit_in_bytes"
-            (folder / swap).write_text("0" if second else str(limit_bytes))
-    except OSError as error:
-        with suppress(OSError):
-            folder.rmdir()
-        print(f"squeeze: no control group can be made here: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    try:
-        yield Group(folder, second)
-    finally:
-        for _ in range(50):
-            with suppress(OSError):
-                folder.rmdir()
-                break
-            time.sleep(0.1)
-
-
 def main() -> int:
     """Run it and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -125,7 +64,7 @@ def main() -> int:
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="satchel-benchmark-") as scratch,
-        limited(options.memory_mb * MB) as group,
+        limited(options.memory_mb * MB, "squeeze") as group,
     ):
         figures = measure(Path(scratch), group, options)
     missed = [
@@ -249,7 +188,7 @@ def squeeze(
                 break
         time.sleep(0.2)
     return {
-        "control_groups": "version 2" if group.second else "version 1",
+        "control_groups": group.version,
         "lived": service.poll() is None,
         "ended_by_system": group.ended_by_system(),
         "hog_had_all_s": round(held[0] - began, 1) if held else None,

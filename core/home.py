@@ -56,6 +56,11 @@ class Home:
         return self.data / "texts"
 
     @property
+    def expert_traces(self) -> Path:
+        """How often each part of a language model was used in answers: counts, no text."""
+        return self.data / "experts"
+
+    @property
     def scratch(self) -> Path:
         """Where readers may write while they convert a file; gone when they have ended."""
         return self.cache / "scratch"
@@ -64,6 +69,11 @@ class Home:
     def probe(self) -> Path:
         """How fast this machine was found to be."""
         return self.cache / "machine.json"
+
+    @property
+    def gpus(self) -> Path:
+        """Which graphics processors models can use here."""
+        return self.cache / "gpus.json"
 
     @property
     def query_speed(self) -> Path:
@@ -105,7 +115,14 @@ class Home:
 
     def create(self) -> None:
         """Make the folders, readable by their owner only. Raises UserError."""
-        wanted = (*self.roots(), self.config, self.data, self.cache, self.segments)
+        wanted = (
+            *self.roots(),
+            self.config,
+            self.data,
+            self.cache,
+            self.segments,
+            self.expert_traces,
+        )
         for folder in wanted:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

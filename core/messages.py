@@ -135,6 +135,15 @@ class ScoredTokens(msgspec.Struct, frozen=True):
     scores: tuple[float, ...]
 
 
+class Gpu(msgspec.Struct, frozen=True):
+    """A graphics processor that llama.cpp can use, and its memory: its own, or the computer's."""
+
+    name: str
+    memory_bytes: int
+    free_bytes: int
+    kind: Literal["own memory", "shared memory"]
+
+
 # --- common to all children ---------------------------------------------------------------
 
 
@@ -268,8 +277,9 @@ class FileFailed(Message, frozen=True):
 class LoadModel(Message, frozen=True):
     """Load a GGUF file with its LoRA adapters, replacing what is loaded.
 
-    Of its weights `held_bytes` may be in memory, None for all. A token uses `active_experts` of
-    a layer, None for as many as the model says.
+    Of its weights `held_bytes` may be in memory, None for all. What it uses how often is kept
+    in the file `traces`. A token uses `active_experts` of a layer, None for as many as the
+    model says.
     """
 
     id: int
@@ -279,7 +289,32 @@ class LoadModel(Message, frozen=True):
     adapters: tuple[str, ...] = ()
     cell_type: Literal["f16", "q8_0"] = "q8_0"
     held_bytes: int | None = None
+    traces: str | None = None
     active_experts: int | None = None
+
+
+class HoldWeights(Message, frozen=True):
+    """From now on `held_bytes` of the loaded model's weights may be in memory, None for all.
+
+    Done within a second, also in the middle of an answer. Replied by WeightsHeld, which comes
+    after each answer too.
+    """
+
+    held_bytes: int | None
+
+
+class WeightsHeld(Message, frozen=True):
+    """How the worker keeps weights in memory that do not all have room; see
+    `core.llm.experts.report.ResidencyReport`.
+    """
+
+    step: Literal["fits", "pool", "advice", "plain"]
+    why: str
+    room_bytes: int
+    resident_bytes: int
+    hits: int
+    misses: int
+    read_bytes: int
 
 
 class CheckModel(Message, frozen=True):
@@ -303,6 +338,20 @@ class ModelLoaded(Message, frozen=True):
     trained_context_tokens: int
     resident_bytes: int
     load_ms: float
+
+
+class FindGpus(Message, frozen=True):
+    """Which graphics processors models can use here. Ends with Gpus."""
+
+    id: int
+
+
+class Gpus(Message, frozen=True):
+    """Ends a FindGpus. `build` names llama.cpp's."""
+
+    id: int
+    build: str
+    gpus: tuple[Gpu, ...]
 
 
 class FingerprintModel(Message, frozen=True):
@@ -754,7 +803,7 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, AnswerDone, PreviewText, Report, Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, PreviewText, Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

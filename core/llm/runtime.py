@@ -19,10 +19,13 @@ import psutil
 
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
+from core.llm.devices import gpu_devices
 from core.llm.experts.fewer import fewer_experts
 from core.llm.experts.manager import Residency
 from core.llm.experts.quality import Foretold, next_token_loss
 from core.llm.experts.report import ResidencyReport, Step
+from core.llm.facts import facts_of
+from core.llm.fit import Q8_SHARE
 from core.llm.gguf import GgufHeader, read_header
 from core.llm.loops import is_looping
 from core.llm.native import (
@@ -33,6 +36,7 @@ from core.llm.native import (
     StopFlag,
     apply_template,
 )
+from core.llm.offload import decide
 from core.llm.text import PLAIN_STOPS, TextPieces, plain_format
 from core.messages import ScoredTokens
 
@@ -126,8 +130,11 @@ class Runtime:
         self.header: GgufHeader = read_header(path)
         self._sampling = sampling or Sampling()
         overrides = fewer_experts(self.header, active_experts)
-        self._residency = Residency(path, held_bytes, traces_path, best_step)
-        self._model = NativeModel(path, stop or StopFlag(), overrides)
+        self._residency = Residency(path, held_bytes, traces_path, best_step, active_experts)
+        facts = facts_of(self.header, path.stem, path.stat().st_size)
+        cells = Q8_SHARE if quantized else 1.0
+        offload = decide(gpu_devices(), facts, context_tokens, cells)
+        self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
         shape = ContextShape(
@@ -163,16 +170,23 @@ class Runtime:
         size: int = psutil.Process().memory_info().rss
         return size
 
-    def resize(self, held_bytes: int | None) -> None:
+    def resize(self, held_bytes: int | None, done: Callable[[], None] = lambda: None) -> None:
         """Let so much of the weights be in memory from now on, None for all.
 
-        From any thread; in the middle of an answer it happens within a layer's time.
+        From any thread; in the middle of an answer it happens within a layer's time, on the
+        thread that computes. `done` is called then.
         """
+        self._residency.on_resized = done
         self._residency.resize(held_bytes)
 
     def residency(self) -> ResidencyReport:
         """How the weights are kept in memory. From any thread."""
         return self._residency.report()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the model's file was changed or could not be read: load it again."""
+        return self._residency.is_lost
 
     def remember(self) -> None:
         """Keep what was learnt of what the model uses."""

@@ -15,11 +15,13 @@ from core.llm.native import StopFlag
 from core.llm.runtime import Runtime
 
 path, held = Path(sys.argv[1]), int(sys.argv[2])
-runtime = Runtime(path, context_tokens=512, threads=2, held_bytes=held or None)
+runtime = Runtime(
+    path, context_tokens=512, threads=2, held_bytes=held or None, best_step="plain"
+)
 prompt = runtime.tokenize_chat([ChatMessage("user", "Name three rivers of Europe and their seas.")])
 text = []
 runtime.generate(prompt, max_tokens=24, on_text=text.append, stop=StopFlag())
-pages = runtime._context._held
+pages = runtime._residency._pages
 print(repr("".join(text)))
 print(0 if pages is None else pages.largest_bytes)
 """

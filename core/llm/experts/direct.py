@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import platform
+import struct
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,23 +23,9 @@ _AHEAD_AT_ONCE = 24  # of those that nobody waits for yet: others have to queue 
 _READ = 0  # IOCB_CMD_PREAD
 
 
-class _Request(ctypes.Structure):
-    """struct iocb on a little-endian machine."""
-
-    _fields_ = (
-        ("data", ctypes.c_uint64),
-        ("key", ctypes.c_uint32),
-        ("rw_flags", ctypes.c_uint32),
-        ("opcode", ctypes.c_uint16),
-        ("priority", ctypes.c_int16),
-        ("file", ctypes.c_uint32),
-        ("buffer", ctypes.c_uint64),
-        ("size_bytes", ctypes.c_uint64),
-        ("offset", ctypes.c_int64),
-        ("reserved", ctypes.c_uint64),
-        ("flags", ctypes.c_uint32),
-        ("event_file", ctypes.c_uint32),
-    )
+# struct iocb on a little-endian machine: data, key, flags, operation, priority, file, address,
+# bytes, offset, and 16 bytes that stay 0.
+_REQUEST = struct.Struct("<QIIHhIQQq16x")
 
 
 class _Event(ctypes.Structure):
@@ -81,7 +68,7 @@ class DirectReads:
         self._context = ctypes.c_ulong(0)
         if self._call(setup, _AT_ONCE, ctypes.byref(self._context)) != 0:
             raise OSError(ctypes.get_errno(), "asynchronous reads are not allowed")
-        self._requests = (_Request * _AT_ONCE)()
+        self._requests = ctypes.create_string_buffer(_AT_ONCE * _REQUEST.size)
         self._pointers = (ctypes.c_void_p * _AT_ONCE)()
         self._events = (_Event * _AT_ONCE)()
         self._first = ctypes.addressof(self._requests)
@@ -115,13 +102,13 @@ class DirectReads:
 
     def _push(self) -> None:
         count = 0
-        size = ctypes.sizeof(_Request)
+        size = _REQUEST.size
         while (read := self._next()) is not None:
             slot = self._free.pop()
-            request = self._requests[slot]
-            request.data, request.opcode, request.file = slot, _READ, read.file
-            request.buffer, request.size_bytes = read.address, read.size_bytes
-            request.offset = read.offset
+            _REQUEST.pack_into(
+                self._requests, slot * _REQUEST.size,
+                slot, 0, 0, _READ, 0, read.file, read.address, read.size_bytes, read.offset,
+            )  # fmt: skip
             self._reads[slot] = read
             self._pointers[count] = self._first + slot * size
             count += 1

@@ -9,6 +9,7 @@ token: what is not held is read through the file.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -17,9 +18,10 @@ from typing import Protocol
 
 from core.errors import UserError
 from core.llm.experts.advice import AdvisedUnits
+from core.llm.experts.layers import policy_for
 from core.llm.experts.layout import Layout, read_layout, why_not
 from core.llm.experts.mapping import find_mapped
-from core.llm.experts.policy import Policy
+from core.llm.experts.policy import Residency as Policy
 from core.llm.experts.pooled import PooledUnits, lost
 from core.llm.experts.report import ResidencyReport, Step
 from core.llm.experts.routing import Node, Routing, is_sound
@@ -51,10 +53,16 @@ class Residency:
     """The weights of one loaded model. One thread computes; `resize` and `report` are for any."""
 
     def __init__(
-        self, path: Path, held_bytes: int | None, traces: Path | None = None, best: Step = "pool"
+        self,
+        path: Path,
+        held_bytes: int | None,
+        traces: Path | None = None,
+        best: Step = "pool",
+        active: int | None = None,
     ) -> None:
         """Of the weights `held_bytes` may be in memory, None for all. Counts of what is used are
-        kept in the file `traces`. `best` is the first step of the ladder that is tried. Raises
+        kept in the file `traces`. `best` is the first step of the ladder that is tried. A
+        token uses `active` experts of a layer, None for as many as the model says. Raises
         UserError when the model's header is not sound.
         """
         self._path = path
@@ -62,6 +70,8 @@ class Residency:
         self._traces_path = traces
         self._best = best
         self._layout: Layout = read_layout(path)
+        if active is not None:
+            self._layout = dataclasses.replace(self._layout, active=active)
         self._traces: Traces | None = None
         self._nodes: list[Node] = []
         self._policy: Policy | None = None
@@ -69,6 +79,8 @@ class Residency:
         self._pages: HeldPages | None = None
         self._wish: tuple[int | None] | None = None
         self._computing = threading.Lock()
+        self.on_resized: Callable[[], None] = lambda: None  # told when a wish has been granted
+        self.is_lost = False  # a file was changed, or could not be read
         self._step: Step = "fits"
         self._why = ""
         step, _ = first_step(self._layout, held_bytes)
@@ -89,6 +101,7 @@ class Residency:
             if self._units is not None:
                 changed = self._units.changed()
                 if changed:
+                    self.is_lost = True
                     raise lost(self._layout, changed)
                 if self.routing is not None:
                     self.routing.begin(tokens)
@@ -102,7 +115,8 @@ class Residency:
         """The computation has ended; what went wrong in it, if its results are of no use."""
         fault = None
         if self._units is not None:
-            fault, self._units.fault = self._units.fault, None
+            fault = self._units.fault
+            self.is_lost = self.is_lost or fault is not None
         if self.routing is not None and self.routing.fault:
             self._step_down(self.routing.fault)
             self.routing.fault = ""
@@ -157,18 +171,23 @@ class Residency:
 
     def _apply(self) -> None:
         wish, self._wish = self._wish, None
-        if wish is None or wish[0] == self._held_bytes:
+        if wish is not None:
+            self._change(wish[0])
+            self.on_resized()
+
+    def _change(self, held_bytes: int | None) -> None:
+        if held_bytes == self._held_bytes:
             return
-        self._held_bytes = wish[0]
+        self._held_bytes = held_bytes
         step, _ = first_step(self._layout, self._held_bytes)
         if self._units is None or self._policy is None or step == "plain":
             self._choose()
             return
         # Also where all of it would fit now: it is there to be had back.
-        room_bytes = self._room_bytes()
+        room = self._room_bytes()
         try:
-            self._units.drop(self._policy.resize(room_bytes).drop)
-            self._units.resize(room_bytes)
+            self._units.drop(self._policy.resize(room).drop)
+            self._units.resize(room)
         except (OSError, ValueError) as error:
             self._step_down(f"the memory could not be changed ({error})")
 
@@ -176,7 +195,7 @@ class Residency:
         most = sum(unit.page_bytes for unit in self._layout.units)
         if self._held_bytes is None:
             return most
-        return max(0, min(most, self._held_bytes - self._layout.dense_bytes))
+        return max(0, min(most, room_bytes(self._layout, self._held_bytes)))
 
     # --- the ladder -----------------------------------------------------------------------------
 
@@ -207,7 +226,7 @@ class Residency:
         self._traces = Traces(self._layout)
         if self._traces_path is not None:
             self._traces = Traces.load(self._traces_path, self._layout)
-        self._policy = Policy(self._layout, self._room_bytes(), self._traces)
+        self._policy = policy_for(self._layout, self._room_bytes(), self._traces)
         wanted = triggers(self._layout, self._nodes) or {}
         self.routing.watch(wanted, self._layout.active, self._serve)
         self._units.fetch(self._policy.start().fetch, urgent=False)
@@ -302,9 +321,17 @@ def first_step(layout: Layout, held_bytes: int | None) -> tuple[Step, str]:
     fault = why_not(layout)
     if fault:
         return "plain", fault
-    if held_bytes - layout.dense_bytes < least_room_bytes(layout):
+    if room_bytes(layout, held_bytes) < least_room_bytes(layout):
         return "plain", "its memory is smaller than what one token needs of a layer"
     return "pool", _WHY["pool"]
+
+
+def room_bytes(layout: Layout, held_bytes: int) -> int:
+    """What of so much memory for weights is left for units.
+
+    Beside the dense part there are the system's tables of pages and the pages at borders.
+    """
+    return held_bytes - layout.dense_bytes - (layout.dense_bytes + layout.expert_bytes) // 256
 
 
 def least_room_bytes(layout: Layout) -> int:

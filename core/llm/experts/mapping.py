@@ -1,4 +1,4 @@
-"""Where llama.cpp has mapped a model file in this process, and whether it is still that file. Linux."""
+"""Where llama.cpp has mapped a model file in this process, and whether it is the same yet. Linux."""
 
 from __future__ import annotations
 

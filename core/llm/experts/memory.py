@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from core.llm.experts.direct import Read
-from core.llm.experts.layout import Unit
+from core.llm.experts.layout import Slice, Unit
 from core.llm.experts.mapping import PAGE_BYTES, MappedFile
 from core.llm.experts.runs import Run
 
 _READ, _WRITE = 1, 2  # PROT_*, MAP_*, MADV_*, FALLOC_FL_*: the kernel's numbers
-_SHARED, _FIXED, _NO_RESERVE, _POPULATE = 0x1, 0x10, 0x4000, 0x8000
+_SHARED, _FIXED, _NO_RESERVE = 0x1, 0x10, 0x4000
 _FAILED = ctypes.c_void_p(-1).value
 _KEEP_SIZE, _PUNCH_HOLE = 0x1, 0x2
 _AT_MOST_BYTES = 4 << 20  # a read
+_PAGES_A_FILE = 1 << 40  # more than any file has
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,28 @@ class _Piece:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A slice in pages. `base` is the address of its file's first byte, `borders` are the numbers
+    of those of its first and last page that other slices have part of too.
+    """
+
+    file: int
+    base: int
+    first: int
+    count: int
+    borders: tuple[int, ...]
+
+
 class Pool:
     """The pages, and which unit has which. For one thread at a time."""
 
     def __init__(self, files: Sequence[MappedFile], units: Sequence[Unit], pages: int) -> None:
         """`pages` is the most that the pool can ever have. Raises OSError."""
         self._files = files
-        self._units = units
         self._neighbours = _shared_pages(units)
+        self._parts = _parts(units, files, self._neighbours.keys())
+        self._owners: dict[int, int] = {}  # shared page -> the unit whose copy is shown
         self._placed: dict[int, tuple[tuple[_Piece, ...], ...]] = {}
         self._shown: set[int] = set()
         calls = ctypes.PyDLL(None, use_errno=True)  # short calls: not worth freeing the lock
@@ -78,8 +93,8 @@ class Pool:
         """Give pages of the pool to a unit; the reads that fill them."""
         taken = list(runs)
         placed, reads = [], []
-        for part in self._units[unit].slices:
-            pieces = tuple(_cut(taken, part.first_page, part.pages))
+        for part in self._parts[unit]:
+            pieces = tuple(_cut(taken, part.first, part.count))
             placed.append(pieces)
             file = self._files[part.file]
             for piece in pieces:
@@ -99,19 +114,23 @@ class Pool:
         return found
 
     def show(self, unit: int) -> None:
-        """Map a unit's pages, which are filled, where the file's were. Raises OSError."""
-        for part, pieces in zip(self._units[unit].slices, self._placed[unit], strict=True):
-            base = self._files[part.file].base
-            for piece in pieces:
-                self._show(base, piece)
+        """Map a unit's pages, which are filled, where the file's were. Raises OSError.
+
+        They are not touched here: the threads that compute do that at the same time.
+        """
         self._shown.add(unit)
+        for part, pieces in zip(self._parts[unit], self._placed[unit], strict=True):
+            for piece in pieces:
+                self._show(part.base, piece)
+            for key in part.borders:
+                self._owners[key] = unit
 
     def _show(self, base: int, piece: _Piece) -> None:
         self._map(
             base + piece.first * PAGE_BYTES,
             piece.count * PAGE_BYTES,
             _READ,
-            _SHARED | _FIXED | _POPULATE,
+            _SHARED | _FIXED,
             self._memory,
             piece.pool * PAGE_BYTES,
         )
@@ -120,11 +139,26 @@ class Pool:
         """Have the file's own pages there again. The pool's are free. Raises OSError."""
         if unit in self._shown:
             self._shown.discard(unit)
-            for part in self._units[unit].slices:
-                self._show_file(part.file, part.first_page, part.pages)
-                for page in {part.first_page, part.first_page + part.pages - 1}:
-                    self._show_neighbour(part.file, page)
+            for part in self._parts[unit]:
+                self._take_back(unit, part)
         self._placed.pop(unit, None)
+
+    def _take_back(self, unit: int, part: _Part) -> None:
+        """Of the pages at the borders those that show another unit's copy stay."""
+        first, end = part.first, part.first + part.count
+        given_up = []
+        for key in part.borders:
+            owner = self._owners.get(key)
+            if owner == unit:
+                given_up.append(key)
+            elif owner is not None:
+                page = key % _PAGES_A_FILE
+                first, end = (first + 1, end) if page == first else (first, end - 1)
+        if end > first:
+            self._show_file(part.file, first, end - first)
+        for key in given_up:
+            del self._owners[key]
+            self._show_neighbour(part.base, key)
 
     def _show_file(self, file: int, first: int, count: int) -> None:
         mapped = self._files[file]
@@ -137,14 +171,15 @@ class Pool:
             first * PAGE_BYTES,
         )
 
-    def _show_neighbour(self, file: int, page: int) -> None:
-        """A page that two units have part of: the other's copy, if there is one."""
-        for unit, at in self._neighbours.get((file, page), ()):
+    def _show_neighbour(self, base: int, key: int) -> None:
+        """A page that several units have part of: another's copy, if there is one."""
+        page = key % _PAGES_A_FILE
+        for unit, place in self._neighbours[key]:
             if unit in self._shown:
-                for piece in self._placed[unit][at]:
+                for piece in self._placed[unit][place]:
                     if piece.first <= page < piece.first + piece.count:
-                        pool = piece.pool + page - piece.first
-                        self._show(self._files[file].base, _Piece(page, pool, 1))
+                        self._show(base, _Piece(page, piece.pool + page - piece.first, 1))
+                        self._owners[key] = unit
                         return
 
     def read_again(self, read: Read, how: Callable[[Read, int], int]) -> int:
@@ -175,6 +210,7 @@ class Pool:
         """Have the files' own pages everywhere, as if there had never been a pool."""
         self._shown.clear()
         self._placed.clear()
+        self._owners.clear()
         for at, file in enumerate(self._files):
             first, end = file.start // PAGE_BYTES, -(-file.end // PAGE_BYTES)
             self._show_file(at, first, end - first)
@@ -198,11 +234,32 @@ def _cut(runs: list[Run], first: int, count: int) -> list[_Piece]:
     return pieces
 
 
-def _shared_pages(units: Sequence[Unit]) -> dict[tuple[int, int], tuple[tuple[int, int], ...]]:
-    """(file, page) -> the (unit, place among its slices) that have part of it, where several have."""
-    owners: dict[tuple[int, int], list[tuple[int, int]]] = {}
+def _parts(
+    units: Sequence[Unit], files: Sequence[MappedFile], shared: Collection[int]
+) -> list[tuple[_Part, ...]]:
+    found = []
+    for unit in units:
+        parts = []
+        for part in unit.slices:
+            keys = dict.fromkeys(_borders(part))
+            borders = tuple(key for key in keys if key in shared)
+            base = files[part.file].base
+            parts.append(_Part(part.file, base, part.first_page, part.pages, borders))
+        found.append(tuple(parts))
+    return found
+
+
+def _borders(part: Slice) -> tuple[int, int]:
+    """Numbers for the first and the last page, different in every file."""
+    first = part.file * _PAGES_A_FILE + part.first_page
+    return first, first + part.pages - 1
+
+
+def _shared_pages(units: Sequence[Unit]) -> dict[int, tuple[tuple[int, int], ...]]:
+    """Page -> the (unit, place among its slices) that have part of it, where several have."""
+    owners: dict[int, list[tuple[int, int]]] = {}
     for at, unit in enumerate(units):
         for place, part in enumerate(unit.slices):
-            for page in {part.first_page, part.first_page + part.pages - 1}:
-                owners.setdefault((part.file, page), []).append((at, place))
+            for key in dict.fromkeys(_borders(part)):
+                owners.setdefault(key, []).append((at, place))
     return {key: tuple(found) for key, found in owners.items() if len(found) > 1}

@@ -8,11 +8,12 @@ from collections.abc import Collection, Sequence
 
 from core.errors import UserError
 from core.llm.experts.direct import DirectReads, Read, read_again
-from core.llm.experts.layout import PAGE_BYTES, Layout
+from core.llm.experts.layout import PAGE_BYTES, Layout, Slice, Unit
 from core.llm.experts.mapping import MappedFile
 from core.llm.experts.memory import Pool
 from core.llm.experts.runs import Run, Runs
 
+_PADDING_BYTES = 32  # as much and more is not there to fill up
 _OUR_FAULT = (
     errno.ENOMEM,
     errno.EAGAIN,
@@ -27,21 +28,30 @@ class PooledUnits:
         """`files` are closed with this. Raises OSError."""
         self._layout = layout
         self._files = files
-        pages = [unit.page_bytes // PAGE_BYTES for unit in layout.units]
-        self._pages = pages
+        units = (*layout.units, dense_unit(layout, files))
+        self._pages = [unit.page_bytes // PAGE_BYTES for unit in units]
+        self._most_pages = sum(self._pages[:-1])
         self._reads = DirectReads()
         try:
-            self._pool = Pool(files, layout.units, sum(pages))
+            self._pool = Pool(files, units, sum(self._pages))
         except OSError:
             self._reads.close()
             raise
-        self._runs = Runs(min(room_bytes // PAGE_BYTES, sum(pages)))
+        self._runs = Runs(self._room_pages(room_bytes))
         self._held: dict[int, tuple[Run, ...]] = {}
         self._pending: dict[int, int] = {}  # reads that a unit still waits for
         self._broken: set[int] = set()  # of those, units of which a read failed
         self.read_bytes = 0
         self.fault: UserError | None = None
         self._let_go_of_files()
+        # The system would take pages of the file that are used in every token as well.
+        self.fetch((len(layout.units),), urgent=True)
+        self.wait((len(layout.units),))
+        self.read_bytes = 0
+
+    def _room_pages(self, room_bytes: int) -> int:
+        """Pages for the units, and for what is in none."""
+        return self._pages[-1] + min(room_bytes // PAGE_BYTES, self._most_pages)
 
     def _let_go_of_files(self) -> None:
         """Loading touched all of the files: what the pool stands for need not stay in memory."""
@@ -125,8 +135,7 @@ class PooledUnits:
 
     def resize(self, room_bytes: int) -> None:
         """Have so much room, after what is too much was dropped."""
-        most = sum(self._pages)
-        self._pool.free(self._runs.resize(min(room_bytes // PAGE_BYTES, most)))
+        self._pool.free(self._runs.resize(self._room_pages(room_bytes)))
 
     def changed(self) -> str:
         """What happened to the files, in a few words; empty for nothing."""
@@ -139,6 +148,24 @@ class PooledUnits:
         self._pool.close()
         for file in self._files:
             file.close()
+
+
+def dense_unit(layout: Layout, files: Sequence[MappedFile]) -> Unit:
+    """All that is mapped of the files and in none of the units, as one that always stays."""
+    found = []
+    for at, file in enumerate(files):
+        taken = sorted(
+            (part.offset, part.offset + part.size_bytes)
+            for unit in layout.units
+            for part in unit.slices
+            if part.file == at
+        )
+        here, end = file.start, min(file.end, file.size_bytes)
+        for start, stop in [*taken, (end, end)]:
+            if start - here >= _PADDING_BYTES:
+                found.append(Slice(at, here, start - here))
+            here = max(here, stop)
+    return Unit(-1, -1, tuple(found))
 
 
 def lost(layout: Layout, why: str) -> UserError:

@@ -126,7 +126,7 @@ class Routing:
     def _chosen(self, tensor: int) -> Sequence[int]:
         ne = (tensor + _NE) // 8
         active, tokens = self._longs[ne : ne + 2]
-        if active != self._active or not 0 < tokens <= _MOST_TOKENS:
+        if not 0 < active <= self._active or not 0 < tokens <= _MOST_TOKENS:
             raise ValueError("not a table of choices")
         start = self._longs[(tensor + _DATA) // 8] // 4
         if tokens == 1:

@@ -13,7 +13,7 @@ _OF_LAYER = re.compile(rb"blk\.(\d+)\.")
 
 
 def is_at(layout: Layout, nodes: Sequence[Node], bases: Sequence[int]) -> bool:
-    """Whether llama.cpp reads the units where the files are mapped, their first bytes at `bases`."""
+    """Whether llama.cpp reads the units from files whose first bytes are at `bases`."""
     addresses = _addresses(nodes)
     if layout.experts:
         return all(

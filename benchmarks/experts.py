@@ -1,0 +1,360 @@
+"""A model larger than memory: how fast is it managed, against llama.cpp's own mapping of the file?
+
+    python benchmarks/experts.py [--json] [--fractions 0.5 0.35] [--routers plain] [--runs 3]
+
+For each share of the file a stock run (llama.cpp's mapping and the system's cache) and a managed
+one take turns, each in a process and a control group of its own with the same limit of memory:
+the share of the file, and what a worker was measured to take without weights. The file is
+dropped from the system's cache before each run, the disk's read-ahead is 128 KB meanwhile,
+prompts are held out, and what a model is known to use comes from one run on other texts.
+Decoding is cut after --most-s; the speed is then that of the tokens done. Needs root on Linux.
+
+Models are those of benchmarks/expert_model.py. Ratios are medians over medians. A gate that is
+missed, or an answer that is not the stock run's word for word, is exit code 1; 2 means that the
+rights are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common import ROOT, machine
+from expert_model import FOLDER, model_path
+from groups import limited
+from hidden_states import texts
+
+MB = 1_000_000
+READ_AHEAD_KB = 128
+FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)
+DENSE_FRACTION = 0.6
+ALLOWANCE_BYTES = 8 * MB  # for what the kernel charges a group beside
+PLENTY_BYTES = 8_000 * MB
+LAST_TO_GO = 1000  # should memory run out, then the run is ended, nobody else
+PROMPT = "Explain at length, in your own words, what this text is about.\n\n"
+PROMPT_CHARACTERS = 900
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a figure must keep, and what it aims at; `at_least`, or else at most."""
+
+    figure: str
+    gate: float
+    aim: float
+    at_least: bool = True
+
+    def keeps(self, value: float | None) -> bool:
+        if value is None:
+            return False
+        return value >= self.gate if self.at_least else value <= self.gate
+
+
+PREFILL = Gate("prefill_ratio", 1.1, 0.6, at_least=False)
+GATES: Mapping[float, tuple[Gate, ...]] = {
+    1.0: (Gate("ratio", 0.95, 0.99), PREFILL),
+    0.75: (PREFILL,),
+    0.5: (Gate("ratio", 2.5, 4.0), Gate("mb_per_token_ratio", 0.5, 0.33, at_least=False), PREFILL),
+    0.35: (Gate("ratio", 2.5, 3.5), PREFILL),
+    0.25: (Gate("ratio", 3.0, 6.0), PREFILL),
+}
+DENSE_GATES = (Gate("ratio", 1.3, 2.0), PREFILL)
+
+
+# --- decisions ----------------------------------------------------------------------------------
+
+
+def tokens_per_s(run: Row) -> float | None:
+    """The speed of decoding; None when not one token was done."""
+    return run["decoded"] / run["decode_s"] if run["decoded"] and run["decode_s"] else None
+
+
+def mb_per_token(run: Row) -> float | None:
+    """What a token of the answer read from the disk."""
+    return run["decode_bytes"] / run["decoded"] / MB if run["decoded"] else None
+
+
+def middle(values: Sequence[float | None]) -> float | None:
+    """The median; None when one is not known, for that one was worse than any number."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known and len(known) == len(values) else None
+
+
+def over(one: float | None, other: float | None) -> float | None:
+    """A ratio, None where it says nothing."""
+    return one / other if one is not None and other else None
+
+
+def same_answer(run: Row, reference: Row) -> bool:
+    """Whether an answer is the reference word for word, as far as it came."""
+    if run["cut"]:
+        return bool(reference["text"].startswith(run["text"]))
+    return (run["text"], run["answer_tokens"]) == (reference["text"], reference["answer_tokens"])
+
+
+def row_of(router: str | None, fraction: float, stock: list[Row], managed: list[Row]) -> Row:
+    """What the runs at one share of memory come to. Pure."""
+    speeds = [middle([tokens_per_s(run) for run in runs]) for runs in (stock, managed)]
+    reads = [middle([mb_per_token(run) for run in runs]) for runs in (stock, managed)]
+    prefills = [middle([run["prefill_s"] for run in runs]) for runs in (stock, managed)]
+    firsts = [middle([r["load_s"] + r["prefill_s"] for r in runs]) for runs in (stock, managed)]
+    hits = sum(run["hits"] for run in managed)
+    asked = hits + sum(run["misses"] for run in managed)
+    return {
+        "memory_fraction": fraction,
+        "router": router,
+        "stock_tokens_per_s": speeds[0],
+        "managed_tokens_per_s": speeds[1],
+        "ratio": over(speeds[1], speeds[0]),
+        "stock_mb_per_token": reads[0],
+        "managed_mb_per_token": reads[1],
+        "mb_per_token_ratio": over(reads[1], reads[0]),
+        "stock_prefill_s": prefills[0],
+        "managed_prefill_s": prefills[1],
+        "prefill_ratio": over(prefills[1], prefills[0]),
+        "first_token_ratio": over(firsts[1], firsts[0]),
+        "hit_rate": hits / asked if asked else None,
+        "stock_peak_mb": max(run["peak_bytes"] for run in stock) / MB,
+        "managed_peak_mb": max(run["peak_bytes"] for run in managed) / MB,
+        "limit_mb": stock[0]["limit_bytes"] / MB,
+        "step": managed[-1]["step"],
+        "cut": sum(run["cut"] for run in (*stock, *managed)),
+        "same_answers": all(run["same"] for run in (*stock, *managed)),
+    }
+
+
+def misses(row: Row) -> list[str]:
+    """The gates that a row does not keep, in words."""
+    name = f"{row['router'] or 'dense'} at {row['memory_fraction']:.0%}"
+    gates = GATES.get(row["memory_fraction"], ()) if row["router"] else DENSE_GATES
+    found = [
+        f"{name}: {gate.figure} is {shown(row[gate.figure])}, "
+        f"wanted {'at least' if gate.at_least else 'at most'} {gate.gate} (aim {gate.aim})"
+        for gate in gates
+        if not gate.keeps(row[gate.figure])
+    ]
+    if not row["same_answers"]:
+        found.append(f"{name}: an answer is not the one without a limit")
+    return found
+
+
+def shown(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"
+
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+def read_ahead_file(path: Path, devices: Path = Path("/sys/dev/block")) -> Path:
+    """Where the read-ahead of the disk that a file is on is set."""
+    number = path.stat().st_dev
+    device = (devices / f"{os.major(number)}:{os.minor(number)}").resolve()
+    if (device / "partition").exists():
+        device = device.parent
+    return device / "queue" / "read_ahead_kb"
+
+
+@contextmanager
+def read_ahead(file: Path) -> Iterator[int]:
+    """Set the usual read-ahead, restore what was; gives that in KB. Exits without rights."""
+    try:
+        before = int(file.read_text())
+        file.write_text(str(READ_AHEAD_KB))
+    except (OSError, ValueError) as error:
+        print(f"experts: the read-ahead cannot be set: {error}", file=sys.stderr)
+        print(f"experts: it needs the right to write {file}, so root", file=sys.stderr)
+        raise SystemExit(2) from None
+    try:
+        yield before
+    finally:
+        file.write_text(str(before))
+
+
+def forget_pages(path: Path) -> None:
+    """Drop one file from the system's cache."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(file)
+
+
+class Bench:
+    """Runs of one model."""
+
+    def __init__(self, model: Path, scratch: Path, options: argparse.Namespace) -> None:
+        self.model = model
+        self._options = options
+        self._scratch = scratch
+        self.model_bytes = model.stat().st_size
+        self._traces = scratch / f"{model.stem}.trace"
+        candidates = [PROMPT + text[:PROMPT_CHARACTERS] for text in texts(held_out=True)]
+        some = candidates[:: max(1, len(candidates) // (options.runs + 2))]
+        found = self._run(PLENTY_BYTES, some, None)
+        self.references = [run for run in found if run["decoded"] >= options.tokens]
+        self.references = self.references[: options.runs]
+        if len(self.references) < options.runs:
+            sys.exit(f"experts: {model.name} gives too few answers of {options.tokens} tokens")
+        self.worker_bytes = found[0]["worker_bytes"]
+
+    def learn(self, fraction: float) -> None:
+        """One managed run on texts that are not held out, for what the model is known to use."""
+        prompt = PROMPT + texts(held_out=False)[3][:PROMPT_CHARACTERS]
+        limit = self.limit_bytes(fraction)
+        self._run(limit, [prompt], int(fraction * self.model_bytes), keep=self._traces)
+
+    def limit_bytes(self, fraction: float) -> int:
+        """The limit of a run's group."""
+        return int(fraction * self.model_bytes) + self.worker_bytes + ALLOWANCE_BYTES
+
+    def pairs(self, fraction: float) -> tuple[list[Row], list[Row]]:
+        """Stock and managed runs that take turns."""
+        limit, held = self.limit_bytes(fraction), int(fraction * self.model_bytes)
+        runs: dict[bool, list[Row]] = {False: [], True: []}
+        for number, reference in enumerate(self.references):
+            for managed in (False, True) if number % 2 == 0 else (True, False):
+                run = self._run(limit, [reference["prompt"]], held if managed else None)[0]
+                run["same"] = same_answer(run, reference)
+                runs[managed].append(run)
+                self._tell(fraction, managed, run)
+        return runs[False], runs[True]
+
+    def _run(
+        self, limit: int, prompts: Sequence[str], held: int | None, keep: Path | None = None
+    ) -> list[Row]:
+        """A process in a group answers prompts, with the file not in the cache."""
+        traces = None
+        if held is not None:  # each run has what was learnt on other texts, and no more
+            traces = keep or self._scratch / "of-this-run.trace"
+            if keep is None and self._traces.exists():
+                shutil.copyfile(self._traces, traces)
+        wanted = {
+            "model": str(self.model),
+            "held_bytes": held,
+            "prompts": list(prompts),
+            "tokens": self._options.tokens,
+            "most_s": self._options.most_s,
+            "most_prefill_s": self._options.most_prefill_s,
+            "traces": str(traces) if traces else None,
+        }
+        forget_pages(self.model)
+        side = [sys.executable, str(ROOT / "benchmarks" / "experts_side.py"), json.dumps(wanted)]
+        with limited(limit, "experts") as group:
+            process = group.start(side, LAST_TO_GO, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            assert process.stdin is not None
+            assert process.stdout is not None
+            try:
+                lines = [process.stdout.readline() for _ in range(len(prompts) + 1)]
+                if not lines[-1]:
+                    ended = "ended by the system for memory" if group.ended_by_system() else "over"
+                    sys.exit(f"experts: a run of {self.model.name} is {ended}")
+                about = json.loads(lines.pop()) | {
+                    "worker_bytes": group.without_cache_bytes(),
+                    "peak_bytes": group.peak_bytes(),
+                    "limit_bytes": limit,
+                }
+                process.stdin.close()
+                process.wait(60)
+            finally:
+                process.kill()
+                process.wait()
+        forget_pages(self.model)
+        return [
+            json.loads(line) | about | {"prompt": prompt}
+            for line, prompt in zip(lines, prompts, strict=True)
+        ]
+
+    def _tell(self, fraction: float, managed: bool, run: Row) -> None:
+        kind = "managed" if managed else "stock"
+        cut = f", cut after {run['decoded']} tokens" if run["cut"] else ""
+        print(
+            f"  {self.model.stem} {fraction:.0%} {kind:<7} {shown(tokens_per_s(run))} tokens/s, "
+            f"{shown(mb_per_token(run))} MB a token, prefill {run['prefill_s']:.1f} s of "
+            f"{run['prompt_tokens']} tokens, load {run['load_s']:.1f} s, "
+            f"peak {run['peak_bytes'] / MB:.0f} MB, {run['step']}{cut}"
+            f"{'' if run['same'] else ', ANOTHER ANSWER'}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def rows_of(kind: str, fractions: Sequence[float], options: argparse.Namespace) -> Iterator[Row]:
+    """The rows of one model."""
+    with tempfile.TemporaryDirectory(prefix="satchel-benchmark-") as scratch:
+        bench = Bench(model_path(kind), Path(scratch), options)  # type: ignore[arg-type]
+        without = (bench.worker_bytes + ALLOWANCE_BYTES) / MB
+        print(
+            f"{bench.model}: {bench.model_bytes / MB:.0f} MB; the limit is a share of it and "
+            f"{without:.0f} MB for the worker without weights",
+            file=sys.stderr,
+        )
+        bench.learn(min(fractions))
+        for fraction in fractions:
+            stock, managed = bench.pairs(fraction)
+            yield row_of(None if kind == "dense" else kind, fraction, stock, managed)
+
+
+def main() -> int:
+    """Run it and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS)
+    kinds = ["plain", "skewed", "dense"]
+    parser.add_argument("--routers", nargs="+", choices=kinds, default=kinds)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--most-s", type=float, default=60.0, help="of decoding, a run")
+    parser.add_argument("--most-prefill-s", type=float, default=240.0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if sys.platform != "linux":
+        print("experts: it needs Linux, for control groups and the cache", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the read-ahead is restored
+    rows: list[Row] = []
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with read_ahead(read_ahead_file(FOLDER)) as before:
+        print(f"experts on {machine()}", file=sys.stderr)
+        print(f"read-ahead {READ_AHEAD_KB} KB (it was {before})", file=sys.stderr)
+        for kind in options.routers:
+            fractions = (DENSE_FRACTION,) if kind == "dense" else tuple(options.fractions)
+            for row in rows_of(kind, fractions, options):
+                rows.append(row)
+                if not options.json:
+                    print(table_line(row), flush=True)
+    missed = [line for row in rows for line in misses(row)]
+    if options.json:
+        print(json.dumps({"machine": machine(), "rows": rows, "missed": missed}))
+    else:
+        print("\n".join(f"MISSED {line}" for line in missed))
+    return 1 if missed else 0
+
+
+def table_line(row: Row) -> str:
+    """A row for people."""
+    return (
+        f"{row['router'] or 'dense'} {row['memory_fraction']:.0%} of the file: "
+        f"{shown(row['stock_tokens_per_s'])} -> {shown(row['managed_tokens_per_s'])} tokens/s "
+        f"(x {shown(row['ratio'])}), {shown(row['stock_mb_per_token'])} -> "
+        f"{shown(row['managed_mb_per_token'])} MB a token, hit rate {shown(row['hit_rate'])}, "
+        f"prefill {shown(row['stock_prefill_s'])} -> {shown(row['managed_prefill_s'])} s, "
+        f"peak {row['stock_peak_mb']:.0f} and {row['managed_peak_mb']:.0f} MB"
+        f"{', ' + str(row['cut']) + ' runs were cut' if row['cut'] else ''}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
