@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from service_desk import last, serving
 
 from app.children import python_child
+from app.local import InProcess
 from app.model import ModelWorker, Shape
+from core.budget.govern import MB, Readings, Stage
 from core.errors import UserError
-from core.messages import WeightsHeld
+from core.messages import Report, StatusRequest, WeightsHeld
 
 if sys.platform != "linux":
     pytest.skip("the pool is for Linux", allow_module_level=True)
@@ -21,6 +25,8 @@ if sys.platform != "linux":
 PASSAGES = ("The harbour of Varn closes at nine in the evening.",)
 QUESTION = "Tell at length of the harbour of Varn."
 HELD_BYTES = 70_000_000
+PLENTY = Readings(memory_available_bytes=4_000 * MB)
+SHORT = Readings(memory_available_bytes=180 * MB)
 
 
 @pytest.fixture
@@ -114,3 +120,46 @@ def test_a_file_that_changed_is_loaded_again(
     with pytest.raises(UserError, match="it was changed"):
         said(worker)
     assert said(worker) == first
+
+
+def test_a_machine_that_runs_short_takes_room_before_it_takes_the_model(
+    home: Path, starter: Path
+) -> None:
+    with serving(home) as caller:
+        service = caller._service
+        readings = PLENTY
+        service.governor.sampler = lambda _wishes, _now_s, _hurry: readings
+        service.model.use(starter, (), Shape(512, "q8_0", HELD_BYTES))
+        said(service.model)
+        whole = status(caller)
+        assert whole["step"] == "pool"
+        assert whole["hit_rate"] is not None
+        readings = Readings()  # what falls fast would count as it will be soon
+        service.governor.look()
+        readings = SHORT
+        service.governor.look()
+        assert service.governor.decision.stage == Stage.CACHES_GIVEN_UP
+        until(lambda: status(caller)["room_bytes"] <= whole["room_bytes"] // 3)
+        assert service.model.pid is not None
+        now_s = 1e9
+        service.governor.clock = lambda: now_s
+        readings = PLENTY
+        for _ in range(20):
+            now_s += 1
+            service.governor.look()
+        assert service.governor.decision.stage == Stage.ALL
+        until(lambda: status(caller)["room_bytes"] == whole["room_bytes"])
+
+
+def until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline
+
+
+def status(caller: InProcess) -> dict[str, Any]:
+    """What `satchel status` says of the model's weights."""
+    report = last(caller, StatusRequest(caller.next_id()))
+    assert isinstance(report, Report)
+    shown: dict[str, Any] = report.body["model"]["weights"]
+    return shown

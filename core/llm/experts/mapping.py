@@ -1,4 +1,4 @@
-"""Where llama.cpp has mapped a model file in this process, and whether it is the same yet. Linux."""
+"""Where llama.cpp has mapped a model file in this process, if it is still the same file. Linux."""
 
 from __future__ import annotations
 

@@ -282,3 +282,23 @@ def test_what_goes_wrong_in_the_callback_does_not_get_out(
     some, report = said(path, held_bytes(read_layout(path), 0.3))
     assert some.steps == whole.steps
     assert (report.step, report.why) == ("plain", "reading the routing failed (ValueError)")
+
+
+@LINUX
+def test_what_is_computed_comes_from_the_pool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other tests would notice: with wrong bytes in the pool the model says something else."""
+    path = write_tiny(tmp_path / "tiny.gguf", big(MIXTURES["olmoe"]))
+    whole, _ = said(path, None)
+    finished = DirectReads.finished
+
+    def wrong(reads: DirectReads, wait: bool) -> list[tuple[Read, int]]:
+        found = finished(reads, wait)
+        for read, _ in found:
+            ctypes.memset(read.address, 0x11, read.size_bytes)
+        return found
+
+    monkeypatch.setattr(DirectReads, "finished", wrong)
+    some, _ = said(path, held_bytes(read_layout(path), 0.3))
+    assert some.steps != whole.steps
