@@ -56,9 +56,9 @@ def starter_path() -> Path:
         sys.exit(f"benchmark: the starter model is needed: {error}")
 
 
-def model_path(kind: Kind) -> Path:
+def model_path(kind: Kind, folder: Path = FOLDER) -> Path:
     """Where a model is kept; it is made when it is not there."""
-    path = FOLDER / f"{kind}.gguf"
+    path = folder / f"{kind}.gguf"
     if not path.exists():
         make(kind, path)
     return path

@@ -17,7 +17,9 @@ rights are missing.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
+import mmap
 import os
 import shutil
 import signal
@@ -25,6 +27,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,12 +35,14 @@ from pathlib import Path
 from typing import Any
 
 from common import ROOT, machine
-from expert_model import FOLDER, model_path
+from expert_model import FOLDER, Kind, model_path
+from filelock import FileLock, Timeout
 from groups import limited
 from hidden_states import texts
 
 MB = 1_000_000
 READ_AHEAD_KB = 128
+MOST_CACHED = 0.005  # of the file when a run begins
 FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)
 DENSE_FRACTION = 0.6
 ALLOWANCE_BYTES = 8 * MB  # for what the kernel charges a group beside
@@ -185,12 +190,49 @@ def read_ahead(file: Path) -> Iterator[int]:
 
 
 def forget_pages(path: Path) -> None:
-    """Drop one file from the system's cache."""
+    """Drop one file from the system's cache. Exits when it does not go, for somebody uses it."""
     file = os.open(path, os.O_RDONLY)
     try:
-        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        for _ in range(20):
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            if cached_share(file) < MOST_CACHED:
+                return
+            time.sleep(0.1)
     finally:
         os.close(file)
+    print(f"experts: {path.name} stays in the system's cache: another program", file=sys.stderr)
+    print("experts: uses it. End that, or name a folder of copies: --models", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def cached_share(file: int) -> float:
+    """How much of an open file is in the system's cache."""
+    with mmap.mmap(file, 0, flags=mmap.MAP_PRIVATE) as mapped:  # writable only for its address
+        first = (ctypes.c_char * 1).from_buffer(mapped)
+        pages = -(-len(mapped) // mmap.PAGESIZE)
+        told = (ctypes.c_ubyte * pages)()
+        look = ctypes.CDLL(None, use_errno=True).mincore
+        code = look(ctypes.c_void_p(ctypes.addressof(first)), ctypes.c_size_t(len(mapped)), told)
+        del first
+    if code:
+        raise OSError(ctypes.get_errno(), "the cache cannot be looked at")
+    return sum(bytes(told)) / pages  # bit 0, the others are reserved and zero
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """No two such benchmarks at once: they would measure each other."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(FOLDER / "running.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        print("experts: another run of this benchmark goes on", file=sys.stderr)
+        raise SystemExit(2) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Bench:
@@ -292,10 +334,10 @@ class Bench:
         )
 
 
-def rows_of(kind: str, fractions: Sequence[float], options: argparse.Namespace) -> Iterator[Row]:
+def rows_of(kind: Kind, fractions: Sequence[float], options: argparse.Namespace) -> Iterator[Row]:
     """The rows of one model."""
     with tempfile.TemporaryDirectory(prefix="satchel-benchmark-") as scratch:
-        bench = Bench(model_path(kind), Path(scratch), options)  # type: ignore[arg-type]
+        bench = Bench(model_path(kind, options.models), Path(scratch), options)
         without = (bench.worker_bytes + ALLOWANCE_BYTES) / MB
         print(
             f"{bench.model}: {bench.model_bytes / MB:.0f} MB; the limit is a share of it and "
@@ -318,6 +360,7 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--most-s", type=float, default=60.0, help="of decoding, a run")
     parser.add_argument("--most-prefill-s", type=float, default=240.0)
+    parser.add_argument("--models", type=Path, default=FOLDER, help="where the models lie")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if sys.platform != "linux":
@@ -325,8 +368,7 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the read-ahead is restored
     rows: list[Row] = []
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with read_ahead(read_ahead_file(FOLDER)) as before:
+    with alone(), read_ahead(read_ahead_file(options.models)) as before:
         print(f"experts on {machine()}", file=sys.stderr)
         print(f"read-ahead {READ_AHEAD_KB} KB (it was {before})", file=sys.stderr)
         for kind in options.routers:
