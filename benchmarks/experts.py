@@ -146,7 +146,7 @@ class Bench:
         self.references = self.references[: options.runs]
         if len(self.references) < options.runs:
             sys.exit(f"experts: {model.name} gives too few answers of {options.tokens} tokens")
-        self.worker_bytes = found[0]["worker_bytes"]
+        self.worker_bytes: int = found[0]["worker_bytes"]
 
     def learn(self, fraction: float) -> None:
         """One managed run on texts that are not held out, for what the model is known to use."""
