@@ -235,7 +235,7 @@ class Segment:
         self._view = memoryview(self._map)
         self.header, self._body = self._read_header()
         codes = self._part("codes") if self.header.code_bytes else b""
-        self.codes: CodeArray = np.frombuffer(codes, dtype=np.uint8).reshape(
+        self._codes: CodeArray = np.frombuffer(codes, dtype=np.uint8).reshape(
             self.header.chunks, self.header.code_bytes
         )
         self.chunk_counts, self._ends_before = self._read_table()
@@ -272,7 +272,20 @@ class Segment:
             raise SegmentError(f"{self.path.name} is cut off, or longer than it was")
         return header, body
 
+    def check_whole(self) -> None:
+        """Raises SegmentError when the file was cut off, or grew, since it was opened.
+
+        To touch what is mapped but no longer there ends the process.
+        """
+        try:
+            whole = self._map.size() == len(self._view)
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            raise SegmentError(f"{self.path.name} is cut off, or longer than it was")
+
     def _part(self, name: str) -> memoryview:
+        self.check_whole()
         part = self.header.parts[name]
         start = self._body + part.offset
         data = self._view[start : start + part.length]
@@ -299,6 +312,12 @@ class Segment:
     def chunks(self) -> int:
         """Number of chunks, deleted ones included."""
         return self.header.chunks
+
+    @property
+    def codes(self) -> CodeArray:
+        """The codes (n, b) as they are mapped. Raises SegmentError when the file was cut off."""
+        self.check_whole()
+        return self._codes
 
     @property
     def holding(self) -> Holding:
@@ -352,6 +371,7 @@ class Segment:
     @cached_property
     def words(self) -> WordIndex:
         """The word index, which checks what it reads by itself. Raises SegmentError."""
+        self.check_whole()
         part = self.header.parts["words"]
         start = self._body + part.offset
         try:
