@@ -403,6 +403,14 @@ class Segment:
         """Bytes by part."""
         return _sizes(self.header.parts, len(self._view))
 
+    def let_go(self) -> None:
+        """Give back the memory of what was read; it is read again when needed. From any thread."""
+        words = self.__dict__.get("words")  # without opening them
+        if words is not None:
+            words.let_go()
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
     def check(self) -> None:
         """Compare every part with its checksum. Raises SegmentError."""
         for name in self.header.parts:

@@ -155,6 +155,11 @@ class View:
         for segment in self._segments:
             segment.check_whole()
 
+    def let_go(self) -> None:
+        """Give back the memory of what was read of the segments; it is read again when needed."""
+        for segment in self._segments:
+            segment.let_go()
+
     @cached_property
     def words(self) -> WordSearch:
         """Word search over the live chunks. Raises SegmentError."""

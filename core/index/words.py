@@ -169,6 +169,11 @@ class WordIndex:
                 self._blocks.popitem(last=False)
         return block
 
+    def let_go(self) -> None:
+        """Forget the blocks that were kept; they are read again when needed."""
+        with self._lock:
+            self._blocks.clear()
+
     def read_block(self, number: int) -> Block:
         """A block of the dictionary, read anew."""
         dictionary, postings, crc, _ = self._table[number].tolist()
