@@ -17,7 +17,7 @@ from app.planning import (
     plan_for,
 )
 from core.budget.facts import MB, Corpus, Limits
-from core.budget.measure import measure_memory, memory_of
+from core.budget.measure import measure_memory, memory_by_part
 from core.budget.plan import SMALLEST, Plan, check_limits
 from core.budget.words import changes, why
 from core.errors import UserError
@@ -105,7 +105,7 @@ def budget_report(
     )
     needs = model_needs(home, choices.text("assistant.model"))
     device = device_limits(home)
-    used = {name: memory_of(found) for name, found in service.pids().items()}
+    used = memory_by_part(service.pids())
     parts = used_on_disk(corpus)
     return {
         "preview": preview,

@@ -78,9 +78,10 @@ class ExtractorPool:
             shutil.rmtree(scratch, ignore_errors=True)
         self._ids = itertools.count(1)
         self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()
-        for number in range(size):
-            place = None if scratch is None else scratch / str(number)
-            self._slots.put(_Slot(command, memory_mb, place))
+        places = [None if scratch is None else scratch / str(number) for number in range(size)]
+        self._all = [_Slot(command, memory_mb, place) for place in places]
+        for slot in self._all:
+            self._slots.put(slot)
         self._size = size
         self._idle_s = idle_s
         self._timer: threading.Timer | None = None
@@ -265,9 +266,8 @@ class ExtractorPool:
             self._watch_idle(next_s)
 
     def pids(self) -> list[int]:
-        """Process ids of the running children."""
-        with self._slots.mutex:
-            return [slot.pid for slot in self._slots.queue if slot.pid is not None]
+        """Process ids of the running children, those that are reading included."""
+        return [pid for slot in self._all if (pid := slot.pid) is not None]
 
     def let_go(self) -> None:
         """End the children, and with them the texts they remember; new ones start when needed."""
@@ -310,7 +310,8 @@ class _Slot:
 
     @property
     def pid(self) -> int | None:
-        return None if self._child is None else self._child.pid
+        child = self._child  # another thread may end it
+        return None if child is None else child.pid
 
     def child(self) -> Child:
         """The child of this place, started if there is none; its greeting may be still to come."""

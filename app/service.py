@@ -361,7 +361,11 @@ class Service:
         worker = self.model.pid
         return {
             "service": [os.getpid()],
-            "extractors": self.index_readers.pids() + self.query_readers.pids(),
+            "extractors": [
+                *self.index_readers.pids(),
+                *self.query_readers.pids(),
+                *self.work.next_readers(),
+            ],
             "model_worker": [] if worker is None else [worker],
         }
 
