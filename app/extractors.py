@@ -82,7 +82,10 @@ class ExtractorPool:
         self._all = [_Slot(command, memory_mb, place) for place in places]
         for slot in self._all:
             self._slots.put(slot)
-        self._size = size
+        self._wanted = size  # how many of them may run
+        self._parked: list[_Slot] = []  # the others
+        self._counting = threading.Lock()
+        self._resizing = threading.Lock()
         self._idle_s = idle_s
         self._timer: threading.Timer | None = None
         self._timing = threading.Lock()
@@ -183,7 +186,7 @@ class ExtractorPool:
             if not whole:
                 slot.end()
             slot.used_at_s = time.monotonic()
-            self._slots.put(slot)
+            self._put_back(slot)
             self._watch_idle(self._idle_s)
 
     def check(self) -> tuple[str, ...]:
@@ -198,7 +201,7 @@ class ExtractorPool:
             ) from error
         finally:
             slot.used_at_s = time.monotonic()
-            self._slots.put(slot)
+            self._put_back(slot)
             self._watch_idle(self._idle_s)
         return self.protections or ()
 
@@ -240,7 +243,7 @@ class ExtractorPool:
                 slot.end()
             elif slot.pid is not None:
                 waits.append(left_s)
-            self._slots.put(slot)
+            self._put_back(slot)
         return min(waits, default=None)
 
     def _free(self) -> list[_Slot]:
@@ -271,10 +274,38 @@ class ExtractorPool:
 
     def let_go(self) -> None:
         """End the children, and with them the texts they remember; new ones start when needed."""
-        slots = [self._slots.get() for _ in range(self._size)]
-        for slot in slots:
-            slot.end()
-            self._slots.put(slot)
+        with self._resizing:
+            wanted = self._wanted
+            self._resize(len(self._all))
+            for slot in [self._slots.get() for _ in self._all]:
+                slot.end()
+                self._slots.put(slot)
+            self._resize(wanted)
+
+    def resize(self, size: int) -> None:
+        """Let at most so many children run from now on, at least one; those over it end with the
+        file that they read.
+        """
+        with self._resizing:
+            self._resize(max(1, min(size, len(self._all))))
+
+    def _resize(self, size: int) -> None:
+        with self._counting:
+            self._wanted = size
+            while self._parked and len(self._all) - len(self._parked) < size:
+                self._slots.put(self._parked.pop())
+        for slot in reversed(self._free()):
+            self._put_back(slot)
+
+    def _put_back(self, slot: _Slot) -> None:
+        """Leave a place to the next request, or put it aside where there are too many."""
+        with self._counting:
+            too_many = len(self._all) - len(self._parked) > self._wanted
+            if not too_many:
+                self._slots.put(slot)
+                return
+            self._parked.append(slot)
+        slot.end()
 
     def close(self) -> None:
         """End all children; waits for those that are reading."""
@@ -283,7 +314,9 @@ class ExtractorPool:
             if self._timer is not None:
                 self._timer.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)
-        for _ in range(self._size):
+        with self._resizing:
+            self._resize(len(self._all))
+        for _ in self._all:
             self._slots.get().end()
         self._starter.shutdown(wait=True)
         if self._scratch is not None:
