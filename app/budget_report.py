@@ -111,7 +111,7 @@ def budget_report(
     corpus = measure_corpus(home, engine, catalogue)
     before, choices = Choices(settings), Choices(settings, wanted)
     now, plan = (
-        plan_for(home, each, corpus, expected_speeds(home, engine.model_name, each))
+        plan_for(home, each, corpus, expected_speeds(home, engine.model_name, each, corpus.chunks))
         for each in (before, choices)
     )
     needs = model_needs(home, choices.text("assistant.model"))

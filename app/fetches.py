@@ -73,8 +73,9 @@ class Fetches:
 
 def _check_room(service: Service, name: str) -> None:
     """Raises UserError for a language model that could not be used once it is here."""
+    chunks = service.engine.store.view.live_chunks
     for entry in load_catalogue():
-        facts, room = entry_facts(entry), model_room(service.settings)
+        facts, room = entry_facts(entry), model_room(service.settings, chunks)
         if entry.name == name and room.fit(facts) == "no":
             raise UserError(
                 f"{name} does not fit the memory budget: it takes "

@@ -57,6 +57,12 @@ def most_joined(budget_bytes: int, chunks: int) -> int:
     return max(LEAST_JOINED, room)
 
 
+def room_for_model(budget_bytes: int, chunks: int) -> int:
+    """What search leaves for a language model; negative where search has too little itself."""
+    joined = most_joined(budget_bytes, chunks)
+    return budget_bytes - service_bytes(chunks, joined) - EXTRACTOR_BYTES
+
+
 def share_memory(
     budget_bytes: int, chunks: int, wishes: Wishes, model: ModelNeeds | None
 ) -> MemoryShare:
@@ -65,7 +71,7 @@ def share_memory(
     """
     joined = most_joined(budget_bytes, chunks)
     service = service_bytes(chunks, joined)
-    left = budget_bytes - service - EXTRACTOR_BYTES
+    left = room_for_model(budget_bytes, chunks)
     context = weights = kv = overhead = 0
     if model is not None:
         # Experts wait on disk before the context is cut: it is small beside them.

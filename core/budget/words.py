@@ -48,11 +48,11 @@ def _why_memory(
     plan: Plan, corpus: Corpus, wishes: Wishes, model: ModelNeeds | None
 ) -> Iterator[str]:
     if plan.short_bytes:
-        least = plainly(rounded_up(plan.limits.ram_bytes + plan.short_bytes))
+        enough = plainly(rounded_up(plan.limits.ram_bytes + plan.short_bytes))
         yield (
-            f"An index of {corpus.chunks:,} passages needs at least {least} of memory, and this "
+            f"An index of {corpus.chunks:,} passages needs at least {enough} of memory, and this "
             f"budget is {plainly(plan.limits.ram_bytes)}: it will take more than it may. Give it "
-            f"that much (`satchel budget --ram {least.replace(' ', '')}`), or watch fewer folders."
+            f"that much (`satchel budget --ram {enough.replace(' ', '')}`), or watch fewer folders."
         )
         return
     if plan.joined_chunks < min(corpus.chunks, MOST_CHUNKS):

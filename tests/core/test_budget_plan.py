@@ -15,6 +15,7 @@ from core.budget.ram import (
     EXTRACTOR_BYTES,
     LEAST_JOINED,
     MOST_CHUNKS,
+    room_for_model,
     service_bytes,
     smallest_memory,
 )
@@ -286,6 +287,15 @@ def test_a_large_index_in_a_small_budget_is_joined_in_smaller_parts() -> None:
     assert "satchel budget --ram 420MB" in told
     least = round(KEPT_SHARE * LEAST_JOINED)
     assert least >= OWN_CHUNKS, "codes of the home's own can be fitted to what is at hand"
+
+
+@given(RAM, st.integers(0, 10**6), st.integers(1, 10**9))
+def test_the_room_for_a_model_is_what_the_plan_gives_it(ram: int, chunks: int, size: int) -> None:
+    needs = ModelNeeds("a-model", size, size, 0, 1, 0)
+    wishes = Wishes(level_named(DEFAULT_LEVEL), context_tokens=512)
+    made = make_plan(Limits(10**9, ram), Corpus(chunks=chunks), wishes, Speeds(), needs)
+    kept = needs.kv_bytes(min(512, wishes.task_tokens), wishes.cell_type)
+    assert made.can_answer == (room_for_model(ram, chunks) >= size + kept)
 
 
 def test_a_plan_is_made_fast() -> None:
