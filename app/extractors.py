@@ -32,8 +32,10 @@ from core.messages import (
 )
 from core.store.rows import FileRef
 from core.text.document import Limits
+from core.text.wanted import may_need_conversion
 
 MB = 1_000_000
+MOST_SCRATCH_BYTES = 500_000_000
 LONGEST_TIMES = 10  # of the time limit, for a file that other programs convert meanwhile
 MEMORY_LOOK_S = 0.2
 
@@ -58,6 +60,7 @@ class ExtractorPool:
         max_tokens: int = 256,
         memory_mb: float | None = None,
         scratch: Path | None = None,
+        scratch_room: Callable[[], int] | None = None,
         idle_s: float = 300.0,
     ) -> None:
         """`on_death` is told, in words, of each child that died and the file it was reading.
@@ -65,7 +68,7 @@ class ExtractorPool:
         A reader may be silent for `timeout_s`, and longer altogether while other
         programs convert a file. `memory_mb` is what it may take. In `scratch`,
         which is emptied, each reader gets a folder of its own, the only one it
-        may write in.
+        may write in, at most `scratch_room()` bytes there.
         """
         self._tokenizer_path = tokenizer_path
         self._max_tokens = max_tokens
@@ -74,6 +77,7 @@ class ExtractorPool:
         self._limits = Limits()
         self._on_death = on_death
         self._scratch = scratch
+        self._scratch_room = scratch_room
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
         self._ids = itertools.count(1)
@@ -107,10 +111,16 @@ class ExtractorPool:
             max_text_chars=self._limits.max_text_chars,
             max_pages=self._limits.max_pages,
             max_expanded_bytes=self._limits.max_expanded_bytes,
+            max_scratch_bytes=self._scratch_bytes(file.path),
         )
         for reply in self._ask(request, file.path):
             if isinstance(reply, (Chunks, Extracted)):
                 yield reply
+
+    def _scratch_bytes(self, path: str) -> int:
+        if self._scratch_room is None or not may_need_conversion(path):
+            return MOST_SCRATCH_BYTES
+        return max(0, min(MOST_SCRATCH_BYTES, self._scratch_room()))
 
     def read(self, wanted: Sequence[Wanted]) -> list[tuple[PassageText, ...] | FileError]:
         """The passages of each request, or why its file does not give them."""
@@ -127,6 +137,7 @@ class ExtractorPool:
             max_text_chars=self._limits.max_text_chars,
             max_pages=self._limits.max_pages,
             max_expanded_bytes=self._limits.max_expanded_bytes,
+            max_scratch_bytes=self._scratch_bytes(wanted.file.path),
         )
         try:
             for reply in self._ask(request, wanted.file.path):

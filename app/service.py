@@ -172,7 +172,9 @@ class Service:
 
     def make_readers(self, name: str, model: EmbeddingModel | None) -> ExtractorPool:
         """Readers that cut texts for a model: "query" for people, others for indexing."""
-        readers = make_readers(self.home, self.settings, name, model, self.deaths.append)
+        readers = make_readers(
+            self.home, self.settings, name, model, self.deaths.append, self.engine.room
+        )
         readers.resize(self.plan.extractors)
         return readers
 
