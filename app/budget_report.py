@@ -17,8 +17,9 @@ from app.planning import (
     plan_for,
 )
 from core.budget.facts import MB, Corpus, Limits
-from core.budget.measure import measure_memory, memory_of
-from core.budget.plan import SMALLEST, Plan, check_limits
+from core.budget.measure import measure_memory, memory_by_part
+from core.budget.plan import SMALLEST, Plan, check_limits, rounded_up
+from core.budget.ram import smallest_memory
 from core.budget.words import changes, why
 from core.errors import UserError
 from core.home import Home
@@ -40,21 +41,28 @@ def is_preview(request: BudgetRequest) -> bool:
 
 def preview_budget(service: Service, catalogue: Catalogue, request: BudgetRequest) -> Table:
     """The report of a request that changes nothing; `catalogue` is the caller's own."""
-    wanted = wanted_changes(request, service.home, service.settings)
+    chunks, _ = catalogue.totals()
+    wanted = wanted_changes(request, service.home, service.settings, chunks)
     return budget_report(service, catalogue, wanted, preview=request.preview)
 
 
 def set_budget(service: Service, request: BudgetRequest) -> Table:
     """Set budgets and what is chosen with them, all or none; what that changes."""
-    wanted = wanted_changes(request, service.home, service.settings)
+    chunks, _ = service.engine.catalogue.totals()
+    wanted = wanted_changes(request, service.home, service.settings, chunks)
     report = budget_report(service, service.engine.catalogue, wanted, preview=False)
     service.settings.set(wanted)
     service.replan()
     return report
 
 
-def wanted_changes(request: BudgetRequest, home: Home, settings: Settings) -> dict[str, object]:
-    """The settings that a request would change. Raises UserError when that cannot be."""
+def wanted_changes(
+    request: BudgetRequest, home: Home, settings: Settings, chunks: int
+) -> dict[str, object]:
+    """The settings that a request would change, with so many passages indexed.
+
+    Raises UserError when that cannot be.
+    """
     wanted: dict[str, object] = {}
     if request.disk_bytes is not None:
         wanted[DISK] = request.disk_bytes / MB
@@ -64,22 +72,25 @@ def wanted_changes(request: BudgetRequest, home: Home, settings: Settings) -> di
         if key not in CHOICES:
             raise UserError(f"{key} is not chosen with the budgets.", "Set it in the settings.")
         wanted[key] = value
-    _check_budgets(request, home, settings)
+    _check_budgets(request, home, settings, chunks)
     settings.check(wanted)
     return wanted
 
 
-def _check_budgets(request: BudgetRequest, home: Home, settings: Settings) -> None:
+def _check_budgets(request: BudgetRequest, home: Home, settings: Settings, chunks: int) -> None:
     """Only what is asked for is checked: a budget of before may be larger than another disk."""
     device = device_limits(home)
+    if request.ram_bytes is None:
+        device = Limits(device.disk_bytes, 0)
     choices = Choices(settings)
     check_limits(
         Limits(
             SMALLEST.disk_bytes if request.disk_bytes is None else request.disk_bytes,
-            SMALLEST.ram_bytes if request.ram_bytes is None else request.ram_bytes,
+            smallest_memory(chunks) if request.ram_bytes is None else request.ram_bytes,
         ),
         device,
         choices.wishes.level,
+        chunks,
     )
 
 
@@ -100,17 +111,20 @@ def budget_report(
     corpus = measure_corpus(home, engine, catalogue)
     before, choices = Choices(settings), Choices(settings, wanted)
     now, plan = (
-        plan_for(home, each, corpus, expected_speeds(home, engine.model_name, each))
+        plan_for(home, each, corpus, expected_speeds(home, engine.model_name, each, corpus.chunks))
         for each in (before, choices)
     )
     needs = model_needs(home, choices.text("assistant.model"))
     device = device_limits(home)
-    used = {name: memory_of(found) for name, found in service.pids().items()}
+    used = memory_by_part(service.pids())
     parts = used_on_disk(corpus)
     return {
         "preview": preview,
         "budgets": {"disk_bytes": plan.limits.disk_bytes, "ram_bytes": plan.limits.ram_bytes},
-        "smallest": {"disk_bytes": SMALLEST.disk_bytes, "ram_bytes": SMALLEST.ram_bytes},
+        "smallest": {
+            "disk_bytes": SMALLEST.disk_bytes,
+            "ram_bytes": rounded_up(smallest_memory(corpus.chunks)),
+        },
         "largest": {
             "disk_bytes": device.disk_bytes or None,
             "ram_bytes": device.ram_bytes or None,

@@ -60,7 +60,7 @@ def carry_out(service: Service, message: Message) -> object:
         return service.settings.table()
     if isinstance(message, ModelsRequest):
         change_models(service, message)
-        return models_report(service.home, service.settings)
+        return models_report(service.home, service.settings, service.engine.store.view.live_chunks)
     raise TypeError(type(message).__name__)
 
 

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "SATCHEL_HOME"  # as core.home has it, which the window does not import
 
+MOST_BYTES = 2**63 - 1  # what messages can carry
 _SIZE = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([kmgt]?i?b?)\s*", re.IGNORECASE | re.ASCII)
 _UNITS = {
     "": 1_000_000, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9,
@@ -34,7 +36,10 @@ def size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a size; write for example 500MB or 2GB")
-    return int(float(match.group(1).replace(",", ".")) * _UNITS[match.group(2).lower()])
+    size = int(Decimal(match.group(1).replace(",", ".")) * _UNITS[match.group(2).lower()])
+    if size > MOST_BYTES:
+        raise argparse.ArgumentTypeError(f"{text.strip()[:40]!r} is more than any computer has")
+    return size
 
 
 def _choice(text: str) -> tuple[str, int | float | str]:

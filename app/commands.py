@@ -107,8 +107,12 @@ def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             "No Satchel is running in the background for this home.",
             "There is nothing to pause." if paused else "Open it with `satchel`.",
         )
-    for _ in _replies(caller, Pause(caller.next_id(), paused)):
-        output.paused(paused)
+    list(_replies(caller, Pause(caller.next_id(), paused)))
+    held = None
+    if not paused:  # what the machine has no room for waits all the same
+        index = _table(_table(_report(caller, StatusRequest(caller.next_id()))).get("index"))
+        held = str(index["reason"]) if index.get("state") == "paused" else None
+    output.paused(paused, held)
     return 0
 
 

@@ -32,8 +32,10 @@ from core.messages import (
 )
 from core.store.rows import FileRef
 from core.text.document import Limits
+from core.text.wanted import may_need_conversion
 
 MB = 1_000_000
+MOST_SCRATCH_BYTES = 500_000_000
 LONGEST_TIMES = 10  # of the time limit, for a file that other programs convert meanwhile
 MEMORY_LOOK_S = 0.2
 
@@ -58,6 +60,7 @@ class ExtractorPool:
         max_tokens: int = 256,
         memory_mb: float | None = None,
         scratch: Path | None = None,
+        scratch_room: Callable[[], int] | None = None,
         idle_s: float = 300.0,
     ) -> None:
         """`on_death` is told, in words, of each child that died and the file it was reading.
@@ -65,7 +68,7 @@ class ExtractorPool:
         A reader may be silent for `timeout_s`, and longer altogether while other
         programs convert a file. `memory_mb` is what it may take. In `scratch`,
         which is emptied, each reader gets a folder of its own, the only one it
-        may write in.
+        may write in, at most `scratch_room()` bytes there.
         """
         self._tokenizer_path = tokenizer_path
         self._max_tokens = max_tokens
@@ -74,14 +77,19 @@ class ExtractorPool:
         self._limits = Limits()
         self._on_death = on_death
         self._scratch = scratch
+        self._scratch_room = scratch_room
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
         self._ids = itertools.count(1)
         self._slots: queue.LifoQueue[_Slot] = queue.LifoQueue()
-        for number in range(size):
-            place = None if scratch is None else scratch / str(number)
-            self._slots.put(_Slot(command, memory_mb, place))
-        self._size = size
+        places = [None if scratch is None else scratch / str(number) for number in range(size)]
+        self._all = [_Slot(command, memory_mb, place) for place in places]
+        for slot in self._all:
+            self._slots.put(slot)
+        self._wanted = size  # how many of them may run
+        self._parked: list[_Slot] = []  # the others
+        self._counting = threading.Lock()
+        self._resizing = threading.Lock()
         self._idle_s = idle_s
         self._timer: threading.Timer | None = None
         self._timing = threading.Lock()
@@ -103,10 +111,16 @@ class ExtractorPool:
             max_text_chars=self._limits.max_text_chars,
             max_pages=self._limits.max_pages,
             max_expanded_bytes=self._limits.max_expanded_bytes,
+            max_scratch_bytes=self._scratch_bytes(file.path),
         )
         for reply in self._ask(request, file.path):
             if isinstance(reply, (Chunks, Extracted)):
                 yield reply
+
+    def _scratch_bytes(self, path: str) -> int:
+        if self._scratch_room is None or not may_need_conversion(path):
+            return MOST_SCRATCH_BYTES
+        return max(0, min(MOST_SCRATCH_BYTES, self._scratch_room()))
 
     def read(self, wanted: Sequence[Wanted]) -> list[tuple[PassageText, ...] | FileError]:
         """The passages of each request, or why its file does not give them."""
@@ -123,6 +137,7 @@ class ExtractorPool:
             max_text_chars=self._limits.max_text_chars,
             max_pages=self._limits.max_pages,
             max_expanded_bytes=self._limits.max_expanded_bytes,
+            max_scratch_bytes=self._scratch_bytes(wanted.file.path),
         )
         try:
             for reply in self._ask(request, wanted.file.path):
@@ -182,7 +197,7 @@ class ExtractorPool:
             if not whole:
                 slot.end()
             slot.used_at_s = time.monotonic()
-            self._slots.put(slot)
+            self._put_back(slot)
             self._watch_idle(self._idle_s)
 
     def check(self) -> tuple[str, ...]:
@@ -197,7 +212,7 @@ class ExtractorPool:
             ) from error
         finally:
             slot.used_at_s = time.monotonic()
-            self._slots.put(slot)
+            self._put_back(slot)
             self._watch_idle(self._idle_s)
         return self.protections or ()
 
@@ -239,7 +254,7 @@ class ExtractorPool:
                 slot.end()
             elif slot.pid is not None:
                 waits.append(left_s)
-            self._slots.put(slot)
+            self._put_back(slot)
         return min(waits, default=None)
 
     def _free(self) -> list[_Slot]:
@@ -265,16 +280,43 @@ class ExtractorPool:
             self._watch_idle(next_s)
 
     def pids(self) -> list[int]:
-        """Process ids of the running children."""
-        with self._slots.mutex:
-            return [slot.pid for slot in self._slots.queue if slot.pid is not None]
+        """Process ids of the running children, those that are reading included."""
+        return [pid for slot in self._all if (pid := slot.pid) is not None]
 
     def let_go(self) -> None:
         """End the children, and with them the texts they remember; new ones start when needed."""
-        slots = [self._slots.get() for _ in range(self._size)]
-        for slot in slots:
-            slot.end()
-            self._slots.put(slot)
+        with self._resizing:
+            wanted = self._wanted
+            self._resize(len(self._all))
+            for slot in [self._slots.get() for _ in self._all]:
+                slot.end()
+                self._slots.put(slot)
+            self._resize(wanted)
+
+    def resize(self, size: int) -> None:
+        """Let at most so many children run from now on, at least one; those over it end with the
+        file that they read.
+        """
+        with self._resizing:
+            self._resize(max(1, min(size, len(self._all))))
+
+    def _resize(self, size: int) -> None:
+        with self._counting:
+            self._wanted = size
+            while self._parked and len(self._all) - len(self._parked) < size:
+                self._slots.put(self._parked.pop())
+        for slot in reversed(self._free()):
+            self._put_back(slot)
+
+    def _put_back(self, slot: _Slot) -> None:
+        """Leave a place to the next request, or put it aside where there are too many."""
+        with self._counting:
+            too_many = len(self._all) - len(self._parked) > self._wanted
+            if not too_many:
+                self._slots.put(slot)
+                return
+            self._parked.append(slot)
+        slot.end()
 
     def close(self) -> None:
         """End all children; waits for those that are reading."""
@@ -283,7 +325,9 @@ class ExtractorPool:
             if self._timer is not None:
                 self._timer.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)
-        for _ in range(self._size):
+        with self._resizing:
+            self._resize(len(self._all))
+        for _ in self._all:
             self._slots.get().end()
         self._starter.shutdown(wait=True)
         if self._scratch is not None:
@@ -310,7 +354,8 @@ class _Slot:
 
     @property
     def pid(self) -> int | None:
-        return None if self._child is None else self._child.pid
+        child = self._child  # another thread may end it
+        return None if child is None else child.pid
 
     def child(self) -> Child:
         """The child of this place, started if there is none; its greeting may be still to come."""

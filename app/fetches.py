@@ -87,14 +87,16 @@ class Fetches:
             name = slim(self._service, name, message.keep or "", told)
         else:
             name = measure(self._service, name, message.active, told)
-        rows = models_report(self._service.home, self._service.settings)
+        chunks = self._service.engine.store.view.live_chunks
+        rows = models_report(self._service.home, self._service.settings, chunks)
         session.reply(Report(message.id, [row for row in rows if row["name"] == name]))
 
 
 def _check_room(service: Service, name: str) -> None:
     """Raises UserError for a language model that could not be used once it is here."""
+    chunks = service.engine.store.view.live_chunks
     for entry in load_catalogue():
-        facts, room = entry_facts(entry), model_room(service.settings)
+        facts, room = entry_facts(entry), model_room(service.settings, chunks)
         if entry.name == name and room.fit(facts) == "no":
             raise UserError(
                 f"{name} does not fit the memory budget: it takes "

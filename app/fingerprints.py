@@ -31,7 +31,7 @@ def look_at_models(service: Service, repair: bool) -> list[tuple[str, bool]]:
     has changed while its file is right is taken as it is now.
     """
     found: list[tuple[str, bool]] = []
-    room = model_room(service.settings)
+    room = model_room(service.settings, service.engine.store.view.live_chunks)
     for model in installed(service.home.models):
         try:
             read_header(model.path)

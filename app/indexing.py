@@ -103,6 +103,10 @@ class Indexing:
         """Whether a request merely goes on watching."""
         return (id(session), number) in self._watching
 
+    def next_readers(self) -> list[int]:
+        """Process ids of the readers for an index that is to take over."""
+        return self._succession.readers()
+
     def close(self) -> None:
         """End the watcher and the readers."""
         self._watcher.close()

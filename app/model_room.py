@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.planning import Choices
 from core.budget.facts import CELL_SHARES
-from core.budget.ram import SMALLEST_BYTES
+from core.budget.ram import room_for_model
 from core.llm.facts import ModelFacts
 from core.llm.fit import Fit, fits, memory_needed
 from core.settings import Settings
@@ -29,12 +29,12 @@ class Room:
         return memory_needed(facts, self.context_tokens, self.cell_bytes_share)
 
 
-def model_room(settings: Settings) -> Room:
-    """The room within the budget in force."""
+def model_room(settings: Settings, chunks: int) -> Room:
+    """The room within the budget in force beside an index of so many passages."""
     choices = Choices(settings)
     wishes = choices.wishes
     return Room(
-        choices.limits.ram_bytes - SMALLEST_BYTES,
+        room_for_model(choices.limits.ram_bytes, chunks),
         wishes.context_tokens,
         CELL_SHARES[wishes.cell_type],
     )

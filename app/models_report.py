@@ -22,15 +22,15 @@ from core.web import mirrored
 Table = dict[str, object]
 
 
-def models_report(home: Home, settings: Settings) -> list[Table]:
+def models_report(home: Home, settings: Settings, chunks: int) -> list[Table]:
     """The catalogues of models and what is on disk: those that answer, then those that search.
 
     `size_bytes` is that on disk, `download_bytes` what fetching brings, None for unlisted ones.
-    Of those that answer, `fits` says whether they do within the memory budget, `tokens_per_s`
-    how fast an answer is, `measured` whether it was seen so, and else `speed_from` what it is
-    told from ("another model", "memory"); None is unknown.
+    Of those that answer, `fits` says whether they do within the memory budget beside an index of
+    so many passages, `tokens_per_s` how fast an answer is, `measured` whether it was seen so, and
+    else `speed_from` what it is told from ("another model", "memory"); None is unknown.
     """
-    return _chat_models(home, settings) + _embedding_models(home, settings)
+    return _chat_models(home, settings, chunks) + _embedding_models(home, settings)
 
 
 def _told(facts: ModelFacts, room: Room, outlooks: Outlooks) -> Table:
@@ -65,12 +65,12 @@ _UNKNOWN: Table = dict.fromkeys(
 ) | {"measured": False}  # fmt: skip
 
 
-def _chat_models(home: Home, settings: Settings) -> list[Table]:
+def _chat_models(home: Home, settings: Settings, chunks: int) -> list[Table]:
     here = {model.name: model for model in installed(home.models)}
     chosen = settings.text("assistant.model")
     catalogue = {entry.name: entry for entry in load_catalogue()}
     known = {name: try_facts(model.path) for name, model in here.items()}
-    room, outlooks = model_room(settings), Outlooks(home)
+    room, outlooks = model_room(settings, chunks), Outlooks(home)
     report: list[Table] = []
     for name in [*catalogue, *(name for name in here if name not in catalogue)]:
         entry, model = catalogue.get(name), here.get(name)

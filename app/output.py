@@ -157,10 +157,12 @@ class Output:
         for problem in body["problems"]:
             self._line(f"  {problem}")
 
-    def paused(self, paused: bool) -> None:
-        """Whether indexing is held now."""
+    def paused(self, paused: bool, held: str | None = None) -> None:
+        """Whether the person holds indexing now; why it waits all the same if it does."""
         if self._json:
-            self._print_json({"paused": paused})
+            self._print_json({"paused": paused, "held": held})
+        elif held is not None:
+            self._line(f"Indexing is resumed, but waits: it is {held}.")
         else:
             self._line("Indexing is paused." if paused else "Indexing goes on.")
 

@@ -22,7 +22,7 @@ from core.budget.measure import measure_disk
 from core.budget.plan import Plan, make_plan
 from core.budget.probe import machine_name
 from core.budget.query_speed import load_speed
-from core.budget.ram import SMALLEST_BYTES
+from core.budget.ram import room_for_model
 from core.home import Home
 from core.index.engine import Engine
 from core.index.levels import level_named
@@ -131,12 +131,12 @@ def installed_facts(home: Home, name: str) -> ModelFacts | None:
     return next((try_facts(one.path) for one in installed(home.models) if one.name == name), None)
 
 
-def expected_speeds(home: Home, embedding: str, choices: Choices) -> Speeds:
+def expected_speeds(home: Home, embedding: str, choices: Choices, chunks: int) -> Speeds:
     """How fast searches were here, and answers are or can be expected to be."""
     known = load_speed(home.query_speed, machine_name(processors()), embedding)
     facts = installed_facts(home, choices.text("assistant.model"))
     wishes = choices.wishes
-    room = choices.limits.ram_bytes - SMALLEST_BYTES
+    room = room_for_model(choices.limits.ram_bytes, chunks)
     outlook = None
     if facts is not None:
         # Only what was chosen: what is automatic would make more memory look slower.

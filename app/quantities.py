@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-MB = 1_000_000
-
 
 def size(size_bytes: int) -> str:
     """Bytes for people, in decimal units."""
     if size_bytes < 1000:
         return f"{size_bytes} B"
-    if size_bytes < MB:
-        return f"{size_bytes / 1000:.1f} kB"
-    if size_bytes < 1000 * MB:
-        return f"{size_bytes / MB:.1f} MB"
-    return f"{size_bytes / (1000 * MB):.1f} GB"
+    found = size_bytes / 1000
+    for unit in ("kB", "MB", "GB"):
+        if found < 1000:
+            return f"{found:.1f} {unit}"
+        found /= 1000
+    return f"{found:.1f} TB"
 
 
 def duration(seconds: float) -> str:

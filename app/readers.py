@@ -13,6 +13,7 @@ from core.settings import Settings
 # Readers that were idle for so long are ended; the next request waits for a new one to start.
 INDEX_IDLE_S = 30.0
 QUERY_IDLE_S = 240.0
+SCRATCH_READERS = 4  # that may convert at once, each with its share of the room
 INDEX_NICE = 5  # steps that reading for the index gives way
 
 
@@ -22,8 +23,12 @@ def make_readers(
     name: str,
     model: EmbeddingModel | None,
     on_death: Callable[[str], None],
+    room: Callable[[], int],
 ) -> ExtractorPool:
-    """Readers that cut texts for a model: "query" for people, others for indexing."""
+    """Readers that cut texts for a model: "query" for people, others for indexing.
+
+    `room` gives the bytes that the disk budget still allows.
+    """
     idle_s, nice = (QUERY_IDLE_S, 0) if name == "query" else (INDEX_IDLE_S, INDEX_NICE)
     memory_mb = int(settings.number("extract.memory_mb"))
     timeout_s = settings.number("extract.timeout_s")
@@ -37,5 +42,6 @@ def make_readers(
         max_tokens=model.description.chunk_tokens if model else MAX_TOKENS,
         memory_mb=memory_mb,
         scratch=home.scratch / name,
+        scratch_room=lambda: room() // SCRATCH_READERS,
         idle_s=idle_s,
     )

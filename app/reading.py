@@ -136,6 +136,8 @@ class Reading:
     def _do(self, message: _Request) -> None:
         share = PROGRAM_TIMES if isinstance(message, Extract) else _READING_SHARE
         self._shop.file_s = self._timeout_s * share
+        if isinstance(message, Extract | ReadSpans):
+            self._shop.most_bytes = message.max_scratch_bytes
         if isinstance(message, Extract):
             self._extract(message)
         elif isinstance(message, ReadSpans):

@@ -11,7 +11,7 @@ from app.budget_report import used_on_disk
 from app.machine import device_report
 from app.planning import Choices, measure_corpus
 from core.budget.facts import Corpus
-from core.budget.measure import measure_disk, memory_of, models_bytes
+from core.budget.measure import measure_disk, memory_by_part, models_bytes
 from core.files.folders import WatchedFolder
 from core.home import Home
 from core.index.engine import Engine
@@ -51,7 +51,7 @@ def status_report(
             "disk_bytes": measure_disk(home).total,
             "store_bytes": store_bytes(measure_corpus(home, engine, catalogue)),
             "models_bytes": models_bytes(home),
-            "memory_bytes": {name: memory_of(found) for name, found in pids.items()},
+            "memory_bytes": memory_by_part(pids),
         },
         "index": {
             **state,

@@ -173,7 +173,11 @@ class Service:
 
     def make_readers(self, name: str, model: EmbeddingModel | None) -> ExtractorPool:
         """Readers that cut texts for a model: "query" for people, others for indexing."""
-        return make_readers(self.home, self.settings, name, model, self.deaths.append)
+        readers = make_readers(
+            self.home, self.settings, name, model, self.deaths.append, self.engine.room
+        )
+        readers.resize(self.plan.extractors)
+        return readers
 
     def _history(self) -> History:
         return History(self.home.history, self.engine.room)
@@ -327,6 +331,8 @@ class Service:
         plan = plan_for(self.home, Choices(self.settings), corpus, Speeds())
         self.engine.apply(plan)
         self.plan = plan
+        for readers in (self.index_readers, self.query_readers):
+            readers.resize(plan.extractors)
 
     def idle_for_s(self) -> float:
         """Seconds since anything was asked or indexed; 0 while something is."""
@@ -362,7 +368,11 @@ class Service:
         worker = self.model.pid
         return {
             "service": [os.getpid()],
-            "extractors": self.index_readers.pids() + self.query_readers.pids(),
+            "extractors": [
+                *self.index_readers.pids(),
+                *self.query_readers.pids(),
+                *self.work.next_readers(),
+            ],
             "model_worker": [] if worker is None else [worker],
         }
 

@@ -109,6 +109,11 @@ class Succession:
         whole.interrupted, whole.stopped = last.interrupted, last.stopped
         return whole.interrupted or whole.stopped is not None
 
+    def readers(self) -> list[int]:
+        """Process ids of the readers. Any thread asks."""
+        readers = self._readers
+        return [] if readers is None else readers.pids()
+
     def close(self) -> None:
         """End the readers."""
         if self._readers is not None:

@@ -50,6 +50,10 @@ class Work:
         else:
             self._jobs.put((self.own, Mend()))
 
+    def next_readers(self) -> list[int]:
+        """Process ids of the readers for an index that is to take over."""
+        return self._indexing.next_readers()
+
     def close(self) -> None:
         """Stop after the file in hand."""
         self._stopping.set()

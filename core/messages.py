@@ -189,6 +189,7 @@ class Extract(Message, frozen=True):
     max_text_chars: int = 50_000_000
     max_pages: int = 20_000
     max_expanded_bytes: int = 400_000_000
+    max_scratch_bytes: int = 500_000_000  # of a program that converts the file
 
 
 class Chunks(Message, frozen=True):
@@ -235,6 +236,7 @@ class ReadSpans(Message, frozen=True):
     max_text_chars: int = 50_000_000
     max_pages: int = 20_000
     max_expanded_bytes: int = 400_000_000
+    max_scratch_bytes: int = 500_000_000
 
 
 class Passages(Message, frozen=True):

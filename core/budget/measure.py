@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,6 +146,36 @@ def _part(path: Path, home: Home) -> str:
 def models_bytes(home: Home) -> int:
     """Bytes of all models in the shared store."""
     return sum(path.stat().st_size for path in home.models.rglob("*") if path.is_file())
+
+
+def memory_by_part(parts: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Bytes of memory of each part's processes and of all that these have started.
+
+    What a process started counts with it, unless it is named itself: nothing counts twice.
+    """
+    named = {pid for pids in parts.values() for pid in pids}
+    return {
+        part: memory_of([one for pid in pids for one in (pid, *_started_by(pid, named))])
+        for part, pids in parts.items()
+    }
+
+
+def _started_by(pid: int, but: Collection[int]) -> list[int]:
+    """What a process has started, and these have, but for some and what those started."""
+    parents: dict[int, int] = {}
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                parents[child.pid] = child.ppid()
+
+    def is_named(child: int) -> bool:
+        while child != pid:
+            if child in but:
+                return True
+            child = parents.get(child, pid)
+        return False
+
+    return [child for child in parents if not is_named(child)]
 
 
 def memory_of(pids: Sequence[int]) -> int:

@@ -23,7 +23,8 @@ from core.budget.facts import (
     Wishes,
 )
 from core.budget.fewer import share_with_model
-from core.budget.ram import CACHED_EMBEDDING_BYTES, SMALLEST_BYTES
+from core.budget.ram import CACHED_EMBEDDING_BYTES, SMALLEST_BYTES, smallest_memory
+from core.budget.sizes import in_words, plainly
 from core.errors import UserError
 from core.home import SMALLEST_DISK_BUDGET_BYTES
 from core.index.levels import Level
@@ -37,7 +38,9 @@ class Plan:
     """Bytes for each consumer, the levels chosen, and what is predicted of them.
 
     `disk` and `memory` add up to the limits, `free` included. `fits` is the share of what is
-    indexed that there is room for. What is predicted is None where nothing was measured yet.
+    indexed that there is room for; `joined_chunks` are worked on together at most, and
+    `short_bytes` of memory are missing for the index as it is. What is predicted is None where
+    nothing was measured yet.
     """
 
     limits: Limits
@@ -47,6 +50,8 @@ class Plan:
     fits: float
     text_bytes_that_fit: int
     extractors: int
+    joined_chunks: int
+    short_bytes: int
     model: str | None
     cell_type: CellType | None
     context_tokens: int | None
@@ -100,6 +105,8 @@ def make_plan(
         fits=disk.fits,
         text_bytes_that_fit=disk.text_bytes_that_fit,
         extractors=memory.extractors,
+        joined_chunks=memory.joined_chunks,
+        short_bytes=memory.short_bytes,
         model=model.name if model is not None and answers else None,
         cell_type=wishes.cell_type if answers else None,
         context_tokens=memory.context_tokens if answers else None,
@@ -117,23 +124,26 @@ def predict_query_s(level: Level, speeds: Speeds) -> float | None:
     return speeds.rest_s + level.recomputes * speeds.recompute_s
 
 
-def check_limits(limits: Limits, device: Limits | None, level: Level) -> None:
+def check_limits(limits: Limits, device: Limits | None, level: Level, chunks: int = 0) -> None:
     """Raises UserError when a limit is under the smallest, or more than the device has.
 
-    `device` has the sizes of disk and memory, 0 for unknown.
+    `device` has the sizes of disk and memory, 0 for unknown; `chunks` passages are indexed.
     """
     if limits.disk_bytes < SMALLEST.disk_bytes:
         fitting = fitting_text(SMALLEST.disk_bytes, Corpus(), level)
         raise UserError(
-            f"A disk budget of {limits.disk_bytes / MB:g} MB is too small.",
-            f"The smallest is {SMALLEST.disk_bytes / MB:g} MB, which holds the index of about "
-            f"{fitting / MB:.0f} MB of text.",
+            f"A disk budget of {plainly(limits.disk_bytes)} is too small.",
+            f"The smallest is {plainly(SMALLEST.disk_bytes)}, which holds the index of about "
+            f"{in_words(fitting)} of text.",
         )
-    if limits.ram_bytes < SMALLEST.ram_bytes:
+    least = smallest_memory(chunks)
+    if limits.ram_bytes < least:
+        why = "which is enough to index and to search, without answers."
+        if limits.ram_bytes >= SMALLEST.ram_bytes:
+            why = f"for {chunks:,} passages are indexed; with fewer folders it may be less."
         raise UserError(
-            f"A memory budget of {limits.ram_bytes / MB:g} MB is too small.",
-            f"The smallest is {SMALLEST.ram_bytes / MB:g} MB, which is enough to index and to "
-            "search, without answers.",
+            f"A memory budget of {plainly(limits.ram_bytes)} is too small.",
+            f"The smallest is {plainly(rounded_up(least))}, {why}",
         )
     for name, limit, whole in (
         ("disk", limits.disk_bytes, device.disk_bytes if device else 0),
@@ -141,6 +151,11 @@ def check_limits(limits: Limits, device: Limits | None, level: Level) -> None:
     ):
         if 0 < whole < limit:
             raise UserError(
-                f"A {name} budget of {limit / MB:g} MB is more than this computer has.",
-                f"It has {whole / MB:.0f} MB; give less than that.",
+                f"A {name} budget of {plainly(limit)} is more than this computer has.",
+                f"It has {in_words(whole)}; give less than that.",
             )
+
+
+def rounded_up(size_bytes: int) -> int:
+    """Whole megabytes that are at least as much: a size that can be told and set."""
+    return -(-size_bytes // MB) * MB

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from core.budget.facts import MB, ModelNeeds, Wishes
 
-# The service with its embedding model while it indexes, measured: what it takes at first, and
-# for each passage of an index up to a size from which on it works in parts.
+# The service with its embedding model while it indexes, measured: what it takes at first, for each
+# passage of the index, and for each of those that are worked on together when segments are joined.
 SERVICE_BYTES = 290 * MB
-SERVICE_BYTES_A_CHUNK = 2_400
-MOST_CHUNKS = 60_000
-EXTRACTOR_BYTES = 90 * MB  # one reader of files, measured
+BYTES_A_CHUNK = 400
+BYTES_A_JOINED_CHUNK = 2_000
+MOST_CHUNKS = 60_000  # of which this was measured; a larger index works in parts of that
+LEAST_JOINED = 8_000  # as many embeddings at hand as codes of the home's own are fitted to
+EXTRACTOR_BYTES = 90 * MB  # one reader of files for the index and one for searches, measured
 MOST_EXTRACTORS = 2
 CACHED_EMBEDDING_BYTES = 384 * 4 + 200  # with its place in the cache
 MOST_CACHED_BYTES = 64 * MB
@@ -23,25 +25,53 @@ CONTEXT_STEP_TOKENS = 256
 class MemoryShare:
     """Bytes by part, which with `free` add up to the budget.
 
-    `context_tokens` is 0 where there is no memory for the language model.
+    `context_tokens` is 0 where there is no memory for the language model. `joined_chunks` are
+    worked on together at most; `short_bytes` are missing even if that is as few as can be.
     """
 
     parts: dict[str, int]
     extractors: int
     context_tokens: int
+    joined_chunks: int
+    short_bytes: int
 
 
-def service_bytes(chunks: int) -> int:
-    """What the service of an index of so many passages takes at most."""
-    return SERVICE_BYTES + SERVICE_BYTES_A_CHUNK * min(chunks, MOST_CHUNKS)
+def service_bytes(chunks: int, joined: int = MOST_CHUNKS) -> int:
+    """What the service of an index of so many passages takes at most, `joined` of them at once."""
+    chunks = min(chunks, MOST_CHUNKS)
+    at_once = min(chunks, joined)
+    return SERVICE_BYTES + BYTES_A_CHUNK * chunks + BYTES_A_JOINED_CHUNK * at_once
+
+
+def smallest_memory(chunks: int) -> int:
+    """The least budget that an index of so many passages can be kept up with and searched in."""
+    return service_bytes(chunks, LEAST_JOINED) + EXTRACTOR_BYTES
+
+
+def most_joined(budget_bytes: int, chunks: int) -> int:
+    """How many passages may be worked on together within a budget."""
+    over = service_bytes(chunks, 0) + EXTRACTOR_BYTES
+    room = max(0, budget_bytes - over) // BYTES_A_JOINED_CHUNK
+    if room >= min(chunks, MOST_CHUNKS):
+        return MOST_CHUNKS
+    return max(LEAST_JOINED, room)
+
+
+def room_for_model(budget_bytes: int, chunks: int) -> int:
+    """What search leaves for a language model; negative where search has too little itself."""
+    joined = most_joined(budget_bytes, chunks)
+    return budget_bytes - service_bytes(chunks, joined) - EXTRACTOR_BYTES
 
 
 def share_memory(
     budget_bytes: int, chunks: int, wishes: Wishes, model: ModelNeeds | None
 ) -> MemoryShare:
-    """Search first; then the model with the context its task needs; then more of everything."""
-    service = service_bytes(chunks)
-    left = budget_bytes - service - EXTRACTOR_BYTES
+    """Search first, joining fewer passages at once where more have no room; then the model with
+    the context its task needs; then more of everything.
+    """
+    joined = most_joined(budget_bytes, chunks)
+    service = service_bytes(chunks, joined)
+    left = room_for_model(budget_bytes, chunks)
     context = weights = kv = overhead = 0
     if model is not None:
         # Experts wait on disk before the context is cut: it is small beside them.
@@ -63,7 +93,8 @@ def share_memory(
         "model_overhead": overhead,
     }
     free = max(0, budget_bytes - sum(parts.values()))
-    return MemoryShare(parts | {"free": free}, 1 + more, context)
+    short = max(0, smallest_memory(chunks) - budget_bytes)
+    return MemoryShare(parts | {"free": free}, 1 + more, context, joined, short)
 
 
 def context_that_fits(room_bytes: int, wishes: Wishes, model: ModelNeeds) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from core.budget.facts import MB, Corpus, ModelNeeds, Wishes
-from core.budget.plan import Plan
+from core.budget.plan import Plan, rounded_up
+from core.budget.ram import MOST_CHUNKS
+from core.budget.sizes import in_words, plainly
 from core.index.levels import Level
 
 NOTICED_SHARE = 0.1  # a prediction that changes by less is not worth a sentence
@@ -14,7 +16,7 @@ NOTICED_BYTES = MB
 
 def why(plan: Plan, corpus: Corpus, wishes: Wishes, model: ModelNeeds | None) -> list[str]:
     """Why the plan is as it is. `model` is the language model that was chosen, if it is there."""
-    return [*_why_disk(plan, corpus, wishes), *_why_memory(plan, wishes, model)]
+    return [*_why_disk(plan, corpus, wishes), *_why_memory(plan, corpus, wishes, model)]
 
 
 def _why_disk(plan: Plan, corpus: Corpus, wishes: Wishes) -> Iterator[str]:
@@ -42,7 +44,22 @@ def _why_disk(plan: Plan, corpus: Corpus, wishes: Wishes) -> Iterator[str]:
         )
 
 
-def _why_memory(plan: Plan, wishes: Wishes, model: ModelNeeds | None) -> Iterator[str]:
+def _why_memory(
+    plan: Plan, corpus: Corpus, wishes: Wishes, model: ModelNeeds | None
+) -> Iterator[str]:
+    if plan.short_bytes:
+        enough = plainly(rounded_up(plan.limits.ram_bytes + plan.short_bytes))
+        yield (
+            f"An index of {corpus.chunks:,} passages needs at least {enough} of memory, and this "
+            f"budget is {plainly(plan.limits.ram_bytes)}: it will take more than it may. Give it "
+            f"that much (`satchel budget --ram {enough.replace(' ', '')}`), or watch fewer folders."
+        )
+        return
+    if plan.joined_chunks < min(corpus.chunks, MOST_CHUNKS):
+        yield (
+            f"At most {plan.joined_chunks:,} passages are joined in one part of the index, for "
+            "there is no memory for more; searches look through more parts."
+        )
     search = plan.memory["service"] + plan.memory["extractors"]
     readers = "one reader" if plan.extractors == 1 else f"{plan.extractors} readers"
     yield f"Search with {readers} of files takes up to {in_words(search)} of memory."
@@ -193,13 +210,6 @@ def _answers(now: Plan, then: Plan) -> Iterator[str]:
                 f"{now.context_tokens}."
             )
         yield from _speed("An answer begins after", now.first_token_s, then.first_token_s)
-
-
-def in_words(size: float) -> str:
-    """A size for people: 310 MB, 1.2 GB."""
-    if size >= 1000 * MB:
-        return f"{size / (1000 * MB):.1f} GB"
-    return f"{size / MB:.0f} MB" if size >= 10 * MB else f"{size / MB:.1f} MB"
 
 
 def seconds_in_words(seconds: float) -> str:

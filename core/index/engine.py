@@ -27,6 +27,7 @@ from core.index.kept_pages import KeptPages
 from core.index.levelling import Leveller, Memory
 from core.index.levels import Level
 from core.index.limit import Limit
+from core.index.merging import MOST_JOINED
 from core.index.models import (
     embedding_folder,
     entry_named,
@@ -99,6 +100,7 @@ class Engine:
             catalogue, store = self._open_parts()
             catalogue.notes.add_loss(Loss(str(error), 0))
         self.repaired += store.repaired
+        store.most_joined = min(MOST_JOINED, self._plan.joined_chunks)
         return catalogue, store
 
     def _open_parts(self) -> tuple[Catalogue, IndexStore]:
@@ -143,6 +145,7 @@ class Engine:
         """
         self.kept.apply(plan)
         self._plan = plan
+        self.store.most_joined = min(MOST_JOINED, plan.joined_chunks)
         self._set_level(self.limit.level_within(plan.level, self.catalogue.notes))
 
     @property

@@ -30,19 +30,19 @@ DEAD_SHARE = 0.2  # a segment with more deleted chunks than this is written anew
 ROWS = 4_096  # chunks whose vectors are handled together
 
 
-def plan_merge(sizes: Sequence[tuple[int, int, int]]) -> list[int]:
+def plan_merge(sizes: Sequence[tuple[int, int, int]], most: int = MOST_JOINED) -> list[int]:
     """Which segments to join now, by id: none, or one with many deletions, or several.
 
-    `sizes` holds (id, chunks, live chunks). Joining segments, smallest first, until
-    the next is over `MERGE_RATIO` times as large keeps their number logarithmic
-    and rewrites each chunk only a few times. A lone tiny one does not hold up the rest.
+    `sizes` holds (id, chunks, live chunks); `most` live chunks are joined. Joining segments,
+    smallest first, until the next is over `MERGE_RATIO` times as large keeps their number
+    logarithmic and rewrites each chunk only a few times. A lone tiny one does not hold up the rest.
     """
     ordered = sorted(sizes, key=lambda item: (item[2], item[0]))
     for start in range(len(ordered)):
         group: list[int] = []
         together = 0
         for segment, _, live in ordered[start:]:
-            if group and (live > MERGE_RATIO * together or together + live > MOST_JOINED):
+            if group and (live > MERGE_RATIO * together or together + live > most):
                 break
             group.append(segment)
             together += live

@@ -22,7 +22,7 @@ from core.index.codes import Rotation
 from core.index.dial import Dial
 from core.index.foreign import new_path
 from core.index.levels import DEFAULT_LEVEL, Level, level_named
-from core.index.merging import derive
+from core.index.merging import MOST_JOINED, derive
 from core.index.room import budget_used_up, disk_full, is_full
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import (
@@ -46,6 +46,7 @@ Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
 
 KEPT_EMBEDDINGS = 40_000  # of segments written lately, so that their merge is exact (30 MB)
+KEPT_SHARE = 0.8  # of the chunks that may be joined
 ROTATION_BYTES = 150_000  # of the largest, while it is written
 MARGIN_BYTES = 12  # a chunk, for graph and spans, generously
 
@@ -102,6 +103,7 @@ class SegmentStore:
         `model` None any model's segments are taken, and nothing can be published.
         """
         self.folder = self._folder = folder
+        self.most_joined = MOST_JOINED  # chunks of one segment: memory allows no more
         self._catalogue = catalogue
         self.dial = Dial(level or level_named(DEFAULT_LEVEL), codes)
         rows = catalogue.segments()
@@ -193,9 +195,14 @@ class SegmentStore:
         self._remember(number, embeddings)
         self.view = self._make_view()
 
+    @property
+    def most_kept(self) -> int:
+        """How many embeddings of segments written lately stay in memory."""
+        return min(KEPT_EMBEDDINGS, int(KEPT_SHARE * self.most_joined))
+
     def _remember(self, number: int, embeddings: Floats) -> None:
         self._embeddings[number] = embeddings.astype(np.float16)
-        while sum(map(len, self._embeddings.values())) > KEPT_EMBEDDINGS:
+        while sum(map(len, self._embeddings.values())) > self.most_kept:
             self._embeddings.popitem(last=False)
 
     @property

@@ -31,7 +31,7 @@ from core.index.merging import (
 from core.index.room import disk_full, is_full
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import Segment, SegmentError
-from core.index.store import KEPT_EMBEDDINGS, ROTATION_BYTES, SegmentStore
+from core.index.store import ROTATION_BYTES, SegmentStore
 from core.memory import return_memory
 from core.store.rows import DocumentTable
 
@@ -212,7 +212,7 @@ class IndexStore(SegmentStore):
             return True
         sizes = [size for size in every if size[0] not in self._foreign]
         able = [size for size in sizes if self._can_turn(size[0])]
-        group = plan_merge(able)
+        group = plan_merge(able, self.most_joined)
         if not group:
             behind = [size for size in able if self._segments[size[0]].holding != self.dial.wish]
             group = [min(behind, key=lambda size: size[2])[0]] if behind else []
@@ -255,7 +255,7 @@ class IndexStore(SegmentStore):
         words = join_words([s.segment for s in sources], [s.places for s in sources])
         self._write(path, rotation, body, self._packed(rows), words)
         at_hand = None
-        if total <= KEPT_EMBEDDINGS and all(number in self._embeddings for number in group):
+        if total <= self.most_kept and all(number in self._embeddings for number in group):
             at_hand = gather(sources, total)
         self._catalogue.replace_segments(group, path.name, self._model, rows.id.tolist())
         number = self._catalogue.segments()[-1].id

@@ -33,7 +33,8 @@ _ADVICE = "run text recognition (OCR) on it to have it searched"
 class Workshop:
     """The programs of this machine, where they may write, and how long they may take.
 
-    `file_s` is for one file in all, set for each, `page_s` for one page. `on_wait` is
+    `file_s` is for one file in all, set for each like `most_bytes` that a conversion may write,
+    `page_s` for one page. `on_wait` is
     called now and then while a program works; what it raises ends the program.
     Recognised pages are kept for a while, for a page is read again and again.
     """
@@ -53,6 +54,7 @@ class Workshop:
             self.recogniser = Recogniser(programs.tesseract, folder)
         self.page_s = page_s
         self.file_s = page_s
+        self.most_bytes = 500_000_000
         self.on_wait = on_wait
         self._pages: OrderedDict[tuple[Hashable, int], str] = OrderedDict()
 
@@ -90,7 +92,9 @@ def extract(path: str, limits: Limits, shop: Workshop, version: Hashable) -> Doc
     except FileError as error:
         way = None if shop.office is None else way_of(path)
         if shop.office is not None and way is not None:
-            return shop.office.extract(path, way, limits, shop.file_s, shop.on_wait)
+            return shop.office.extract(
+                path, way, limits, shop.file_s, shop.most_bytes, shop.on_wait
+            )
         if error.problem == "needs_ocr" and shop.recogniser is not None:
             return _scanned(path, limits, shop, version)
         raise

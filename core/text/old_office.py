@@ -13,6 +13,11 @@ from core.text.document import Document, Limits
 from core.text.programs import ProgramFailed, run
 from core.text.source import open_regular
 
+LEAST_BYTES = 1_000_000  # its profile alone takes some hundred kB
+_NO_ROOM = (
+    "needs more room to be converted than the disk budget leaves; give Satchel more with "
+    "`satchel budget --disk SIZE`, then have it tried again"
+)
 _STARTED_ANEW = 81  # LibreOffice has made its profile and wants to be started again
 
 
@@ -61,14 +66,23 @@ class Office:
         self._folder = folder / "converting"
 
     def extract(
-        self, path: str, way: Way, limits: Limits, file_s: float, on_wait: Callable[[], None]
+        self,
+        path: str,
+        way: Way,
+        limits: Limits,
+        file_s: float,
+        most_bytes: int,
+        on_wait: Callable[[], None],
     ) -> Document:
-        """The text of a file after its conversion, which may take `file_s`. Raises FileError.
+        """The text of a file after its conversion, which may take `file_s` and write
+        `most_bytes`. Raises FileError.
 
         LibreOffice gets a profile of its own that is gone afterwards, so that no
         file leaves anything behind for the next.
         """
         suffix = PurePath(path).suffix.lower()
+        if most_bytes < LEAST_BYTES:
+            raise FileError(path, _NO_ROOM)
         made = self._folder / f"file.{way.target}"
         shutil.rmtree(self._folder, ignore_errors=True)
         try:
@@ -76,13 +90,16 @@ class Office:
             # By a name of our own: theirs may hold anything.
             (self._folder / f"file{suffix}").symlink_to(path)
             for reader in way.readers:
-                self._convert(f"file{suffix}", way.target, reader, file_s, on_wait)
+                command = self._command(f"file{suffix}", way.target, reader)
+                self._convert(command, file_s, most_bytes, on_wait)
                 if made.is_file():
                     document = formats.extract(str(made), limits)
                     return replace(document, kind=suffix.lstrip("."), slow=True)
         except FileError as error:
             raise FileError(path, error.reason, error.problem) from error
         except ProgramFailed as error:
+            if error.large:
+                raise FileError(path, _NO_ROOM) from error
             reason = f"takes LibreOffice more than {file_s:g} s" if error.slow else _FAILED
             raise FileError(path, f"{reason}; {_advice(way)}") from error
         except OSError as error:
@@ -92,12 +109,18 @@ class Office:
         raise FileError(path, f"{_FAILED}; {_advice(way)}")
 
     def _convert(
-        self, name: str, target: str, reader: str, file_s: float, on_wait: Callable[[], None]
+        self,
+        command: Sequence[str],
+        file_s: float,
+        most_bytes: int,
+        on_wait: Callable[[], None],
     ) -> None:
-        command = self._command(name, target, reader)
-        status, _ = run(command, self._folder, timeout_s=file_s, on_wait=on_wait)
-        if status == _STARTED_ANEW:
-            run(command, self._folder, timeout_s=file_s, on_wait=on_wait)
+        for _ in range(2):
+            status, _ = run(
+                command, self._folder, timeout_s=file_s, on_wait=on_wait, most_bytes=most_bytes
+            )
+            if status != _STARTED_ANEW:
+                return
 
     def _command(self, name: str, target: str, reader: str) -> Sequence[str]:
         return (

@@ -26,16 +26,20 @@ _OFFICE_PLACES = (
     "/usr/lib/libreoffice/program/soffice",
 )
 _TESSERACT_PLACES = ("/opt/homebrew/bin/tesseract", "/usr/local/bin/tesseract")
-_LOOK_S = 0.5
+_LOOK_S, _LOOK_CLOSELY_S = 0.5, 0.1
+_TOO_LARGE = getattr(signal, "SIGXFSZ", 0)  # ends who writes a file larger than it may
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class ProgramFailed(Exception):
-    """The program ended with an error, or was ended because its time was up (`slow`)."""
+    """The program ended with an error, or was ended because its time was up (`slow`) or because
+    it wrote more than it may (`large`).
+    """
 
-    def __init__(self, name: str, slow: bool = False) -> None:
+    def __init__(self, name: str, slow: bool = False, large: bool = False) -> None:
         super().__init__(name)
         self.slow = slow
+        self.large = large
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,14 @@ def run(
     stdin: bytes = b"",
     timeout_s: float,
     on_wait: Callable[[], None],
+    most_bytes: int | None = None,
 ) -> tuple[int, bytes]:
     """Run a program in `folder`, which is its home as well; its exit status and output.
 
     `on_wait` is called about twice a second and may raise, which ends the
-    program. Raises ProgramFailed when it cannot be started or takes longer than
-    `timeout_s`.
+    program. Raises ProgramFailed when it cannot be started, takes longer than
+    `timeout_s`, or makes the folder larger than `most_bytes`: no file of it becomes that large,
+    and what they are together is looked at ten times a second.
     """
     import subprocess  # most readers never need it
 
@@ -95,7 +101,7 @@ def run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            preexec_fn=_before_it_runs(),  # noqa: PLW1509 - it takes no lock
+            preexec_fn=_before_it_runs(most_bytes),  # noqa: PLW1509 - it takes no lock
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise ProgramFailed(name) from error
@@ -104,11 +110,20 @@ def run(
     process.stdin = None
     feeder.start()
     deadline = time.monotonic() + timeout_s
+    told_s = time.monotonic()
     try:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                output, _ = process.communicate(timeout=_LOOK_S)
+                look_s = _LOOK_S if most_bytes is None else _LOOK_CLOSELY_S
+                output, _ = process.communicate(timeout=look_s)
+                if process.returncode == -_TOO_LARGE and most_bytes is not None:
+                    raise ProgramFailed(name, large=True)
                 return process.returncode, output
+            if most_bytes is not None and bytes_in(folder) > most_bytes:
+                raise ProgramFailed(name, large=True)
+            if time.monotonic() - told_s < _LOOK_S:
+                continue
+            told_s = time.monotonic()
             on_wait()
             if time.monotonic() > deadline:
                 raise ProgramFailed(name, slow=True)
@@ -120,6 +135,16 @@ def run(
             process.stdout.close()
 
 
+def bytes_in(folder: Path) -> int:
+    """Bytes of all files in a folder and below."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # it was only there for a moment
+                total += Path(where, name).lstat().st_size
+    return total
+
+
 def _feed(pipe: IO[bytes] | None, data: bytes) -> None:
     """Write all of the input; a program that does not want it is not made to."""
     if pipe is not None:
@@ -129,19 +154,22 @@ def _feed(pipe: IO[bytes] | None, data: bytes) -> None:
 
 if sys.platform == "win32":
 
-    def _before_it_runs() -> Callable[[], None] | None:
+    def _before_it_runs(most_bytes: int | None) -> Callable[[], None] | None:  # noqa: ARG001
         return None
 
 else:
     import resource
 
-    def _before_it_runs() -> Callable[[], None]:
+    def _before_it_runs(most_bytes: int | None) -> Callable[[], None]:
         """What the new process does first: it may write files, and ends with this process."""
         libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
         def prepare() -> None:
             hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+            most = hard if most_bytes is None else most_bytes
+            if hard != resource.RLIM_INFINITY:
+                most = min(most, hard)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
             if libc is not None:
                 libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 

@@ -7,6 +7,7 @@ waits for a program is known without reading it again.
 from __future__ import annotations
 
 import sys
+from pathlib import PurePath
 
 from core.text.programs import Programs
 
@@ -34,3 +35,13 @@ def gone(programs: Programs) -> tuple[str, ...]:
 
 def _either(install: str, otherwise: str) -> str:
     return f"{install}, or {otherwise}" if USED else otherwise
+
+
+OLD_OFFICE = frozenset(
+    (".doc", ".dot", ".ppt", ".pps", ".pot", ".wps", ".wpd", ".sxw", ".sxc", ".sxi")
+)
+
+
+def may_need_conversion(path: str) -> bool:
+    """Whether a file has the name of one that LibreOffice would convert."""
+    return PurePath(path).suffix.lower() in OLD_OFFICE

@@ -1,5 +1,6 @@
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +92,10 @@ def gone(pid: int) -> bool:
     return False
 
 
-def pool(command: list[str], timeout_s: float, deaths: list[str], **options: Any) -> ExtractorPool:
-    return ExtractorPool(command, 1, "tokenizer", timeout_s, deaths.append, **options)
+def pool(
+    command: list[str], timeout_s: float, deaths: list[str], size: int = 1, **options: Any
+) -> ExtractorPool:
+    return ExtractorPool(command, size, "tokenizer", timeout_s, deaths.append, **options)
 
 
 def test_a_file_that_kills_its_reader_is_named(tmp_path: Path) -> None:
@@ -237,3 +240,39 @@ def test_a_cancelled_answer_gives_what_was_said(tmp_path: Path) -> None:
     answer = worker.answer("q", ["p"], [], pieces.append, lambda: bool(pieces))
     assert (answer.text, answer.stopped) == ("Yes ", "cancelled")
     worker.close()
+
+
+def test_fewer_readers_than_there_are_places_for() -> None:
+    body = f"while sys.stdin.readline(): time.sleep(0.3); print({EXTRACTED!r}, flush=True)"
+    readers = pool(script(body), 20, [], size=2)
+
+    def read_at_once(count: int) -> float:
+        started = time.monotonic()
+        with ThreadPoolExecutor(count) as threads:
+            files = [FileRef(f"{number}.txt", 1, 1, False) for number in range(count)]
+            done = list(threads.map(lambda file: len(list(readers.extract(file))), files))
+        assert done == [1] * count
+        return time.monotonic() - started
+
+    read_at_once(2)
+    assert len(readers.pids()) == 2
+    readers.resize(1)
+    assert len(readers.pids()) == 1, "what is idle ends at once"
+    assert read_at_once(3) >= 0.9, "one after another"
+    readers.let_go()
+    assert readers.pids() == []
+    assert read_at_once(2) >= 0.6, "it stays one"
+    readers.resize(2)
+    read_at_once(2)
+    assert len(readers.pids()) == 2
+    with ThreadPoolExecutor(2) as threads:
+        busy = [
+            threads.submit(lambda: list(readers.extract(FileRef("a.txt", 1, 1, False))))
+            for _ in range(2)
+        ]
+        time.sleep(0.1)
+        readers.resize(0)
+        assert [len(one.result()) for one in busy] == [1, 1], "what is being read is read"
+    assert len(readers.pids()) == 1
+    readers.close()
+    assert readers.pids() == []

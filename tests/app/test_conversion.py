@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pypdfium2
 import pytest
@@ -29,8 +30,10 @@ from core.messages import (
     Passages,
     ends,
 )
-from core.text.programs import find_programs
+from core.text.old_office import LEAST_BYTES, way_of
+from core.text.programs import ProgramFailed, bytes_in, find_programs, run
 from core.text.recognise import options
+from core.text.wanted import OLD_OFFICE, may_need_conversion
 
 PROGRAMS = find_programs()
 LEASE = SAMPLE / "workshop-lease.pdf"
@@ -300,6 +303,45 @@ def test_an_old_document_is_converted(reader: Child, tmp_path: Path, suffix: str
     assert [entry.name for entry in folder.iterdir()] == [path.name]
     assert list((tmp_path / "scratch").rglob("*.*")) == []
     assert not (tmp_path / "scratch" / "converting").exists()
+
+
+@needs_office
+@pytest.mark.slow
+def test_a_conversion_that_has_no_room_is_ended(reader: Child, tmp_path: Path) -> None:
+    path = old_file(tmp_path, "doc")
+    started = time.monotonic()
+    _, told = ask(reader, msgspec.structs.replace(extract(path), max_scratch_bytes=LEAST_BYTES - 1))
+    assert isinstance(told, FileFailed), told
+    assert "needs more room to be converted than the disk budget leaves" in told.reason
+    assert time.monotonic() - started < 5, "it is not even begun"
+    assert not (tmp_path / "scratch" / "converting").exists()
+
+
+def test_what_may_need_conversion_is_known_by_name(tmp_path: Path) -> None:
+    starts = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\3\4", b"\xffWPC")
+    for suffix in (*OLD_OFFICE, ".docx", ".txt"):
+        path = tmp_path / f"file{suffix.upper()}"
+        converted = False
+        for start in starts:
+            path.write_bytes(start)
+            converted |= way_of(str(path)) is not None
+        assert may_need_conversion(str(path)) == converted
+
+
+def test_a_program_is_ended_when_it_writes_more_than_it_may(tmp_path: Path) -> None:
+    wide = "import time\nfor n in range(100):\n    open(f'{n}', 'wb').write(bytes(20_000))\n"
+    wide += "    time.sleep(0.02)\n"
+    deep = "open('one', 'wb').write(bytes(400_000))\nprint('written')"
+    for body in (wide, deep):
+        folder = tmp_path / str(len(body))
+        folder.mkdir()
+        with pytest.raises(ProgramFailed) as failed:
+            command = [sys.executable, "-S", "-c", body]
+            status, _ = run(command, folder, timeout_s=30, on_wait=lambda: None, most_bytes=200_000)
+            assert status == 1, "Python is told, and ends with an error"
+            raise ProgramFailed("python", large=True)
+        assert failed.value.large
+        assert bytes_in(folder) < 600_000
 
 
 @needs_office

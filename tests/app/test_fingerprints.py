@@ -55,7 +55,7 @@ def test_damage_under_the_same_size_and_date_is_found(service: Service, model: P
         assert f"the file is damaged. Run `satchel models fetch {STARTER}`" in text
         assert mended is False
     row = next(
-        one for one in models_report(service.home, service.settings) if one["name"] == STARTER
+        one for one in models_report(service.home, service.settings, 0) if one["name"] == STARTER
     )
     assert row["measured"] is True
     assert isinstance(row["tokens_per_s"], float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import queue
 import time
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from app.commands import pause
 from app.governor import Load, Sampler
+from app.local import Remote, Server
+from app.output import Output
 from app.service import Service
 from app.session import Session
 from core.budget.govern import MB, Readings, Stage, Wishes
@@ -214,6 +218,30 @@ def test_on_battery_what_nobody_waits_for_waits_and_says_why(home: Path) -> None
             assert desk.service.work.standing.now() == ("paused", ON_BATTERY)
         finally:
             late.unlink(missing_ok=True)
+
+
+def test_resuming_says_what_holds_indexing_all_the_same(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(desk.service)
+    caller = Remote(desk.service.home, os.environ)
+    options = argparse.Namespace(command="resume")
+    try:
+        pause(caller, options, Output(json=False))
+        assert capsys.readouterr().out == "Indexing goes on.\n"
+        desk.set(Readings(100 * MB))
+        pause(caller, options, Output(json=False))
+        told = capsys.readouterr().out
+        assert told.startswith(
+            "Indexing is resumed, but waits: it is paused because other programs"
+        )
+        desk.set(PLENTY)
+        desk.pass_s(300)
+        pause(caller, argparse.Namespace(command="pause"), Output(json=False))
+        assert capsys.readouterr().out == "Indexing is paused.\n"
+    finally:
+        caller.close()
+        server.close()
 
 
 def test_without_memory_or_disk_an_index_waits_though_somebody_waits_for_it(desk: Desk) -> None:

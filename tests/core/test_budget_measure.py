@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from core.budget.measure import measure_device, measure_disk, memory_of, models_bytes
+from core.budget.measure import (
+    measure_device,
+    measure_disk,
+    memory_by_part,
+    memory_of,
+    models_bytes,
+)
 from core.budget.network import parse_devices
 from core.budget.person import idle_s, parse_ioreg, parse_loginctl
 from core.budget.pressure import (
@@ -186,3 +192,26 @@ def test_how_long_nobody_was_there_elsewhere() -> None:
     assert parse_ioreg('"HIDIdleTime" = soon') is None
     found = idle_s()
     assert found is None or found >= 0
+
+
+def test_what_a_process_started_counts_with_it_and_once() -> None:
+    """A reader's converter is the reader's; a reader is not the service's, which started it."""
+    nested = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'input()']); "
+    nested += "print(p.pid, flush=True); p.wait()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", nested], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    try:
+        inner = int(child.stdout.readline())
+        apart = memory_by_part({"a": [os.getpid()], "b": [child.pid], "c": [inner], "d": []})
+        assert apart["d"] == 0
+        assert min(apart["b"], apart["c"]) > 10**6
+        joined = memory_by_part({"a": [os.getpid()], "b": [child.pid]})
+        assert joined["b"] == pytest.approx(apart["b"] + apart["c"], rel=0.1)
+        assert joined["a"] == pytest.approx(apart["a"], rel=0.1)
+        whole = memory_by_part({"a": [os.getpid()]})
+        assert whole["a"] == pytest.approx(sum(apart.values()), rel=0.1)
+        assert memory_by_part({"a": [10**8]}) == {"a": 0}
+    finally:
+        child.communicate(b"\n")

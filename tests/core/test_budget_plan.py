@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 
@@ -10,9 +11,18 @@ from hypothesis import strategies as st
 from core.budget.disk import RESERVE_BYTES, ROOM_TO_RISE, index_parts
 from core.budget.facts import MB, Corpus, Limits, ModelNeeds, Speeds, Wishes
 from core.budget.plan import SMALLEST, Plan, check_limits, make_plan
+from core.budget.ram import (
+    EXTRACTOR_BYTES,
+    LEAST_JOINED,
+    MOST_CHUNKS,
+    room_for_model,
+    service_bytes,
+    smallest_memory,
+)
 from core.budget.words import changes, why
 from core.errors import UserError
-from core.index.levels import DEFAULT_LEVEL, LEVELS, Level, level_named
+from core.index.levels import DEFAULT_LEVEL, LEVELS, OWN_CHUNKS, Level, level_named
+from core.index.store import KEPT_SHARE
 
 DISK = st.integers(0, 10**13) | st.integers(0, 10**9)
 RAM = st.integers(0, 10**12) | st.integers(0, 3 * 10**9)
@@ -206,12 +216,16 @@ def test_experts_that_have_no_room_are_read_from_disk() -> None:
 @pytest.mark.parametrize(
     ("limits", "told"),
     [
-        (Limits(0, 10**9), "disk budget of 0 MB is too small"),
+        (Limits(0, 10**9), "disk budget of 0 B is too small"),
         (Limits(SMALLEST.disk_bytes - 1, 10**9), "holds the index of about"),
-        (Limits(10**9, -5), "memory budget of -5e-06 MB is too small"),
+        (Limits(10**9, -5), "memory budget of -5 B is too small"),
         (Limits(10**9, SMALLEST.ram_bytes - 1), "enough to index and to search"),
-        (Limits(10**13, 10**9), "disk budget of 1e+07 MB is more than this computer has"),
-        (Limits(10**9, 10**13), "memory budget of 1e+07 MB is more than this computer has"),
+        (Limits(SMALLEST.disk_bytes - 1, 10**9), "disk budget of 3.999999 MB is too small"),
+        (Limits(9 * 10**20, 10**9), "disk budget of 900 EB is more than this computer has"),
+        (Limits(10**9, 10**400), "budget of more than 1000 EB is more than this computer has"),
+        (Limits(10**400, 10**9), "It has 1.0 TB; give less than that."),
+        (Limits(10**13, 10**9), "disk budget of 10 TB is more than this computer has"),
+        (Limits(10**9, 10**13), "memory budget of 10 TB is more than this computer has"),
     ],
 )
 def test_limits_that_cannot_be(limits: Limits, told: str) -> None:
@@ -223,6 +237,65 @@ def test_limits_that_cannot_be(limits: Limits, told: str) -> None:
 def test_limits_that_can_be() -> None:
     check_limits(SMALLEST, Limits(10**12, 10**10), level_named(DEFAULT_LEVEL))
     check_limits(Limits(10**13, 10**13), None, level_named(DEFAULT_LEVEL))
+
+
+@given(st.integers(0, 3 * 10**9), st.integers(0, 10**7), WISHES, NEEDS)
+def test_a_plan_never_promises_more_than_it_has(
+    ram: int, chunks: int, wishes: Wishes, needs: ModelNeeds | None
+) -> None:
+    """Either what indexing and searching take is in it whole, or it says how much is missing."""
+    corpus = Corpus(chunks=chunks)
+    made = make_plan(Limits(10**9, ram), corpus, wishes, Speeds(), needs)
+    needed = service_bytes(chunks, made.joined_chunks) + made.extractors * EXTRACTOR_BYTES
+    told = why(made, corpus, wishes, needs)
+    least = smallest_memory(chunks)
+    assert made.short_bytes == max(0, least - ram)
+    assert LEAST_JOINED <= made.joined_chunks <= MOST_CHUNKS
+    if made.short_bytes:
+        assert (made.extractors, made.can_answer) == (1, False)
+        assert any("needs at least" in one and "satchel budget --ram" in one for one in told)
+        with pytest.raises(UserError):
+            check_limits(made.limits, None, wishes.level, chunks)
+    else:
+        assert made.memory["service"] + made.memory["extractors"] == needed <= ram
+        assert not any("needs at least" in one for one in told)
+        check_limits(Limits(10**9, max(ram, SMALLEST.ram_bytes)), None, wishes.level, chunks)
+
+
+@given(st.integers(0, 10**6))
+def test_the_smallest_memory_is_told_so_that_it_can_be_set(chunks: int) -> None:
+    least = smallest_memory(chunks)
+    assert SMALLEST.ram_bytes <= least
+    with pytest.raises(UserError) as error:
+        check_limits(Limits(10**9, least - 1), None, level_named(DEFAULT_LEVEL), chunks)
+    told = re.search(r"The smallest is (\d+) MB", str(error.value))
+    assert told is not None
+    check_limits(Limits(10**9, int(told[1]) * MB), None, level_named(DEFAULT_LEVEL), chunks)
+
+
+def test_a_large_index_in_a_small_budget_is_joined_in_smaller_parts() -> None:
+    ample, tight, short = plan(ram_mb=600), plan(ram_mb=430), plan(ram_mb=400)
+    assert ample.joined_chunks == MOST_CHUNKS
+    assert ample.memory["service"] == 434 * MB, "as it was measured"
+    assert LEAST_JOINED < tight.joined_chunks < MOST_CHUNKS
+    assert tight.memory["free"] < 10_000
+    assert (short.joined_chunks, short.short_bytes) == (LEAST_JOINED, 20 * MB)
+    corpus, wishes = Corpus(chunks=60_000), Wishes(level_named(DEFAULT_LEVEL))
+    assert any("13,000 passages are joined" in one for one in why(tight, corpus, wishes, None))
+    [told] = [one for one in why(short, corpus, wishes, None) if "needs at least" in one]
+    assert "An index of 60,000 passages needs at least 420 MB" in told
+    assert "satchel budget --ram 420MB" in told
+    least = round(KEPT_SHARE * LEAST_JOINED)
+    assert least >= OWN_CHUNKS, "codes of the home's own can be fitted to what is at hand"
+
+
+@given(RAM, st.integers(0, 10**6), st.integers(1, 10**9))
+def test_the_room_for_a_model_is_what_the_plan_gives_it(ram: int, chunks: int, size: int) -> None:
+    needs = ModelNeeds("a-model", size, size, 0, 1, 0)
+    wishes = Wishes(level_named(DEFAULT_LEVEL), context_tokens=512)
+    made = make_plan(Limits(10**9, ram), Corpus(chunks=chunks), wishes, Speeds(), needs)
+    kept = needs.kv_bytes(min(512, wishes.task_tokens), wishes.cell_type)
+    assert made.can_answer == (room_for_model(ram, chunks) >= size + kept)
 
 
 def test_a_plan_is_made_fast() -> None:
