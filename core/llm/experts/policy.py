@@ -83,7 +83,7 @@ class Tuning:
     usual_tokens: float = 100.0
     lately: float = 1.0
     usual: float = 2.0
-    follows: float = 2.0
+    follows: float = 4.0
     onward: float = 0.6
     ahead_most: float = 0.25
     ahead_chance: float = 0.2
@@ -152,7 +152,7 @@ class Policy:
         released, self._busy = self._busy, (row,)
         base = row * self._experts
         if len(experts) <= self._active:
-            wanted = [base + expert for expert in experts]
+            wanted = [base + expert for expert in dict.fromkeys(experts)]
         else:
             counts = np.bincount(chosen, minlength=self._experts)
             order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]

@@ -145,3 +145,26 @@ def test_it_is_better_than_dropping_what_was_used_longest_ago(part: float) -> No
         assert lru < ours < best
         gains.append((ours - lru) / (best - lru))
     assert sum(gains) / len(gains) > 0.2  # of what there is to gain
+
+
+def test_an_expert_named_twice_is_one_unit() -> None:
+    """As two tokens do that use fewer experts than the header says."""
+    layout = made_layout(2, 8, 4)
+    carried = Carried(layout, Policy(layout, 6 * PAGE_BYTES))
+    assert carried.needs(0, [3, 1, 3]).fetch == (3, 1)
+    assert (carried.policy.hits, carried.policy.misses) == (0, 2)
+
+
+def test_a_prompt_leaves_behind_what_its_tokens_one_by_one_would() -> None:
+    """Batches want nearly all experts of a layer; what decoding needs is there all the same."""
+    layout = made_layout(6, 16, 2)
+    routing = made_routing(MANNERS["plain"], tokens=260, layers=6, experts=16, active=2, seed=5)
+    shares = []
+    for batch in (1, 50):
+        policy = Policy(layout, 48 * PAGE_BYTES)
+        play(policy, layout, routing[:200], batch)
+        hits, misses = policy.hits, policy.misses
+        play(policy, layout, routing[200:])
+        hits, misses = policy.hits - hits, policy.misses - misses
+        shares.append(hits / (hits + misses))
+    assert shares[1] > shares[0] - 0.02
