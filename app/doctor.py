@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.fingerprints import look_at_catalogue, look_at_models
-from app.machine import probe_machine
+from app.machine import look_for_gpus, probe_machine
 from app.reports import readers_report
 from core.budget.facts import MB
 from core.budget.measure import measure_device
@@ -56,5 +56,5 @@ def examine(service: Service, repair: bool) -> dict[str, object]:
         "healthy": all(found["repaired"] for found in findings),
         "checked": ["store", "models", "readers", "device"],
         "readers": readers_report(service.index_readers.protections),
-        "device": msgspec.to_builtins(measured),
+        "device": {**msgspec.to_builtins(measured), "gpus": look_for_gpus(service.home)},
     }

@@ -28,6 +28,14 @@ def models_lines(body: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield "    Its file is damaged or no model; fetch it again or remove it."
 
 
+def gpu_line(gpus: Sequence[Mapping[str, Any]] | None) -> str:
+    """The graphics processors that models can use."""
+    if gpus is None:
+        return "graphics processor for models: not looked for; run `satchel doctor`"
+    told = [f"{gpu['name']} with {size(gpu['memory_bytes'])}" for gpu in gpus]
+    return f"graphics processor for models: {', '.join(told) or 'none'}"
+
+
 def progress_line(progress: ModelProgress) -> str:
     """One line on how far a fetch is."""
     if progress.phase == "checking":

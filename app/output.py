@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from app.models_lines import models_lines, progress_line
+from app.models_lines import gpu_line, models_lines, progress_line
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.results import results_body, results_lines
@@ -241,6 +241,7 @@ class Output:
         )
         if device["measured"]:
             self._line(f"         {_speed(device['measured'])}")
+        self._line(f"         {gpu_line(device['gpus'])}")
         self._line(
             f"budgets  disk {_size(body['budgets']['disk_bytes'])}, used "
             f"{_size(usage['disk_bytes'])}; memory {_size(body['budgets']['ram_bytes'])}, used "
@@ -332,7 +333,7 @@ class Output:
         for note in body["notes"]:
             self._line(f"{note}.")
         self._line(f"Readers of files: {_readers(body['readers'])}.")
-        self._line(f"This machine {_speed(body['device'])}.")
+        self._line(f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}.")
         if body["advice"]:
             self._line(body["advice"])
 

@@ -33,18 +33,13 @@ if TYPE_CHECKING:
     from app.service import Service
 
 # Of a model's work so many tokens have to be known before its experts are told apart.
-LEAST_TRACED_TOKENS = 500
+LEAST_TRACED_TOKENS = 300
 _STALE_S = 86_400.0
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
 _SHARES = (0.75, 0.5)  # of the experts a token uses, which are measured unasked
 
 # Told what is done, how far, and of how much; may raise Cancelled.
 Tell = Callable[[ModelPhase, int, int], None]
-
-
-def trace_path(service: Service, model: str) -> Path:
-    """Where it is kept which experts of a model this home's work uses."""
-    return service.home.data / "experts" / f"{model}.trace"
 
 
 def slim(service: Service, name: str, keep: str, tell: Tell) -> str:
@@ -175,9 +170,14 @@ def _foretold(
 def _used(service: Service, model: InstalledModel) -> dict[int, list[float]]:
     """How often each expert of each layer was used here. Raises UserError when it is not known."""
     layout = read_layout(model.path)
-    path = trace_path(service, model.name)
-    traces = Traces.load(path, layout)
-    if not path.exists() or traces.tokens < LEAST_TRACED_TOKENS:
+    path = service.home.expert_traces / f"{model.path.stem}.trace"
+    # What was seen with fewer experts a token is as good.
+    known = (
+        Traces.load(path, dataclasses.replace(layout, active=active))
+        for active in range(max(1, layout.active), 0, -1)
+    )
+    traces = max(known, key=lambda found: found.tokens)
+    if traces.tokens < LEAST_TRACED_TOKENS:
         raise UserError(
             f"It is not known yet which experts of {model.name} your work uses "
             f"({traces.tokens} tokens seen, {LEAST_TRACED_TOKENS} needed).",

@@ -19,6 +19,7 @@ from pathlib import Path
 from app.stdio import Channel, child_channel
 from core.chat.prompt import PromptTemplate, build_prompt, load_template
 from core.errors import Cancelled, UserError
+from core.llm.devices import gpu_devices
 from core.llm.fingerprint import BEST, STEPS
 from core.llm.gguf import read_header
 from core.llm.native import NativeModel, StopFlag, build_name, check_loads
@@ -28,11 +29,13 @@ from core.messages import (
     CheckModel,
     Done,
     Failed,
+    FindGpus,
     Fingerprinted,
     FingerprintModel,
     ForetellText,
     Generate,
     Generated,
+    Gpus,
     Hello,
     HoldWeights,
     LoadModel,
@@ -47,7 +50,7 @@ from core.messages import (
 
 _PR_SET_PDEATHSIG = 1
 
-Request = LoadModel | Generate | CheckModel | FingerprintModel | ForetellText
+Request = LoadModel | Generate | CheckModel | FingerprintModel | ForetellText | FindGpus
 
 
 class Worker:
@@ -121,6 +124,8 @@ class Worker:
             elif isinstance(request, ForetellText):
                 found = self._loaded().foretell(request.text, stop)
                 self._channel.send(TextForetold(request.id, found.losses, found.best))
+            elif isinstance(request, FindGpus):
+                self._channel.send(Gpus(request.id, build_name(), gpu_devices()))
             else:
                 self._generate(request, stop)
         except UserError as error:

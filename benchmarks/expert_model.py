@@ -56,9 +56,9 @@ def starter_path() -> Path:
         sys.exit(f"benchmark: the starter model is needed: {error}")
 
 
-def model_path(kind: Kind) -> Path:
+def model_path(kind: Kind, folder: Path = FOLDER) -> Path:
     """Where a model is kept; it is made when it is not there."""
-    path = FOLDER / f"{kind}.gguf"
+    path = folder / f"{kind}.gguf"
     if not path.exists():
         make(kind, path)
     return path
@@ -125,7 +125,7 @@ def fit_router(inputs: Floats, experts: int, skew: float, seed: int) -> Floats:
     liking = skew * SHARPNESS * order / np.linalg.norm(mean)
     level = (inputs @ centres.T).mean(axis=0) * SHARPNESS / spread / np.linalg.norm(mean)
     router = centres * (SHARPNESS / spread) + np.outer(liking - level, along)
-    return router.astype(np.float32)
+    return np.asarray(router, np.float32)
 
 
 def directions(points: Floats, count: int, chance: np.random.Generator) -> Floats:
@@ -139,7 +139,7 @@ def directions(points: Floats, count: int, chance: np.random.Generator) -> Float
         empty = np.bincount(nearest, minlength=count) == 0
         sums[empty] = unit[chance.choice(len(unit), int(empty.sum()), replace=False)]
         centres = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
-    return centres
+    return np.asarray(centres, np.float32)
 
 
 # --- files ------------------------------------------------------------------------------------

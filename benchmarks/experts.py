@@ -17,27 +17,39 @@ rights are missing.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
+import mmap
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common import ROOT, machine
-from expert_model import FOLDER, model_path
+from expert_model import FOLDER, Kind, model_path
+from expert_rows import (
+    MB,
+    Row,
+    mb_per_token,
+    misses,
+    row_of,
+    same_answer,
+    shown,
+    table_line,
+    tokens_per_s,
+)
+from filelock import FileLock, Timeout
 from groups import limited
 from hidden_states import texts
 
-MB = 1_000_000
 READ_AHEAD_KB = 128
+MOST_CACHED = 0.005  # of the file when a run begins
 FRACTIONS = (1.0, 0.75, 0.5, 0.35, 0.25)
 DENSE_FRACTION = 0.6
 ALLOWANCE_BYTES = 8 * MB  # for what the kernel charges a group beside
@@ -45,118 +57,6 @@ PLENTY_BYTES = 8_000 * MB
 LAST_TO_GO = 1000  # should memory run out, then the run is ended, nobody else
 PROMPT = "Explain at length, in your own words, what this text is about.\n\n"
 PROMPT_CHARACTERS = 900
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What a figure must keep, and what it aims at; `at_least`, or else at most."""
-
-    figure: str
-    gate: float
-    aim: float
-    at_least: bool = True
-
-    def keeps(self, value: float | None) -> bool:
-        if value is None:
-            return False
-        return value >= self.gate if self.at_least else value <= self.gate
-
-
-PREFILL = Gate("prefill_ratio", 1.1, 0.6, at_least=False)
-GATES: Mapping[float, tuple[Gate, ...]] = {
-    1.0: (Gate("ratio", 0.95, 0.99), PREFILL),
-    0.75: (PREFILL,),
-    0.5: (Gate("ratio", 2.5, 4.0), Gate("mb_per_token_ratio", 0.5, 0.33, at_least=False), PREFILL),
-    0.35: (Gate("ratio", 2.5, 3.5), PREFILL),
-    0.25: (Gate("ratio", 3.0, 6.0), PREFILL),
-}
-DENSE_GATES = (Gate("ratio", 1.3, 2.0), PREFILL)
-
-
-# --- decisions ----------------------------------------------------------------------------------
-
-
-def tokens_per_s(run: Row) -> float | None:
-    """The speed of decoding; None when not one token was done."""
-    return run["decoded"] / run["decode_s"] if run["decoded"] and run["decode_s"] else None
-
-
-def mb_per_token(run: Row) -> float | None:
-    """What a token of the answer read from the disk."""
-    return run["decode_bytes"] / run["decoded"] / MB if run["decoded"] else None
-
-
-def middle(values: Sequence[float | None]) -> float | None:
-    """The median; None when one is not known, for that one was worse than any number."""
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known and len(known) == len(values) else None
-
-
-def over(one: float | None, other: float | None) -> float | None:
-    """A ratio, None where it says nothing."""
-    return one / other if one is not None and other else None
-
-
-def same_answer(run: Row, reference: Row) -> bool:
-    """Whether an answer is the reference word for word, as far as it came."""
-    if run["cut"]:
-        return bool(reference["text"].startswith(run["text"]))
-    return (run["text"], run["answer_tokens"]) == (reference["text"], reference["answer_tokens"])
-
-
-def row_of(router: str | None, fraction: float, stock: list[Row], managed: list[Row]) -> Row:
-    """What the runs at one share of memory come to. Pure."""
-    speeds = [middle([tokens_per_s(run) for run in runs]) for runs in (stock, managed)]
-    reads = [middle([mb_per_token(run) for run in runs]) for runs in (stock, managed)]
-    prefills = [middle([run["prefill_s"] for run in runs]) for runs in (stock, managed)]
-    firsts = [middle([r["load_s"] + r["prefill_s"] for r in runs]) for runs in (stock, managed)]
-    hits = sum(run["hits"] for run in managed)
-    asked = hits + sum(run["misses"] for run in managed)
-    return {
-        "memory_fraction": fraction,
-        "router": router,
-        "stock_tokens_per_s": speeds[0],
-        "managed_tokens_per_s": speeds[1],
-        "ratio": over(speeds[1], speeds[0]),
-        "stock_mb_per_token": reads[0],
-        "managed_mb_per_token": reads[1],
-        "mb_per_token_ratio": over(reads[1], reads[0]),
-        "stock_prefill_s": prefills[0],
-        "managed_prefill_s": prefills[1],
-        "prefill_ratio": over(prefills[1], prefills[0]),
-        "first_token_ratio": over(firsts[1], firsts[0]),
-        "hit_rate": hits / asked if asked else None,
-        "stock_peak_mb": max(run["peak_bytes"] for run in stock) / MB,
-        "managed_peak_mb": max(run["peak_bytes"] for run in managed) / MB,
-        "limit_mb": stock[0]["limit_bytes"] / MB,
-        "step": managed[-1]["step"],
-        "cut": sum(run["cut"] for run in (*stock, *managed)),
-        "same_answers": all(run["same"] for run in (*stock, *managed)),
-    }
-
-
-def misses(row: Row) -> list[str]:
-    """The gates that a row does not keep, in words."""
-    name = f"{row['router'] or 'dense'} at {row['memory_fraction']:.0%}"
-    gates = GATES.get(row["memory_fraction"], ()) if row["router"] else DENSE_GATES
-    found = [
-        f"{name}: {gate.figure} is {shown(row[gate.figure])}, "
-        f"wanted {'at least' if gate.at_least else 'at most'} {gate.gate} (aim {gate.aim})"
-        for gate in gates
-        if not gate.keeps(row[gate.figure])
-    ]
-    if not row["same_answers"]:
-        found.append(f"{name}: an answer is not the one without a limit")
-    return found
-
-
-def shown(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2f}"
-
-
-# --- effects ------------------------------------------------------------------------------------
 
 
 def read_ahead_file(path: Path, devices: Path = Path("/sys/dev/block")) -> Path:
@@ -185,12 +85,49 @@ def read_ahead(file: Path) -> Iterator[int]:
 
 
 def forget_pages(path: Path) -> None:
-    """Drop one file from the system's cache."""
+    """Drop one file from the system's cache. Exits when it does not go, for somebody uses it."""
     file = os.open(path, os.O_RDONLY)
     try:
-        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        for _ in range(20):
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            if cached_share(file) < MOST_CACHED:
+                return
+            time.sleep(0.1)
     finally:
         os.close(file)
+    print(f"experts: {path.name} stays in the system's cache: another program", file=sys.stderr)
+    print("experts: uses it. End that, or name a folder of copies: --models", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def cached_share(file: int) -> float:
+    """How much of an open file is in the system's cache."""
+    with mmap.mmap(file, 0, flags=mmap.MAP_PRIVATE) as mapped:  # writable only for its address
+        first = (ctypes.c_char * 1).from_buffer(mapped)
+        pages = -(-len(mapped) // mmap.PAGESIZE)
+        told = (ctypes.c_ubyte * pages)()
+        look = ctypes.CDLL(None, use_errno=True).mincore
+        code = look(ctypes.c_void_p(ctypes.addressof(first)), ctypes.c_size_t(len(mapped)), told)
+        del first
+    if code:
+        raise OSError(ctypes.get_errno(), "the cache cannot be looked at")
+    return sum(bytes(told)) / pages  # bit 0, the others are reserved and zero
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """No two such benchmarks at once: they would measure each other."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(FOLDER / "running.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        print("experts: another run of this benchmark goes on", file=sys.stderr)
+        raise SystemExit(2) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Bench:
@@ -209,7 +146,7 @@ class Bench:
         self.references = self.references[: options.runs]
         if len(self.references) < options.runs:
             sys.exit(f"experts: {model.name} gives too few answers of {options.tokens} tokens")
-        self.worker_bytes = found[0]["worker_bytes"]
+        self.worker_bytes: int = found[0]["worker_bytes"]
 
     def learn(self, fraction: float) -> None:
         """One managed run on texts that are not held out, for what the model is known to use."""
@@ -292,10 +229,10 @@ class Bench:
         )
 
 
-def rows_of(kind: str, fractions: Sequence[float], options: argparse.Namespace) -> Iterator[Row]:
+def rows_of(kind: Kind, fractions: Sequence[float], options: argparse.Namespace) -> Iterator[Row]:
     """The rows of one model."""
     with tempfile.TemporaryDirectory(prefix="satchel-benchmark-") as scratch:
-        bench = Bench(model_path(kind), Path(scratch), options)  # type: ignore[arg-type]
+        bench = Bench(model_path(kind, options.models), Path(scratch), options)
         without = (bench.worker_bytes + ALLOWANCE_BYTES) / MB
         print(
             f"{bench.model}: {bench.model_bytes / MB:.0f} MB; the limit is a share of it and "
@@ -318,6 +255,7 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--most-s", type=float, default=60.0, help="of decoding, a run")
     parser.add_argument("--most-prefill-s", type=float, default=240.0)
+    parser.add_argument("--models", type=Path, default=FOLDER, help="where the models lie")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if sys.platform != "linux":
@@ -325,8 +263,7 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the read-ahead is restored
     rows: list[Row] = []
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with read_ahead(read_ahead_file(FOLDER)) as before:
+    with alone(), read_ahead(read_ahead_file(options.models)) as before:
         print(f"experts on {machine()}", file=sys.stderr)
         print(f"read-ahead {READ_AHEAD_KB} KB (it was {before})", file=sys.stderr)
         for kind in options.routers:
@@ -341,19 +278,6 @@ def main() -> int:
     else:
         print("\n".join(f"MISSED {line}" for line in missed))
     return 1 if missed else 0
-
-
-def table_line(row: Row) -> str:
-    """A row for people."""
-    return (
-        f"{row['router'] or 'dense'} {row['memory_fraction']:.0%} of the file: "
-        f"{shown(row['stock_tokens_per_s'])} -> {shown(row['managed_tokens_per_s'])} tokens/s "
-        f"(x {shown(row['ratio'])}), {shown(row['stock_mb_per_token'])} -> "
-        f"{shown(row['managed_mb_per_token'])} MB a token, hit rate {shown(row['hit_rate'])}, "
-        f"prefill {shown(row['stock_prefill_s'])} -> {shown(row['managed_prefill_s'])} s, "
-        f"peak {row['stock_peak_mb']:.0f} and {row['managed_peak_mb']:.0f} MB"
-        f"{', ' + str(row['cut']) + ' runs were cut' if row['cut'] else ''}"
-    )
 
 
 if __name__ == "__main__":

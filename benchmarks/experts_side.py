@@ -79,9 +79,12 @@ def main() -> None:
     """Load the model, answer every prompt, wait."""
     wanted = json.loads(sys.argv[1])
     started, before = time.perf_counter(), read_bytes()
-    more = {} if wanted["traces"] is None else {"traces_path": Path(wanted["traces"])}
+    traces = None if wanted["traces"] is None else Path(wanted["traces"])
     runtime = Runtime(
-        Path(wanted["model"]), context_tokens=1024, held_bytes=wanted["held_bytes"], **more
+        Path(wanted["model"]),
+        context_tokens=1024,
+        held_bytes=wanted["held_bytes"],
+        traces_path=traces,
     )
     loaded = {"load_s": time.perf_counter() - started, "load_bytes": read_bytes() - before}
     for prompt in wanted["prompts"]:
@@ -89,7 +92,7 @@ def main() -> None:
     print(json.dumps({"step": runtime.residency().step, "why": runtime.residency().why}))
     sys.stdout.flush()
     sys.stdin.readline()
-    if more:
+    if traces is not None:
         runtime.remember()
     runtime.close()
 

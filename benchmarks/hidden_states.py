@@ -159,7 +159,7 @@ class Recorder:
             stride = (ctypes.c_size_t * 2).from_address(tensor + _NB)[1]
             start = ctypes.c_void_p.from_address(tensor + _DATA).value or 0
             raw = (ctypes.c_uint8 * (stride * (rows - 1) + width * 4)).from_address(start)
-            cells = np.frombuffer(raw, np.uint8)
+            cells = np.ctypeslib.as_array(raw)
             shape, steps = (rows, width * 4), (stride, 1)
             self._found.append(np.lib.stride_tricks.as_strided(cells, shape, steps).copy())
         return True

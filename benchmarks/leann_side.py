@@ -52,7 +52,7 @@ def main() -> int:
     built_s = time.perf_counter() - started
     leann.api.compute_embeddings = embed
     sizes = {path.name: path.stat().st_size for path in (work / "leann").iterdir()}
-    best = exact_order(np, made[0], embed(asked, model, "sentence-transformers"))
+    best = exact_order(np, made[0], embed(asked, model, use_server=False))
     searcher = LeannSearcher(str(work / "leann" / "index.leann"))
     searcher.search(asked[0], top_k=10)
     answers: list[dict[str, Any]] = []

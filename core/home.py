@@ -71,6 +71,11 @@ class Home:
         return self.cache / "machine.json"
 
     @property
+    def gpus(self) -> Path:
+        """Which graphics processors models can use here."""
+        return self.cache / "gpus.json"
+
+    @property
     def query_speed(self) -> Path:
         """How long the last searches took."""
         return self.cache / "searches.json"
@@ -110,7 +115,14 @@ class Home:
 
     def create(self) -> None:
         """Make the folders, readable by their owner only. Raises UserError."""
-        wanted = (*self.roots(), self.config, self.data, self.cache, self.segments)
+        wanted = (
+            *self.roots(),
+            self.config,
+            self.data,
+            self.cache,
+            self.segments,
+            self.expert_traces,
+        )
         for folder in wanted:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)

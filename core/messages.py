@@ -135,6 +135,15 @@ class ScoredTokens(msgspec.Struct, frozen=True):
     scores: tuple[float, ...]
 
 
+class Gpu(msgspec.Struct, frozen=True):
+    """A graphics processor that llama.cpp can use, and its memory: its own, or the computer's."""
+
+    name: str
+    memory_bytes: int
+    free_bytes: int
+    kind: Literal["own memory", "shared memory"]
+
+
 # --- common to all children ---------------------------------------------------------------
 
 
@@ -329,6 +338,20 @@ class ModelLoaded(Message, frozen=True):
     trained_context_tokens: int
     resident_bytes: int
     load_ms: float
+
+
+class FindGpus(Message, frozen=True):
+    """Which graphics processors models can use here. Ends with Gpus."""
+
+    id: int
+
+
+class Gpus(Message, frozen=True):
+    """Ends a FindGpus. `build` names llama.cpp's."""
+
+    id: int
+    build: str
+    gpus: tuple[Gpu, ...]
 
 
 class FingerprintModel(Message, frozen=True):
@@ -780,7 +803,7 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, AnswerDone, PreviewText, Report, Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, PreviewText, Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

@@ -275,12 +275,16 @@ class Engine:
         return self._embedder is not None
 
     def let_go(self) -> None:
-        """Unload the embedding model and forget recent embeddings; both come back when needed."""
+        """Unload the embedding model, forget recent embeddings and what was read of the index.
+
+        All of it comes back when needed.
+        """
         with self._loading:
             self._embedder = None
             for library in ("/openvino/", "/tokenizers/"):
                 drop_program_pages(library)
         self.cache.clear()
+        self.store.view.let_go()
         if self._successor.engine is not None:
             self._successor.engine.let_go()
 

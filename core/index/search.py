@@ -118,12 +118,14 @@ class Searcher:
         exact: bool = False,
         on_phrases: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Results:
-        """Ranked passages. Raises Cancelled, and UserError when the model is not there.
+        """Ranked passages. Raises Cancelled, UserError when the model is not there, and
+        SegmentError or CodecError where it comes upon damage.
 
         `on_phrases` is told how many of the documents that may hold the query's
         phrases have been read; that has no deadline, for a count has to be whole.
         """
         started = time.perf_counter()
+        self._view.check_whole()
         work = Work(cancelled, query.wish().choose)
         allowed = self._allowed(query)
         phrases = None
@@ -163,6 +165,7 @@ class Searcher:
     ) -> Results:
         """Passages like the chunk at a position: its neighbours in the graph and in the codes."""
         started = time.perf_counter()
+        self._view.check_whole()
         query = Query("", k, "semantic", fold=fold)
         work = Work(lambda: False, query.wish().choose)
         allowed = self._view.live.copy()

@@ -25,17 +25,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.atomic import sync_folder
-from core.index.bits import CodecError, pack_varints, unpack_varints
+from core.index.bits import CodecError, pack_buckets, unpack_buckets, unpack_varints
 from core.index.codes import CodeArray, Floats, Rotation
 from core.index.graph import Edges, Graph, open_graph, pack_edges, unpack_edges
 from core.index.levels import Kept
-from core.index.spans import DocumentSpans, unpack_document
+from core.index.spans import DocumentSpans, pack_spans, unpack_document, unpack_spans
 from core.index.stored import Stored, pack_ids, unpack_ids
 from core.index.words import WordIndex
 
 MAGIC = b"SATCHEL-SEGMENT\n"
 UNSEALED = 3  # the last format whose header had no checksum
-FORMAT = 5  # since 5 codes may be absent, and embeddings there
+TOGETHER = 6  # the first format whose documents' spans are packed together
+FORMAT = 6  # since 5 codes may be absent, and embeddings there
 OLDEST_FORMAT = 3
 
 Ints = NDArray[np.int64]
@@ -153,12 +154,11 @@ def write_segment(
     chunks, code_bytes = body.codes.shape
     if int(counts.sum()) != chunks:
         raise ValueError("the documents do not add up to the codes")
-    lengths = np.array([len(spans) for _, spans in documents], dtype=np.int64)
     bodies = {
         "graph": pack_edges(body.edges, chunks),
-        "table": pack_varints(np.stack([counts, lengths], axis=1).ravel()),
+        "table": pack_buckets(counts),
         "words": words,
-        "spans": b"".join(spans for _, spans in documents),
+        "spans": pack_spans(documents),
     }
     if code_bytes:
         bodies = {"codes": body.codes.tobytes(), **bodies}
@@ -235,10 +235,10 @@ class Segment:
         self._view = memoryview(self._map)
         self.header, self._body = self._read_header()
         codes = self._part("codes") if self.header.code_bytes else b""
-        self.codes: CodeArray = np.frombuffer(codes, dtype=np.uint8).reshape(
+        self._codes: CodeArray = np.frombuffer(codes, dtype=np.uint8).reshape(
             self.header.chunks, self.header.code_bytes
         )
-        self.chunk_counts, self._span_ends = self._read_table()
+        self.chunk_counts, self._ends_before = self._read_table()
         self._lengths: Floats | None = None
 
     def _read_header(self) -> tuple[Header, int]:
@@ -272,7 +272,20 @@ class Segment:
             raise SegmentError(f"{self.path.name} is cut off, or longer than it was")
         return header, body
 
+    def check_whole(self) -> None:
+        """Raises SegmentError when the file was cut off, or grew, since it was opened.
+
+        To touch what is mapped but no longer there ends the process.
+        """
+        try:
+            whole = self._map.size() == len(self._view)
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            raise SegmentError(f"{self.path.name} is cut off, or longer than it was")
+
     def _part(self, name: str) -> memoryview:
+        self.check_whole()
         part = self.header.parts[name]
         start = self._body + part.offset
         data = self._view[start : start + part.length]
@@ -280,19 +293,31 @@ class Segment:
             raise SegmentError(f"the {name} of {self.path.name} are damaged")
         return data
 
-    def _read_table(self) -> tuple[Ints, Ints]:
+    def _read_table(self) -> tuple[Ints, Ints | None]:
+        """How many chunks each document has; of formats before, where the spans of each end."""
+        ends: Ints | None = None
         try:
-            table = unpack_varints(self._part("table")).reshape(-1, 2)
+            if self.header.format >= TOGETHER:
+                counts = unpack_buckets(self._part("table"))
+            else:
+                counts, lengths = unpack_varints(self._part("table")).reshape(-1, 2).T
+                ends = np.cumsum(lengths)
         except (CodecError, ValueError) as error:
             raise SegmentError(f"{self.path.name} has a damaged table") from error
-        if len(table) != self.header.documents or int(table[:, 0].sum()) != self.header.chunks:
+        if len(counts) != self.header.documents or int(counts.sum()) != self.header.chunks:
             raise SegmentError(f"{self.path.name} has a damaged table")
-        return table[:, 0], np.cumsum(table[:, 1])
+        return counts, ends
 
     @property
     def chunks(self) -> int:
         """Number of chunks, deleted ones included."""
         return self.header.chunks
+
+    @property
+    def codes(self) -> CodeArray:
+        """The codes (n, b) as they are mapped. Raises SegmentError when the file was cut off."""
+        self.check_whole()
+        return self._codes
 
     @property
     def holding(self) -> Holding:
@@ -334,12 +359,19 @@ class Segment:
         return open_graph(self.edges, self.header.chunks)
 
     @cached_property
-    def _spans(self) -> memoryview:
-        return self._part("spans")
+    def _spans(self) -> tuple[bytes | memoryview, Ints]:
+        """The packed spans of all documents, and where those of each end."""
+        if self._ends_before is not None:
+            return self._part("spans"), self._ends_before
+        try:
+            return unpack_spans(self._part("spans"), self.chunk_counts)
+        except CodecError as error:
+            raise SegmentError(f"{self.path.name}: {error}") from error
 
     @cached_property
     def words(self) -> WordIndex:
         """The word index, which checks what it reads by itself. Raises SegmentError."""
+        self.check_whole()
         part = self.header.parts["words"]
         start = self._body + part.offset
         try:
@@ -357,8 +389,8 @@ class Segment:
 
     def packed_spans(self, document: int) -> bytes:
         """The packed spans of the segment's document with this number."""
-        start = int(self._span_ends[document - 1]) if document else 0
-        return bytes(self._spans[start : int(self._span_ends[document])])
+        spans, ends = self._spans
+        return bytes(spans[int(ends[document - 1]) if document else 0 : int(ends[document])])
 
     def spans(self, document: int) -> DocumentSpans:
         """Spans and page lengths of a document. Raises SegmentError when damaged."""
@@ -370,6 +402,14 @@ class Segment:
     def sizes(self) -> Sizes:
         """Bytes by part."""
         return _sizes(self.header.parts, len(self._view))
+
+    def let_go(self) -> None:
+        """Give back the memory of what was read; it is read again when needed. From any thread."""
+        words = self.__dict__.get("words")  # without opening them
+        if words is not None:
+            words.let_go()
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def check(self) -> None:
         """Compare every part with its checksum. Raises SegmentError."""

@@ -150,6 +150,16 @@ class View:
         kept = [(number, segment) for number, segment in self.segments if number not in numbers]
         return View(kept, *self._made_of)
 
+    def check_whole(self) -> None:
+        """Raises SegmentError when the file of a segment was cut off while it was mapped."""
+        for segment in self._segments:
+            segment.check_whole()
+
+    def let_go(self) -> None:
+        """Give back the memory of what was read of the segments; it is read again when needed."""
+        for segment in self._segments:
+            segment.let_go()
+
     @cached_property
     def words(self) -> WordSearch:
         """Word search over the live chunks. Raises SegmentError."""

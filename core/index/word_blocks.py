@@ -1,4 +1,4 @@
-"""Blocks of a word index: 1,024 terms in order, their dictionary and their postings.
+"""Blocks of a word index: 2,048 terms in order, their dictionary and their postings.
 
 The dictionary, compressed by LZMA, gives each term as the bytes it shares with
 the one before and those it does not, then how many chunks hold each, then the
@@ -25,7 +25,7 @@ from core.index.postings import Ints, Small, pack_lists, unpack_lists
 
 Bytes = NDArray[np.uint8]
 
-BLOCK_TERMS = 1024
+BLOCK_TERMS = 2048
 GROUP_POSTINGS = 512  # terms share a group up to this many; a commoner one stands alone
 COUNTS = (1.0, 2.0, 3.4, 6.5)  # what the classes of counts stand for: 1, 2, 3 to 4, 5 or more
 _CLASSES = 3  # above the lowest

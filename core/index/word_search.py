@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 
 K1, B = 1.2, 0.4  # chunks are of much the same length, so it counts less than usual
 MOST_ENDINGS = 32  # terms taken for one unfinished word, those of the most chunks
-_MOST_BLOCKS = 16  # parts of a dictionary read for one unfinished word
+_MOST_BLOCKS = 8  # parts of a dictionary read for one unfinished word
 _LONGEST_ENDING = 4  # letters taken off an unfinished word that begins no term
 _SHORTEST_WORD = 3
 

@@ -36,12 +36,13 @@ from core.index.word_blocks import (
     unpack_block,
 )
 
-FORMAT = 1
+FORMAT = 2
+_TERMS_OF_BEFORE = {1: 1024}  # of a block, in formats before
 LEVELS = 16
 LEVEL_RATIO = 1.5  # from one level of lengths to the next
 
 _HEAD = struct.Struct("<5I")
-_KEPT_BLOCKS = 48  # unpacked dictionaries that are kept, about 80 KB each
+_KEPT_BLOCKS = 24  # unpacked dictionaries that are kept, about 160 KB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +89,18 @@ class WordIndex:
             raise CodecError("the word index is cut off")
         crc, version, self.chunks, terms, size = _HEAD.unpack_from(self._data)
         body = _HEAD.size + (self.chunks + 1) // 2 + size
-        if version != FORMAT or body > len(self._data) or self.chunks > MOST_UNIVERSE:
+        known = version == FORMAT or version in _TERMS_OF_BEFORE
+        if not known or body > len(self._data) or self.chunks > MOST_UNIVERSE:
             raise CodecError("the word index is cut off or of another format")
         if zlib.crc32(self._data[4:body]) != crc:
             raise CodecError("the head of the word index is damaged")
         self._levels = self._data[_HEAD.size : body - size]
-        self._read_directory(terms, self._data[body - size : body], body)
+        blocks = -(-terms // _TERMS_OF_BEFORE.get(version, BLOCK_TERMS))
+        self._read_directory(blocks, self._data[body - size : body], body)
         self._blocks: OrderedDict[int, Block] = OrderedDict()
         self._lock = threading.Lock()
 
-    def _read_directory(self, terms: int, directory: memoryview, body: int) -> None:
-        blocks = -(-terms // BLOCK_TERMS)
+    def _read_directory(self, blocks: int, directory: memoryview, body: int) -> None:
         try:
             split = 4 + int.from_bytes(directory[:4], "little")
             table = unpack_varints(directory[4:split]).reshape(blocks, 4)
@@ -166,6 +168,11 @@ class WordIndex:
             if len(self._blocks) > _KEPT_BLOCKS:
                 self._blocks.popitem(last=False)
         return block
+
+    def let_go(self) -> None:
+        """Forget the blocks that were kept; they are read again when needed."""
+        with self._lock:
+            self._blocks.clear()
 
     def read_block(self, number: int) -> Block:
         """A block of the dictionary, read anew."""

@@ -14,21 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# llama.cpp's threads meet at a barrier hundreds of times a token. By default libgomp lets
-# them spin there for milliseconds, so that with other work on the cores two threads are
-# several times slower than one (measured: 3 instead of 20 tokens a second). It reads this
-# once, when it is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-# When it gives up llama.cpp would start a debugger to say where, which takes seconds.
-os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-
-import llama_cpp
 import numpy as np
 import numpy.typing as npt
-from llama_cpp import llama_cpp as lib
 
 from core.errors import Cancelled, UserError
 from core.llm.experts.manager import Residency
+from core.llm.library import lib, llama_cpp
+from core.llm.offload import Offload
 
 _ABORTED = 2
 
@@ -132,9 +124,13 @@ class NativeModel:
     """A model file mapped by llama.cpp, with its vocabulary. `close` frees it."""
 
     def __init__(
-        self, path: Path, stop: StopFlag, kv_overrides: Mapping[str, int] | None = None
+        self,
+        path: Path,
+        stop: StopFlag,
+        kv_overrides: Mapping[str, int] | None = None,
+        offload: Offload | None = None,
     ) -> None:
-        """`kv_overrides` replace numbers in the file's metadata.
+        """`kv_overrides` replace numbers in the file's metadata; `offload` says where weights lie.
 
         Raises UserError when llama.cpp refuses the file, Cancelled when `stop` is raised.
         """
@@ -143,6 +139,7 @@ class NativeModel:
         overrides = _overrides(kv_overrides or {})
         if kv_overrides:
             params.kv_overrides = overrides
+        kept = offload.set(params) if offload is not None else None
         params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
         # Else weights in 4 bits are copied into another order: twice the memory, seconds to
         # load, experts that cannot stay on disk, and no faster answers (measured).
@@ -151,6 +148,7 @@ class NativeModel:
             lambda _progress, _data: not stop.raised
         )
         model = lib.llama_model_load_from_file(os.fsencode(path), params)
+        del kept
         if stop.raised:
             if model:
                 lib.llama_model_free(model)

@@ -19,10 +19,13 @@ import psutil
 
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
+from core.llm.devices import gpu_devices
 from core.llm.experts.fewer import fewer_experts
 from core.llm.experts.manager import Residency
 from core.llm.experts.quality import Foretold, next_token_loss
 from core.llm.experts.report import ResidencyReport, Step
+from core.llm.facts import facts_of
+from core.llm.fit import Q8_SHARE
 from core.llm.gguf import GgufHeader, read_header
 from core.llm.loops import is_looping
 from core.llm.native import (
@@ -33,6 +36,7 @@ from core.llm.native import (
     StopFlag,
     apply_template,
 )
+from core.llm.offload import decide
 from core.llm.text import PLAIN_STOPS, TextPieces, plain_format
 from core.messages import ScoredTokens
 
@@ -127,7 +131,10 @@ class Runtime:
         self._sampling = sampling or Sampling()
         overrides = fewer_experts(self.header, active_experts)
         self._residency = Residency(path, held_bytes, traces_path, best_step, active_experts)
-        self._model = NativeModel(path, stop or StopFlag(), overrides)
+        facts = facts_of(self.header, path.stem, path.stat().st_size)
+        cells = Q8_SHARE if quantized else 1.0
+        offload = decide(gpu_devices(), facts, context_tokens, cells)
+        self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
         shape = ContextShape(

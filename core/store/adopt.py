@@ -10,7 +10,8 @@ import apsw
 from core.store.catalogue import Catalogue
 from core.store.database import errors
 from core.store.holders import HELD_FILES, numbers
-from core.store.places import name_tag
+from core.store.inside import Inside, find_file
+from core.store.titles import abouts, add_abouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,8 @@ def out_of_reach(
     for document, root, path, offline, since_s, name, size, mtime_ns in rows:
         if root not in watched:
             continue
-        known = new.db.execute(
-            "SELECT 1 FROM folder JOIN dir ON folder=folder.id JOIN file ON dir=dir.id "
-            "WHERE folder.path=? AND dir.path=? AND tag=? AND name=?",
-            (root, path, name_tag(name), name),
-        ).fetchone()
-        if known is None:
+        folder = new.db.execute("SELECT id FROM folder WHERE path=?", (root,)).get
+        if find_file(new.db, folder, path, name) is None:
             away = _Away(document, root, (path, offline, since_s), (name, size, mtime_ns))
             found.setdefault(document, []).append(away)
     return found
@@ -67,17 +64,17 @@ def adopt(
     with errors(new.path), new.db:
         inside: list[int] = []
         for document in documents:
-            chunks, text_bytes, sketch, about, digest = old.db.execute(
-                "SELECT chunks, text_bytes, sketch, about, zeroblob(length(hash)) FROM document "
+            chunks, text_bytes, sketch, digest = old.db.execute(
+                "SELECT chunks, text_bytes, sketch, zeroblob(length(hash)) FROM document "
                 "WHERE id=?",
                 (document,),
             ).get
             held = [_file(new, away) for away in files[document]]
             number = new.next_chunk(chunks)
             new.db.execute(
-                "INSERT INTO document(id, hash, chunks, text_bytes, file, sketch, about) "
-                "VALUES(?,?,?,?,?,?,?)",
-                (number, digest, chunks, text_bytes, held[0], sketch, about),
+                "INSERT INTO document(id, hash, chunks, text_bytes, file, sketch) "
+                "VALUES(?,?,?,?,?,?)",
+                (number, digest, chunks, text_bytes, held[0], sketch),
             )
             new.db.executemany(
                 "INSERT INTO copy VALUES(?,?)", [(number, file) for file in held[1:]]
@@ -86,6 +83,10 @@ def adopt(
                 "UPDATE file SET document=? WHERE id=?", [(number, file) for file in held]
             )
             inside.append(number)
+        known = abouts(old.db, documents)
+        add_abouts(
+            new.db, {number: known[one] for number, one in zip(inside, documents, strict=True)}
+        )
         new.add_segment(segment, model, inside)
 
 
@@ -104,7 +105,12 @@ def _file(new: Catalogue, away: _Away) -> int:
     name, size, mtime_ns = away.file
     assert isinstance(name, bytes)
     new.db.execute(
-        "INSERT INTO file(dir, tag, name, size, mtime_ns, state) VALUES(?,?,?,?,?,0)",
-        (directory, name_tag(name), name, size, mtime_ns),
+        "INSERT INTO file(dir, name, size, mtime_ns, state) VALUES(?,?,?,?,0)",
+        (directory, name, size, mtime_ns),
     )
-    return new.db.last_insert_rowid()
+    number = new.db.last_insert_rowid()
+    assert isinstance(directory, int)
+    inside = Inside(new.db, directory)
+    inside.add(number, name)
+    inside.save()
+    return number

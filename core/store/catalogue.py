@@ -6,7 +6,6 @@ through connections of their own.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -17,7 +16,8 @@ import apsw
 import numpy as np
 
 from core.index.bits import CodecError
-from core.messages import UNTITLED, About
+from core.messages import About
+from core.store.contents import list_contents, unlist_contents, with_content
 from core.store.database import StoreDamagedError, errors, open_database
 from core.store.families import join_families, mend_families
 from core.store.files import FileTable, join_path
@@ -27,6 +27,7 @@ from core.store.notes import Notes
 from core.store.places import Ints, pack_places, unpack_places
 from core.store.rows import DocumentTable, FileRef, Loss, NewDocument, SegmentRow
 from core.store.survey_table import SurveyTable
+from core.store.titles import abouts, add_abouts, drop_abouts
 
 _MOST_UNUSED = 0.08  # of the database; more is worth writing it anew
 _FRESH_PAGES = 12  # of tables and indexes that hold little as yet
@@ -54,18 +55,25 @@ class Catalogue:
 
     def _drop_orphans(self, documents: Iterable[int]) -> None:
         families = set()
-        for document in let_go(self.db, documents):
+        orphans = let_go(self.db, documents)
+        unlist_contents(self.db, self._hashes(orphans))
+        drop_abouts(self.db, orphans)
+        for document in orphans:
             family = self.db.execute("SELECT family FROM document WHERE id=?", (document,)).get
             self.db.execute("DELETE FROM document WHERE id=?", (document,))
             families.add(family)
         mend_families(self.db, families - {None})
 
+    def _hashes(self, documents: Sequence[int]) -> list[tuple[int, bytes]]:
+        rows = self.db.execute(
+            "SELECT id, hash FROM document WHERE id IN (SELECT value FROM json_each(?1))",
+            numbers(documents),
+        )
+        return cast("list[tuple[int, bytes]]", rows.fetchall())
+
     def document_with(self, digest: bytes) -> int | None:
         """The published document with this content hash."""
-        row = self.db.execute(
-            "SELECT id FROM document WHERE substr(hash,1,3)=substr(?1,1,3) AND hash=?1", (digest,)
-        ).fetchone()
-        return None if row is None else int(row[0])
+        return with_content(self.db, digest)
 
     def link(self, file: int, document: int) -> None:
         """Say that a file holds a document that is published already."""
@@ -92,6 +100,8 @@ class Catalogue:
                     n for n, document in zip(ids, documents, strict=True) if document.chunk_texts
                 ]
                 number = self.add_segment(segment, model, inside)
+            list_contents(self.db, ((n, one.hash) for n, one in zip(ids, documents, strict=True)))
+            add_abouts(self.db, {n: one.about for n, one in zip(ids, documents, strict=True)})
             self._drop_orphans(old for old in replaced if old is not None)
             join_families(self.db, ids)
         return number, ids
@@ -100,11 +110,9 @@ class Catalogue:
         chunks = len(document.chunk_texts)
         number = self.next_chunk(chunks)
         self.db.execute(
-            "INSERT INTO document(id, hash, chunks, text_bytes, file, sketch, about) "
-            "VALUES(?,?,?,?,?,?,?)",
+            "INSERT INTO document(id, hash, chunks, text_bytes, file, sketch) VALUES(?,?,?,?,?,?)",
             (number, document.hash, chunks, document.text_bytes,
-             next(iter(document.file_ids), None), document.sketch or None,
-             _packed_about(document.about)),
+             next(iter(document.file_ids), None), document.sketch or None),
         )  # fmt: skip
         return number
 
@@ -210,8 +218,10 @@ class Catalogue:
         Their content counts as unknown: it is not linked to what is there.
         """
         rows = self.documents()
-        inside = numbers(rows.id[rows.segment == segment].tolist())
+        documents = rows.id[rows.segment == segment].tolist()
+        inside = numbers(documents)
         with errors(self._path), self.db:
+            unlist_contents(self.db, self._hashes(documents))
             self.db.execute(
                 "UPDATE file SET state=0, reason=NULL WHERE state=1 AND id IN "
                 f"(SELECT file.id FROM {HELD_FILES})",
@@ -256,9 +266,12 @@ class Catalogue:
     def about(self, documents: Sequence[int]) -> dict[int, tuple[About, int | None]]:
         """What each of these documents says of itself, and the family it is in, if any."""
         rows = self.db.execute(
-            f"SELECT id, about, family FROM document WHERE id IN ({_marks(documents)})", documents
+            f"SELECT id, family FROM document WHERE id IN ({_marks(documents)})", documents
         )
-        return {number: (_unpacked_about(about), family) for number, about, family in rows}
+        with errors(self._path):
+            families = dict(rows)
+            told = abouts(self.db, families)
+        return {number: (told[number], family) for number, family in families.items()}
 
     def families(self, documents: Sequence[int]) -> list[int | None]:
         """The family of each of these documents, None for one without relatives."""
@@ -347,18 +360,6 @@ class Catalogue:
                 )
             self.db.execute("VACUUM")
             self.checkpoint()
-
-
-def _packed_about(about: About) -> str | None:
-    """What a document says of itself as a JSON list without the missing end; None for nothing."""
-    values: list[str | int | None] = [about.title, about.author, about.created_s, about.modified_s]
-    while values and values[-1] is None:
-        values.pop()
-    return json.dumps(values, ensure_ascii=False) if values else None
-
-
-def _unpacked_about(packed: str | None) -> About:
-    return UNTITLED if packed is None else About(*json.loads(packed))
 
 
 def _marks(values: Sequence[object]) -> str:

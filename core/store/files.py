@@ -12,7 +12,7 @@ import apsw
 
 from core.files.paths import is_under
 from core.store.database import errors
-from core.store.places import name_tag
+from core.store.inside import Inside, find_file, runs
 from core.store.rows import FileRef, FileState, FolderRow, Standing
 
 # What is tried after all else: it made its reader fail this often.
@@ -63,10 +63,7 @@ class FileTable:
                     self._drop_folder(folder)
 
     def _drop_folder(self, folder: int) -> None:
-        ids = [row[0] for row in self.db.execute(
-            "SELECT file.id FROM file JOIN dir ON dir.id=dir WHERE folder=?", (folder,)
-        )]  # fmt: skip
-        self._remove(ids)
+        self._remove(self.in_dirs(folder, ""))
         self.db.execute(
             "DELETE FROM left_out WHERE dir IN (SELECT id FROM dir WHERE folder=?)", (folder,)
         )
@@ -106,11 +103,19 @@ class FileTable:
 
     def _remove(self, ids: Sequence[int]) -> bool:
         documents = set()
+        gone: dict[int, list[int]] = {}
         for number in ids:
-            row = self.db.execute("SELECT document FROM file WHERE id=?", (number,)).fetchone()
-            if row is not None and row[0] is not None:
-                documents.add(row[0])
+            row = self.db.execute("SELECT dir, document FROM file WHERE id=?", (number,)).fetchone()
+            if row is None:
+                continue
+            gone.setdefault(row[0], []).append(number)
+            if row[1] is not None:
+                documents.add(row[1])
             self.db.execute("DELETE FROM file WHERE id=?", (number,))
+        for directory, files in gone.items():
+            inside = Inside(self.db, directory)
+            inside.drop(files)
+            inside.save()
         self._drop_documents(documents)
         return bool(documents)
 
@@ -192,11 +197,18 @@ class FileTable:
         found: list[int] = []
         for folder, inner in self._parts_below(path):
             found += self._at(folder, inner)
-            where, values = in_dirs(folder, inner)
-            found += [row[0] for row in self.db.execute(
-                f"SELECT file.id FROM dir JOIN file ON file.dir=dir.id WHERE {where}", values
-            )]  # fmt: skip
+            found += self.in_dirs(folder, inner)
         return sorted(found)
+
+    def in_dirs(self, folder: int, inner: str) -> list[int]:
+        """Ids of the files in a folder inside a watched one and in all below it."""
+        where, values = in_dirs(folder, inner)
+        return [
+            number
+            for (packed,) in self.db.execute(f"SELECT inside FROM dir WHERE {where}", values)
+            for first, last in runs(packed)
+            for number in range(first, last + 1)
+        ]
 
     def forget_left_out(self, path: str) -> None:
         """Forget what was counted as left out below a path, with the names of its folders."""
@@ -227,14 +239,9 @@ class FileTable:
         ]
 
     def _at(self, folder: int, path: str) -> list[int]:
-        where, name = os.path.split(path)
-        raw = os.fsencode(name)
-        rows = self.db.execute(
-            "SELECT file.id FROM dir JOIN file ON file.dir=dir.id "
-            "WHERE folder=? AND dir.path=? AND tag=? AND name=?",
-            (folder, os.fsencode(where), name_tag(raw), raw),
-        )
-        return [row[0] for row in rows]
+        where, name = os.path.split(os.fsencode(path))
+        found = find_file(self.db, folder, where, name)
+        return [] if found is None else [found]
 
     # --- showing ------------------------------------------------------------------------
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import cast
 
 import apsw
 
 from core.errors import UserError
+from core.messages import About
+from core.store.contents import list_contents
+from core.store.inside import Inside
 from core.store.places import name_tag, pack_places
+from core.store.titles import add_abouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,24 @@ def _places_in_segments(db: apsw.Connection) -> None:
         packed = pack_places(dict(rows))
         db.execute("UPDATE segment SET documents=? WHERE id=?", (packed, segment))
     db.execute("DROP TABLE place")
+
+
+def _lists(db: apsw.Connection) -> None:
+    """Write down which files are in which folder, what documents say of themselves, and hashes."""
+    rows = cast(
+        "list[tuple[int, int, bytes]]",
+        db.execute("SELECT dir, id, name FROM file ORDER BY dir").fetchall(),
+    )
+    for directory, files in groupby(rows, key=itemgetter(0)):
+        inside = Inside(db, directory)
+        for _, number, name in files:
+            inside.add(number, name)
+        inside.save()
+    told = db.execute("SELECT id, about FROM told ORDER BY id")
+    add_abouts(db, {number: About(*json.loads(values)) for number, values in told})
+    hashes = db.execute("SELECT id, hash FROM document WHERE hash<>zeroblob(length(hash))")
+    list_contents(db, cast("list[tuple[int, bytes]]", hashes.fetchall()))
+    db.execute("DROP TABLE told")
 
 
 CATALOGUE: tuple[Migration, ...] = (
@@ -206,6 +232,47 @@ CATALOGUE: tuple[Migration, ...] = (
         ALTER TABLE kept RENAME TO folder;
         """,
         _places_in_segments,
+    ),
+    Migration(
+        "0005-lists-for-indexes",
+        """
+        ALTER TABLE dir ADD COLUMN inside BLOB NOT NULL DEFAULT x'';
+        CREATE TABLE content(bucket INTEGER PRIMARY KEY, documents BLOB NOT NULL);
+        CREATE TABLE about(first INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+        CREATE TABLE told AS SELECT id, about FROM document WHERE about IS NOT NULL ORDER BY id;
+
+        CREATE TABLE kept(
+            id INTEGER PRIMARY KEY,
+            hash BLOB NOT NULL,
+            chunks INTEGER NOT NULL,
+            text_bytes INTEGER NOT NULL,
+            file INTEGER,
+            sketch BLOB,
+            family INTEGER
+        );
+        INSERT INTO kept SELECT id, substr(hash, 1, 8), chunks, text_bytes, file, sketch, family
+            FROM document ORDER BY id;
+        DROP TABLE document;
+        ALTER TABLE kept RENAME TO document;
+        CREATE INDEX document_family ON document(family) WHERE family IS NOT NULL;
+
+        CREATE TABLE kept(
+            id INTEGER PRIMARY KEY,
+            dir INTEGER NOT NULL,
+            name BLOB NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            state INTEGER NOT NULL,
+            document INTEGER,
+            reason INTEGER,
+            crashes INTEGER NOT NULL DEFAULT 0
+        );
+        INSERT INTO kept SELECT id, dir, name, size, mtime_ns, state, document, reason, crashes
+            FROM file ORDER BY id;
+        DROP TABLE file;
+        ALTER TABLE kept RENAME TO file;
+        """,
+        _lists,
     ),
 )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.store.database import errors
 from core.store.files import FileTable, in_dirs
-from core.store.places import name_tag
+from core.store.inside import Inside, find_file, runs
 from core.store.rows import DirRow, FileRow, FileState
 
 _VANISHED = int(FileState.VANISHED)
@@ -67,21 +67,21 @@ class SurveyTable:
 
     def files(self, directory: int) -> dict[str, FileRow]:
         """The known files directly in a folder, by name."""
+        listed = self.db.execute("SELECT inside FROM dir WHERE id=?", (directory,)).get
         return {
             os.fsdecode(name): FileRow(number, size, mtime_ns, state)
+            for run in runs(listed or b"")
             for number, name, size, mtime_ns, state in self.db.execute(
-                "SELECT id, name, size, mtime_ns, state FROM file WHERE dir=?", (directory,)
+                "SELECT id, name, size, mtime_ns, state FROM file WHERE id BETWEEN ? AND ?", run
             )
         }
 
     def file(self, folder: int, path: str) -> FileRow | None:
         """One known file."""
-        where, name = os.path.split(path)
-        raw = os.fsencode(name)
+        where, name = os.path.split(os.fsencode(path))
         row = self.db.execute(
-            "SELECT file.id, size, mtime_ns, state FROM dir JOIN file ON file.dir=dir.id "
-            "WHERE folder=? AND path=? AND tag=? AND name=?",
-            (folder, os.fsencode(where), name_tag(raw), raw),
+            "SELECT id, size, mtime_ns, state FROM file WHERE id=?",
+            (find_file(self.db, folder, where, name),),
         ).fetchone()
         return None if row is None else FileRow(*row)
 
@@ -89,17 +89,21 @@ class SurveyTable:
         """Whether any file at or below a folder is known."""
         where, values = in_dirs(folder, below)
         row = self.db.execute(
-            f"SELECT 1 FROM dir JOIN file ON file.dir=dir.id WHERE {where} LIMIT 1", values
+            f"SELECT 1 FROM dir WHERE {where} AND inside<>x'' LIMIT 1", values
         ).fetchone()
         return row is not None
 
     def paths(self, folder: int, below: str) -> Iterable[str]:
         """The known files at or below a folder."""
         condition, values = in_dirs(folder, below)
-        for where, name in self.db.execute(
-            f"SELECT dir.path, name FROM dir JOIN file ON file.dir=dir.id WHERE {condition}", values
+        for where, listed in self.db.execute(
+            f"SELECT path, inside FROM dir WHERE {condition}", values
         ):
-            yield os.fsdecode(os.path.join(where, name))  # noqa: PTH118 - bytes, not str
+            for run in runs(listed):
+                for (name,) in self.db.execute(
+                    "SELECT name FROM file WHERE id BETWEEN ? AND ?", run
+                ):
+                    yield os.fsdecode(os.path.join(where, name))  # noqa: PTH118 - bytes, not str
 
     # --- changing -----------------------------------------------------------------------
 
@@ -113,16 +117,21 @@ class SurveyTable:
         self.check_growth(_ROW_BYTES * len(found))
         ids: list[int] = []
         with errors(self._path), self.db:
-            dirs: dict[str, int] = {}
+            dirs: dict[str, tuple[int, Inside]] = {}
             for path, size_bytes, mtime_ns in found:
                 where, name = os.path.split(path)
                 if where not in dirs:
-                    dirs[where] = self._dir(folder, where)
-                ids.append(self._note(dirs[where], os.fsencode(name), size_bytes, mtime_ns))
+                    number = self._dir(folder, where)
+                    dirs[where] = number, Inside(self.db, number)
+                ids.append(self._note(*dirs[where], os.fsencode(name), size_bytes, mtime_ns))
+            for _, inside in dirs.values():
+                inside.save()
         return ids
 
-    def _note(self, directory: int, name: bytes, size_bytes: int, mtime_ns: int) -> int:
-        number = self._file_in(directory, name)
+    def _note(
+        self, directory: int, inside: Inside, name: bytes, size_bytes: int, mtime_ns: int
+    ) -> int:
+        number = inside.find(name)
         if number is not None:
             self.db.execute(
                 "UPDATE file SET size=?, mtime_ns=?, state=0, reason=NULL WHERE id=?",
@@ -130,17 +139,12 @@ class SurveyTable:
             )
             return number
         self.db.execute(
-            "INSERT INTO file(dir, tag, name, size, mtime_ns, state) VALUES(?,?,?,?,?,0)",
-            (directory, name_tag(name), name, size_bytes, mtime_ns),
+            "INSERT INTO file(dir, name, size, mtime_ns, state) VALUES(?,?,?,?,0)",
+            (directory, name, size_bytes, mtime_ns),
         )
-        return self.db.last_insert_rowid()
-
-    def _file_in(self, directory: int, name: bytes) -> int | None:
-        row = self.db.execute(
-            "SELECT id FROM file WHERE dir=? AND tag=? AND name=?",
-            (directory, name_tag(name), name),
-        ).fetchone()
-        return None if row is None else int(row[0])
+        number = self.db.last_insert_rowid()
+        inside.add(number, name)
+        return number
 
     def _dir(self, folder: int, path: str) -> int:
         raw = os.fsencode(path)
@@ -209,17 +213,39 @@ class SurveyTable:
         """
         with errors(self._path), self.db:
             moving = {number for number, _, _ in moves}
-            places: list[tuple[int, int, int, bytes]] = []
+            lists: dict[int, Inside] = {}
+            places: list[tuple[int, int, bytes]] = []
             replaced: list[int] = []
             for number, folder, path in moves:
-                where, name = os.path.split(path)
-                directory, raw = self._dir(folder, where), os.fsencode(name)
-                places.append((number, directory, name_tag(raw), raw))
-                there = self._file_in(directory, raw)
+                where, name = os.path.split(os.fsencode(path))
+                directory = self._dir(folder, os.fsdecode(where))
+                if directory not in lists:
+                    lists[directory] = Inside(self.db, directory)
+                places.append((number, directory, name))
+                there = lists[directory].find(name)
                 if there is not None and there not in moving:
                     replaced.append(there)
             self._files.remove(replaced)
-            self.db.executemany("UPDATE file SET dir=?2, tag=?3, name=?4 WHERE id=?1", places)
+            self._move(places)
+
+    def _move(self, places: Sequence[tuple[int, int, bytes]]) -> None:
+        """Give files (id, folder's id, name) other places that are free."""
+        left: dict[int, list[int]] = {}
+        for number, _, _ in places:
+            directory = self.db.execute("SELECT dir FROM file WHERE id=?", (number,)).get
+            assert isinstance(directory, int)
+            left.setdefault(directory, []).append(number)
+        lists = {
+            directory: Inside(self.db, directory)
+            for directory in {*left, *(directory for _, directory, _ in places)}
+        }
+        for directory, numbers in left.items():
+            lists[directory].drop(numbers)
+        for number, directory, name in places:
+            lists[directory].add(number, name)
+        for inside in lists.values():
+            inside.save()
+        self.db.executemany("UPDATE file SET dir=?2, name=?3 WHERE id=?1", places)
 
     def forget_dirs(self, ids: Iterable[int]) -> None:
         """Folders that are gone: nothing in them is left out any more."""
@@ -227,7 +253,7 @@ class SurveyTable:
             for number in ids:
                 self.db.execute("DELETE FROM left_out WHERE dir=?", (number,))
                 self.db.execute(
-                    "DELETE FROM dir WHERE id=?1 AND NOT EXISTS (SELECT 1 FROM file WHERE dir=?1)",
+                    "DELETE FROM dir WHERE id=?1 AND inside=x''",
                     (number,),
                 )
 

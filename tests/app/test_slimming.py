@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tiny_models import write_split, write_tiny
 
 from app import fetches, slimming
 from app.local import InProcess
-from app.model import Wanted
+from app.model import Shape, Wanted
 from app.model_shape import shape_for
 from app.planning import model_needs
 from core.download import Progress
@@ -197,10 +198,33 @@ def test_questions_are_answered_with_as_many_experts_as_chosen(
     assert shape_for(service, "big").active_experts is None
 
 
-def test_a_measured_cost_reaches_the_plan(caller: InProcess, store: Path) -> None:
+def test_a_measured_cost_reaches_the_plan(caller: InProcess) -> None:
     row(ask(caller, "measure", "big", active=1), "big")
     known = model_needs(caller._service.home, "big")
     assert known is not None and [one.active for one in known.fewer] == [1, 2]
     assert known.fewer[0].cost is not None and known.fewer[1].cost is None
     assert known.fewer[0].least_weight_bytes < known.fewer[1].least_weight_bytes
     assert known.fewer[1].least_weight_bytes < known.least_weight_bytes < known.weight_bytes
+
+
+def test_what_a_worker_counted_is_what_stays(caller: InProcess, store: Path) -> None:
+    """Nothing made up: a model larger than its memory answers, and its own counts decide."""
+    service, model = caller._service, store / "big.gguf"
+    layout = read_layout(model)
+    held = layout.dense_bytes + layout.expert_bytes // 2
+    service.model.use(model, (), Shape(512, held_bytes=held))
+    path, deadline = service.home.expert_traces / "big.trace", time.monotonic() + 60
+    while (traces := Traces.load(path, layout)).tokens < slimming.LEAST_TRACED_TOKENS:
+        assert time.monotonic() < deadline, f"{traces.tokens} tokens were counted"
+        service.model.answer("Where is the boat?", [TEXT], (), lambda _text: None, lambda: False)
+    service.model.close()  # counts no more
+    traces = Traces.load(path, layout)
+    row(ask(caller, "slim", "big", keep="6"), "big-6of12")
+    whole, small = (
+        {tensor.name: tensor.data for tensor in GGUFReader(store / name).tensors}
+        for name in ("big.gguf", "big-6of12.gguf")
+    )
+    for layer in range(3):
+        name = f"blk.{layer}.ffn_gate_inp.weight"
+        best = sorted(np.argsort(-traces.share[layer], kind="stable")[:6])
+        np.testing.assert_array_equal(small[name], whole[name][best])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,23 @@ def test_what_is_found_damaged_in_use_is_made_anew(
         again = search(caller)
         assert (names(again)[0], again.note) == ("boats.txt", None)
         assert index_state(caller)["repaired"], "what was done stays to be seen"
+    assert satchel_json(home, "doctor")["findings"] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let mapped files be cut off")
+def test_a_segment_cut_off_in_use_is_made_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "UPKEEP_AFTER_S", 0.5)
+    with serving(home) as caller:
+        assert names(search(caller))[0] == "boats.txt"
+        path = segment_of(home)
+        os.truncate(path, 100)
+        found = search(caller)
+        assert found.hits == ()
+        assert found.note is not None
+        assert f"{path.name} is cut off" in found.note
+        until_whole(caller)
+        again = search(caller)
+        assert (names(again)[0], again.note) == ("boats.txt", None)
     assert satchel_json(home, "doctor")["findings"] == []
 
 

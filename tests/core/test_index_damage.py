@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -119,6 +120,30 @@ def assert_alike(one: list[Shown], other: list[Shown]) -> None:
     for mine, theirs in zip(one, other, strict=True):
         assert sorted(mine) == sorted(theirs)
         assert [hit[2] for hit in mine] == [hit[2] for hit in theirs]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let mapped files be cut off")
+@pytest.mark.parametrize("left", [0.0, 0.02, 0.5, 0.99, 1.5])
+def test_a_file_cut_off_in_use_ends_no_process(two: Lab, left: float) -> None:
+    quarantine = Quarantine()
+    assert shown(two, quarantine) != only_small(two)
+    rest = only_small(two)
+    path = large_segment(two)
+    os.truncate(path, int(left * path.stat().st_size))
+    searcher = two.searcher(two.store.view)
+    with pytest.raises(SegmentError, match="cut off"):
+        searcher.search(two.query(QUERIES[0], 5), 99, 60.0)
+    with pytest.raises(SegmentError, match="cut off"):
+        searcher.related(0, 5, 99, 60.0)
+    assert shown(two, quarantine) == rest
+    [what] = quarantine.damaged.values()
+    assert "cut off" in what
+    damaged = two.store.verify()
+    assert list(damaged) == list(quarantine.damaged)
+    two.store.drop(list(damaged), damaged)
+    quarantine.release(set(damaged))
+    two.index()
+    assert shown(two, quarantine) != rest
 
 
 def test_cut_off_anywhere_it_is_named_and_made_anew(two: Lab) -> None:

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -196,3 +197,33 @@ def test_the_text_cache_keeps_its_bound_and_survives_damage(tmp_path: Path) -> N
     off = TextCache(tmp_path / "off", 0)
     off.put(1, ["x"])
     assert not (tmp_path / "off").exists()
+
+
+def test_what_was_read_of_the_index_is_given_back_and_read_again(filled: Lab) -> None:
+    def found() -> list[list[str]]:
+        return [
+            [hit.path for hit in filled.search("topic3 second line", mode=mode, k=9).hits]
+            for mode in ("hybrid", "semantic", "lexical")
+        ]
+
+    before = found()
+    view = filled.store.view
+    assert any(segment.words._blocks for _, segment in view.segments)
+    if sys.platform == "linux":
+        assert mapped_kb(filled.segments) > 0
+    view.let_go()
+    assert not any(segment.words._blocks for _, segment in view.segments)
+    if sys.platform == "linux":
+        assert mapped_kb(filled.segments) == 0
+    assert found() == before
+
+
+def mapped_kb(folder: Path) -> int:
+    """Memory that mapped files of a folder take in this process, in kB."""
+    total, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text("utf-8").splitlines():
+        if str(folder) in line:
+            inside = True
+        elif inside and line.startswith("Rss:"):
+            total, inside = total + int(line.split()[1]), False
+    return total

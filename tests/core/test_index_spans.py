@@ -1,11 +1,12 @@
 import contextlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.index.bits import CodecError
-from core.index.spans import pack_document, unpack_document
+from core.index.spans import pack_document, pack_spans, unpack_document, unpack_spans
 
 Spans = list[tuple[int, int]]
 
@@ -54,3 +55,36 @@ def test_another_number_of_chunks_is_refused_or_fits_by_chance(
 def test_spans_out_of_order_are_refused(spans: Spans) -> None:
     with pytest.raises(ValueError, match="overlaps"):
         pack_document(spans, [])
+
+
+@given(st.lists(documents(), max_size=12))
+def test_spans_of_many_documents_come_back(several: list[tuple[Spans, list[int]]]) -> None:
+    packed = [(len(spans), pack_document(spans, pages)) for spans, pages in several]
+    chunks = np.array([count for count, _ in packed], dtype=np.int64)
+    raw, ends = unpack_spans(pack_spans(packed), chunks)
+    assert raw == b"".join(one for _, one in packed)
+    assert ends.tolist() == np.cumsum([len(one) for _, one in packed], dtype=np.int64).tolist()
+
+
+@given(st.lists(documents(), min_size=1, max_size=4), st.data())
+def test_spans_of_many_that_are_cut_off_are_refused(
+    several: list[tuple[Spans, list[int]]], data: st.DataObject
+) -> None:
+    packed = [(len(spans), pack_document(spans, pages)) for spans, pages in several]
+    chunks = np.array([count for count, _ in packed], dtype=np.int64)
+    together = pack_spans(packed)
+    with pytest.raises(CodecError):
+        unpack_spans(together[: data.draw(st.integers(0, len(together) - 1))], chunks)
+    with pytest.raises(CodecError):
+        unpack_spans(together, chunks + 1)
+
+
+def test_together_spans_take_under_two_bytes_a_chunk() -> None:
+    chance = np.random.default_rng(4)
+    several = []
+    for _ in range(300):
+        lengths = [*chance.integers(900, 1200, 6), chance.integers(50, 900)]
+        ends = np.cumsum(np.array(lengths) + 1).tolist()
+        spans = [(end - length - 1, end - 1) for end, length in zip(ends, lengths, strict=True)]
+        several.append((len(spans), pack_document([(int(a), int(b)) for a, b in spans], [])))
+    assert len(pack_spans(several)) < 2 * 7 * 300

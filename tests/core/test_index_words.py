@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index import words
+from core.index import word_blocks, words
 from core.index.bits import CodecError
 from core.index.terms import COMMON_TERMS, Tokenizer
 from core.index.word_blocks import BLOCK_TERMS, GROUP_POSTINGS
@@ -68,7 +68,7 @@ def test_an_index_of_several_blocks_and_groups() -> None:
     texts = many_words(1, 1_200)
     index = WordIndex(build(texts))
     wanted = expected(texts)
-    assert index.blocks > 2
+    assert index.blocks > 1
     assert max(map(len, wanted.values())) > GROUP_POSTINGS
     assert contents(index) == wanted
     for term in ("w1", "w2", "w77", max(wanted)):
@@ -117,6 +117,21 @@ def test_terms_that_are_not_there() -> None:
     for term in ("", "a", "harbor", "zzz", "\U0010ffff"):
         assert index.find(term) is None
     assert WordIndex(build([])).find("harbour") is None
+
+
+def test_an_index_of_the_format_before_is_read_and_merged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = many_words(1, 1_200)
+    with monkeypatch.context() as before:
+        before.setattr(words, "FORMAT", 1)
+        before.setattr(word_blocks, "BLOCK_TERMS", 1024)
+        packed = build(texts)
+    old = WordIndex(packed)
+    assert int.from_bytes(packed[4:8], "little") == 1
+    assert old.blocks > WordIndex(build(texts)).blocks
+    assert contents(old) == expected(texts)
+    assert merge([old], [np.arange(len(texts))]) == build(texts)
 
 
 def test_terms_that_begin_alike() -> None:
