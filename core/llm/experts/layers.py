@@ -58,8 +58,8 @@ class LayerPolicy:
         self.misses += 1
         return self._bring((unit,), unit, frozenset())
 
-    def ahead(self, layer: int, experts: Sequence[int]) -> Decision:
-        del experts
+    def ahead(self, layer: int, experts: Sequence[int], foretold: Sequence[int] = ()) -> Decision:
+        del experts, foretold
         unit = self._unit_of.get(layer, -1)
         if unit < 0 or len(self._stay) == len(self._sizes):
             return NOTHING

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from core.errors import UserError
 from core.llm.experts.advice import AdvisedUnits
+from core.llm.experts.foresight import Floats, Foresight, read_routers
 from core.llm.experts.layers import policy_for
 from core.llm.experts.layout import Layout, read_layout, why_not
 from core.llm.experts.mapping import find_mapped
@@ -27,6 +28,7 @@ from core.llm.experts.report import ResidencyReport, Step
 from core.llm.experts.routing import Node, Routing, is_sound
 from core.llm.experts.survey import base_of, is_at, triggers
 from core.llm.experts.traces import Traces
+from core.llm.gguf import read_parts
 from core.llm.held import HeldPages
 
 _LADDER: tuple[Step, ...] = ("pool", "advice", "plain")
@@ -77,6 +79,7 @@ class Residency:
         self._policy: Policy | None = None
         self._units: Units | None = None
         self._pages: HeldPages | None = None
+        self._foresight: Foresight | None = None
         self._wish: tuple[int | None] | None = None
         self._computing = threading.Lock()
         self.on_resized: Callable[[], None] = lambda: None  # told when a wish has been granted
@@ -106,7 +109,7 @@ class Residency:
                 if self.routing is not None:
                     self.routing.begin(tokens)
                 if not self._layout.experts:
-                    self._serve(self._layout.units[0].layer, ())
+                    self._serve(self._layout.units[0].layer, (), None)
         except BaseException:
             self.end()
             raise
@@ -129,7 +132,7 @@ class Residency:
         if self._pages is not None:
             self._pages.look()
 
-    def _serve(self, layer: int, experts: Sequence[int]) -> bool:
+    def _serve(self, layer: int, experts: Sequence[int], given: Floats | None) -> bool:
         """Have what a layer needs; whether to go on."""
         if self._wish is not None:
             self._apply()
@@ -141,7 +144,7 @@ class Residency:
             decision = policy.needed(layer, chosen)
             units.drop(decision.drop)
             units.fetch(decision.fetch, urgent=True)
-            decision = policy.ahead(layer, chosen)
+            decision = policy.ahead(layer, chosen, self._foretold(layer, given))
             units.drop(decision.drop)
             units.fetch(decision.fetch, urgent=False)
             place = self._layout.unit_of
@@ -151,6 +154,11 @@ class Residency:
             self._step_down(f"the system refused memory ({error.strerror})")
             return True
         return units.fault is None
+
+    def _foretold(self, layer: int, given: Floats | None) -> Sequence[int]:
+        if given is None or self._foresight is None:
+            return ()
+        return self._foresight.likely(layer + 1, given, self._layout.active)
 
     # --- the room -------------------------------------------------------------------------------
 
@@ -228,7 +236,11 @@ class Residency:
             self._traces = Traces.load(self._traces_path, self._layout)
         self._policy = policy_for(self._layout, self._room_bytes(), self._traces)
         wanted = triggers(self._layout, self._nodes) or {}
-        self.routing.watch(wanted, self._layout.active, self._serve)
+        self._foresight = None
+        with contextlib.suppress(OSError):  # without it counts tell what is likely
+            self._foresight = read_routers(self._layout, read_parts(self._path))
+        width = self._foresight.width if self._foresight else 0
+        self.routing.watch(wanted, self._layout.active, width, self._serve)
         self._units.fetch(self._policy.start().fetch, urgent=False)
 
     def _check(self) -> None:

@@ -21,6 +21,8 @@ from core.llm.experts.layout import Layout
 from core.llm.experts.traces import Floats, Indices, Traces
 
 _NEVER = np.float32(np.inf)
+_ALL_TRUE = (1.0,)
+_LEARNT = 0.01  # how much one outcome counts in how often a rank comes true
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,12 @@ class Residency(Protocol):
         the most wanted first. None of them is dropped for another before another layer's turn.
         """
 
-    def ahead(self, layer: int, experts: Sequence[int]) -> Decision:
-        """What to read for the layers after this one while it computes; after `needed`."""
+    def ahead(self, layer: int, experts: Sequence[int], foretold: Sequence[int] = ()) -> Decision:
+        """What to read for the layers after this one while it computes; after `needed`.
+
+        `foretold` are experts that the next layer is likely to choose, the most likely first,
+        from somebody who knows more of it; none: what was counted tells.
+        """
 
     def resize(self, room_bytes: int) -> Decision:
         """Change the room; what has to go now if there is less."""
@@ -76,7 +82,8 @@ class Tuning:
     worth. Of the next layer's choices `ahead_most`, a share, are read ahead, if their chance is
     `ahead_chance` and more; of that chance, `onward` is told by this layer's choices. A batch is
     a pass of `batch_tokens` and more; for it are read ahead those that it wants with a chance of
-    `batch_chance` and more. Never is more read ahead than `ahead_share` of the room.
+    `batch_chance` and more. Of what is foretold those ranks are read ahead of which `told_chance`
+    and more come true. Never is more read ahead than `ahead_share` of the room.
     """
 
     lately_tokens: float = 4.0
@@ -89,6 +96,7 @@ class Tuning:
     ahead_chance: float = 0.2
     batch_tokens: int = 4
     batch_chance: float = 0.5
+    told_chance: float = 0.5
     ahead_share: float = 0.25
 
 
@@ -129,6 +137,8 @@ class Policy:
         self._pinned: set[int] = set()
         self._coming: Sequence[int] = ()  # read ahead for the row that is next
         self._tokens = 1  # of the pass that goes on
+        self._told: tuple[int, Sequence[int]] = (-1, ())
+        self._true = [0.7] * self._active  # of what is foretold, by rank, how often it comes true
 
     def is_resident(self, unit: int) -> bool:
         row, expert = divmod(unit, self._experts)
@@ -149,6 +159,7 @@ class Policy:
             return NOTHING
         chosen = np.asarray(experts, np.intp)
         self._learn(row, chosen)
+        self._check_told(row, experts)
         released, self._busy = self._busy, (row,)
         base = row * self._experts
         if len(experts) <= self._active:
@@ -174,12 +185,14 @@ class Policy:
         self._let_in(fetch)
         return Decision(self._make_room(), tuple(fetch))
 
-    def ahead(self, layer: int, experts: Sequence[int]) -> Decision:
+    def ahead(self, layer: int, experts: Sequence[int], foretold: Sequence[int] = ()) -> Decision:
         row = self._row_of.get(layer, -1)
         if row < 0 or not len(experts):
             return NOTHING
         following = (row + 1) % len(self._layers)
-        if self._tokens < self._tuning.batch_tokens:
+        if foretold:
+            units = self._foretold(following, foretold)
+        elif self._tokens < self._tuning.batch_tokens:
             units = self._likely(row, following, experts)
         else:
             units = self._streamed(following)
@@ -249,6 +262,26 @@ class Policy:
         best = np.argsort(-chance, kind="stable")[: self.ahead_units]
         base = following * self._experts
         return [base + expert for expert in best.tolist() if chance[expert] >= tuning.ahead_chance]
+
+    def _foretold(self, following: int, foretold: Sequence[int]) -> list[int]:
+        """The units to read ahead of those that are foretold: from ranks that mostly come true."""
+        self._told = following, foretold
+        held, base = self._held[following], following * self._experts
+        sure = self._true if self._tokens == 1 else _ALL_TRUE
+        least = self._tuning.told_chance
+        return [
+            base + expert
+            for rank, expert in enumerate(foretold)
+            if not held[expert] and sure[min(rank, len(sure) - 1)] >= least
+        ]
+
+    def _check_told(self, row: int, experts: Sequence[int]) -> None:
+        """See how much of what was foretold for a row came true, rank by rank."""
+        told_row, told = self._told
+        if told_row == row and self._tokens == 1:
+            for rank, expert in enumerate(told[: len(self._true)]):
+                self._true[rank] += _LEARNT * ((expert in experts) - self._true[rank])
+        self._told = -1, ()
 
     def _streamed(self, following: int) -> list[int]:
         """The units to read ahead for a batch: it will want most of those that are not here."""

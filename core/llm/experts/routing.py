@@ -11,10 +11,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from core.llm.experts.foresight import Floats, router_name
+
 # Where the fields of a ggml_tensor are in this build; a `survey` shows when they are not.
-_NE, _NB1, _SOURCES, _DATA, _NAME = 16, 56, 152, 248, 256
+_TYPE, _NE, _NB1, _SOURCES, _DATA, _NAME = 0, 16, 56, 152, 248, 256
+_F32 = 0
 _NAME_BYTES = 64
 _SOURCES_READ = 3
+_STEPS_BACK = 8  # from a choice to the product that it was made from
 _MOST_TOKENS = 1 << 16
 _END = (1 << 47) - 1  # of what a process can address
 _WEIGHT = re.compile(rb"blk\.(\d+)\..*")
@@ -29,6 +35,9 @@ class Node:
     weights: tuple[tuple[bytes, int], ...]
 
 
+Serve = Callable[[int, Sequence[int], Floats | None], bool]
+
+
 class Routing:
     """The callback. Give `address` of `__call__` to llama.cpp; nothing raised in it gets out."""
 
@@ -39,8 +48,10 @@ class Routing:
         self._wanted: dict[bytes, int] = {}
         self._known: dict[int, bool] = {}
         self._survey: list[Node] | None = None
-        self._serve: Callable[[int, Sequence[int]], bool] = _go_on
+        self._serve: Serve = _go_on
         self._active = 0
+        self._width = 0
+        self._given: dict[int, int] = {}  # a choice -> what its router was given
         self._tokens = 0
         self.served = 0  # layers in this computation
         self.fault = ""
@@ -53,28 +64,31 @@ class Routing:
             return self._survey
         finally:
             self._survey = None
-            self._known.clear()
+            self._forget()
 
-    def watch(
-        self, wanted: dict[bytes, int], active: int, serve: Callable[[int, Sequence[int]], bool]
-    ) -> None:
-        """From now on `serve` is told the layer of each wanted node, once that is computed, and
-        the experts that all tokens have chosen, `active` a token (none: 0). It says whether to
-        go on.
+    def watch(self, wanted: dict[bytes, int], active: int, width: int, serve: Serve) -> None:
+        """From now on `serve` is told the layer of each wanted node, once that is computed, the
+        experts that all tokens have chosen, `active` a token (none: 0), and what the router was
+        given, [tokens, width], where it is found; it is gone when `serve` returns. It says
+        whether to go on.
         """
-        self._wanted, self._active, self._serve = wanted, active, serve
-        self._known.clear()
+        self._wanted, self._active, self._width, self._serve = wanted, active, width, serve
+        self._forget()
 
     def ignore(self) -> None:
         """Watch nothing."""
         self._wanted = {}
+        self._forget()
+
+    def _forget(self) -> None:
         self._known.clear()
+        self._given.clear()
 
     def begin(self, tokens: int) -> None:
         """A computation of so many tokens begins."""
         if tokens != self._tokens or self.served != len(self._wanted):
             # Another graph: other nodes may have the addresses of those that were known.
-            self._known.clear()
+            self._forget()
         self._tokens, self.served = tokens, 0
 
     def __call__(self, tensor: int, ask: bool, _data: int | None) -> bool:
@@ -121,7 +135,10 @@ class Routing:
             self._known[tensor] = False
             return True
         self.served += 1
-        return self._serve(layer, self._chosen(tensor) if self._active else ())
+        if not self._active:
+            return self._serve(layer, (), None)
+        chosen = self._chosen(tensor)
+        return self._serve(layer, chosen, self._router_input(tensor, layer))
 
     def _chosen(self, tensor: int) -> Sequence[int]:
         ne = (tensor + _NE) // 8
@@ -137,8 +154,37 @@ class Routing:
             chosen += self._ints[row : row + active]
         return chosen
 
+    def _router_input(self, tensor: int, layer: int) -> Floats | None:
+        given = self._given.get(tensor)
+        if given is None:
+            given = self._given[tensor] = self._find_input(tensor, layer)
+        if not given:
+            return None
+        width, tokens = self._longs[(given + _NE) // 8 : (given + _NE) // 8 + 2]
+        address = self._longs[(given + _DATA) // 8]
+        if width != self._width or not 0 < tokens <= _MOST_TOKENS or not address:
+            return None
+        numbers = (ctypes.c_float * (width * tokens)).from_address(address)
+        return np.frombuffer(memoryview(numbers), np.float32).reshape(tokens, width)
 
-def _go_on(_layer: int, _experts: Sequence[int]) -> bool:
+    def _find_input(self, tensor: int, layer: int) -> int:
+        """What was multiplied with the router's weights on the way to a choice; 0 for unknown."""
+        router = router_name(layer).encode()
+        for _ in range(_STEPS_BACK if self._width else 0):
+            at = (tensor + _SOURCES) // 8
+            first, second = self._longs[at : at + 2]
+            if not first:
+                break
+            if second and self._name(first) == router:
+                rows = self._longs[(second + _NE) // 8 + 2 : (second + _NE) // 8 + 4]
+                step = self._longs[(second + _NB1) // 8]
+                plain = self._ints[(second + _TYPE) // 4] == _F32 and rows == [1, 1]
+                return second if plain and step == 4 * self._width else 0
+            tensor = first
+        return 0
+
+
+def _go_on(_layer: int, _experts: Sequence[int], _given: Floats | None) -> bool:
     return True
 
 

@@ -97,7 +97,8 @@ def test_what_always_holds(
                 else [-1]
             )
             needed = carried.needs(layer, chosen)
-            ahead = carried.policy.ahead(layer, chosen)
+            told = random.permutation(experts)[: seed % 4].tolist()
+            ahead = carried.policy.ahead(layer, chosen, told)
             wanted = {layout.unit_of(layer, expert) for expert in chosen}
             assert not wanted & set(ahead.drop)
             carried.do(ahead)
@@ -108,7 +109,7 @@ def test_what_always_holds(
                 assert carried.policy.is_resident(unit) == (unit in carried.there)
             if not warm:
                 assert again.needed(layer, chosen) == needed
-                assert again.ahead(layer, chosen) == ahead
+                assert again.ahead(layer, chosen, told) == ahead
                 if new_room is not None and layer == seed % layers:
                     again.resize(new_room * PAGE_BYTES)
 
@@ -168,3 +169,21 @@ def test_a_prompt_leaves_behind_what_its_tokens_one_by_one_would() -> None:
         hits, misses = policy.hits - hits, policy.misses - misses
         shares.append(hits / (hits + misses))
     assert shares[1] > shares[0] - 0.02
+
+
+def test_of_what_is_foretold_only_ranks_that_come_true_are_read_ahead() -> None:
+    layout = made_layout(4, 16, 2)
+    routing = made_routing(MANNERS["plain"], tokens=300, layers=4, experts=16, active=2, seed=5)
+    policy = Policy(layout, 24 * PAGE_BYTES * 3)
+    carried = Carried(layout, policy)
+    for token in range(len(routing)):
+        for layer in range(4):
+            chosen = routing[token, layer].tolist()
+            carried.needs(layer, chosen)
+            # The first that is told is always right, the second never.
+            right = routing[token, (layer + 1) % 4].tolist()
+            wrong = next(expert for expert in range(16) if expert not in right)
+            ahead = carried.do(policy.ahead(layer, chosen, [right[0], wrong]))
+            if token > 100:
+                assert layout.unit_of((layer + 1) % 4, wrong) not in ahead.fetch
+                assert policy.is_resident(layout.unit_of((layer + 1) % 4, right[0]))

@@ -14,6 +14,7 @@ from tiny_models import DENSE, MIXTURES, Tiny, write_split, write_tiny
 from core.errors import UserError
 from core.llm.experts import pooled, routing
 from core.llm.experts.direct import DirectReads, Read
+from core.llm.experts.foresight import Floats, Foresight
 from core.llm.experts.layout import Layout, read_layout
 from core.llm.experts.manager import least_room_bytes
 from core.llm.experts.report import ResidencyReport, Step
@@ -61,6 +62,25 @@ def test_a_mixture_in_a_pool_says_the_same(name: str, share: float, tmp_path: Pa
     assert report.misses > 0
     assert report.read_bytes > 0
     assert report.resident_bytes <= report.room_bytes <= held - layout.dense_bytes
+
+
+@LINUX
+@pytest.mark.parametrize("name", MIXTURES)
+def test_the_next_layers_choice_is_foretold(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    likely = Foresight.likely
+
+    def watched(self: Foresight, layer: int, given: Floats, active: int) -> list[int]:
+        found = likely(self, layer, given, active)
+        told.append(len(found))
+        return found
+
+    monkeypatch.setattr(Foresight, "likely", watched)
+    path = write_tiny(tmp_path / "tiny.gguf", big(MIXTURES[name]))
+    said(path, held_bytes(read_layout(path), 0.4))
+    assert any(told)
 
 
 @LINUX
