@@ -22,6 +22,7 @@ from core.llm.experts.traces import Floats, Indices, Traces
 
 _NEVER = np.float32(np.inf)
 _ALL_TRUE = (1.0,)
+_LEARNT_ALL: tuple[int, Indices] = (-1, np.empty(0, np.intp))
 _LEARNT = 0.01  # how much one outcome counts in how often a rank comes true
 
 
@@ -96,7 +97,7 @@ class Tuning:
     ahead_chance: float = 0.2
     batch_tokens: int = 4
     batch_chance: float = 0.5
-    told_chance: float = 0.5
+    told_chance: float = 0.9
     ahead_share: float = 0.25
 
 
@@ -137,6 +138,7 @@ class Policy:
         self._pinned: set[int] = set()
         self._coming: Sequence[int] = ()  # read ahead for the row that is next
         self._tokens = 1  # of the pass that goes on
+        self._to_learn = _LEARNT_ALL
         self._told: tuple[int, Sequence[int]] = (-1, ())
         self._true = [0.7] * self._active  # of what is foretold, by rank, how often it comes true
 
@@ -157,9 +159,10 @@ class Policy:
         row = self._row_of.get(layer, -1)
         if row < 0 or not len(experts):
             return NOTHING
+        self._learn()
         chosen = np.asarray(experts, np.intp)
-        self._learn(row, chosen)
-        self._check_told(row, experts)
+        self._tokens = max(1, len(chosen) // self._active)
+        self._to_learn = row, chosen  # later, while what is asked for here is being read
         released, self._busy = self._busy, (row,)
         base = row * self._experts
         if len(experts) <= self._active:
@@ -189,6 +192,8 @@ class Policy:
         row = self._row_of.get(layer, -1)
         if row < 0 or not len(experts):
             return NOTHING
+        self._learn()
+        self._check_told(row, experts)
         following = (row + 1) % len(self._layers)
         if foretold:
             units = self._foretold(following, foretold)
@@ -223,10 +228,13 @@ class Policy:
 
     # --- what is worth how much -------------------------------------------------------------------
 
-    def _learn(self, row: int, chosen: Indices) -> None:
-        """Take in what a row has chosen, for one token or more."""
-        tuning, traces, active = self._tuning, self.traces, self._active
-        tokens = max(1, len(chosen) // active)
+    def _learn(self) -> None:
+        """Take in what a row has chosen, for one token or more, if that was not done yet."""
+        row, chosen = self._to_learn
+        if row < 0:
+            return
+        self._to_learn = _LEARNT_ALL
+        tuning, traces, active, tokens = self._tuning, self.traces, self._active, self._tokens
         lately, share = self._lately[row], traces.share[row]
         fast, slow = 0.5 ** (1 / tuning.lately_tokens), 0.5 ** (1 / tuning.usual_tokens)
         if tokens == 1:
@@ -242,7 +250,6 @@ class Policy:
             share *= slow**tokens
             share += (1 - slow) * np.bincount(chosen, slow**age, self._experts)
             last = chosen[-active:]
-        self._tokens = tokens
         traces.observe(row, chosen, self._before[row])
         self._before[row] = last
         worth = np.add.reduce(traces.after[row, last])
