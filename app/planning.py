@@ -111,6 +111,7 @@ def model_needs(home: Home, name: str) -> ModelNeeds | None:
         expert_bytes=facts.expert_bytes,
         active_experts=facts.active_experts,
         fewer=_fewer_experts(home, facts, dense),
+        quantizable=facts.quantizable,
     )
 
 

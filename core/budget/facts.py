@@ -116,7 +116,12 @@ class ModelNeeds:
     expert_bytes: int = 0
     active_experts: int = 0
     fewer: tuple[FewerExperts, ...] = ()
+    quantizable: bool = True  # whether its heads allow cells of 8 bits
+
+    def cells(self, wished: CellType) -> CellType:
+        """The cells that it is given."""
+        return wished if self.quantizable else "f16"
 
     def kv_bytes(self, tokens: int, cell: CellType) -> int:
         """Bytes of the memory of so many tokens."""
-        return round(tokens * self.kv_bytes_a_token * CELL_SHARES[cell])
+        return round(tokens * self.kv_bytes_a_token * CELL_SHARES[self.cells(cell)])

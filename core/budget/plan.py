@@ -108,7 +108,7 @@ def make_plan(
         joined_chunks=memory.joined_chunks,
         short_bytes=memory.short_bytes,
         model=model.name if model is not None and answers else None,
-        cell_type=wishes.cell_type if answers else None,
+        cell_type=model.cells(wishes.cell_type) if model is not None and answers else None,
         context_tokens=memory.context_tokens if answers else None,
         query_s=query_s,
         first_token_s=first_token_s,

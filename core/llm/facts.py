@@ -15,11 +15,12 @@ from core.llm.catalogue import ModelEntry
 from core.llm.gguf import GgufHeader, read_header
 
 F16_BYTES = 2
+CELL_BLOCK = 32  # numbers that share a scale in q8_0
 # Looked up a row a token, never read as a whole.
 _LOOKED_UP = ("per_layer_token_embd.weight", "token_embd.weight")
 _OUTPUT = "output.weight"
 _EXPERTS = "_exps."
-_VERSION = 2  # of the kept form
+_VERSION = 3  # of the kept form
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class ModelFacts:
     `lookup_bytes` are tables of which a token reads one row. `bits_a_weight` is the
     mean over all weights. `kv_bytes_a_token_f16` is what a token of context takes
     with keys and values in 16 bits; `experts` is 0 for a model without, `vocabulary` the
-    number of its tokens; `layers` is 0 where it is not known.
+    number of its tokens; `layers` is 0 where it is not known. Cells of 8 bits need heads of
+    whole blocks (`quantizable`); without, llama.cpp is given cells of 16.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ModelFacts:
     lookup_bytes: int = 0
     vocabulary: int = 0
     layers: int = 0
+    quantizable: bool = True
 
     @property
     def active_bytes(self) -> int:
@@ -101,6 +104,7 @@ def facts_of(header: GgufHeader, name: str, file_bytes: int) -> ModelFacts:
         ),
         vocabulary=header.lengths.get("tokenizer.ggml.tokens", 0),
         layers=header.number("block_count"),
+        quantizable=not any(size % CELL_BLOCK for size in head_sizes(header)),
     )
 
 
@@ -132,9 +136,7 @@ def entry_facts(entry: ModelEntry) -> ModelFacts:
 def kv_bytes_a_token(header: GgufHeader) -> int:
     """Bytes that one token of context takes with keys and values in 16 bits."""
     layers, heads = header.number("block_count"), header.number("attention.head_count")
-    a_head = header.number("embedding_length") // heads if heads else 0
-    key = header.number("attention.key_length") or a_head
-    value = header.number("attention.value_length") or a_head
+    key, value = head_sizes(header)
     # Models that mix attention with recurrence say the heads of each layer, 0 for none.
     per_layer = header.lists.get(f"{header.architecture}.attention.head_count_kv")
     if per_layer is not None:
@@ -144,6 +146,16 @@ def kv_bytes_a_token(header: GgufHeader) -> int:
         every = max(1, header.number("full_attention_interval"))
         kv_heads = layers // every * (own if isinstance(own, int) else heads)
     return kv_heads * (key + value) * F16_BYTES
+
+
+def head_sizes(header: GgufHeader) -> tuple[int, int]:
+    """How many numbers a head's key and its value have."""
+    heads = header.number("attention.head_count")
+    a_head = header.number("embedding_length") // heads if heads else 0
+    return (
+        header.number("attention.key_length") or a_head,
+        header.number("attention.value_length") or a_head,
+    )
 
 
 # --- kept beside the model --------------------------------------------------------------------

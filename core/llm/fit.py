@@ -60,9 +60,12 @@ def context_that_is_had(facts: ModelFacts, context_tokens: int) -> int:
 
 
 def kv_bytes(facts: ModelFacts, context_tokens: int, cell_bytes_share: float) -> int:
-    """Memory of keys and values; `cell_bytes_share` is a cell's size against 16 bits."""
+    """Memory of keys and values; `cell_bytes_share` is a cell's size against 16 bits, where the
+    model can have such cells.
+    """
     tokens = context_that_is_had(facts, context_tokens)
-    return int(tokens * facts.kv_bytes_a_token_f16 * cell_bytes_share)
+    share = cell_bytes_share if facts.quantizable else 1.0
+    return int(tokens * facts.kv_bytes_a_token_f16 * share)
 
 
 def memory_needed(facts: ModelFacts, context_tokens: int, cell_bytes_share: float) -> int:

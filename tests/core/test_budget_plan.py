@@ -304,3 +304,11 @@ def test_a_plan_is_made_fast() -> None:
     for _ in range(20):
         plan(needs=STARTER)
     assert time.process_time() - started < 0.4
+
+
+def test_a_model_whose_heads_are_odd_has_cells_of_16_bits() -> None:
+    odd = replace(STARTER, quantizable=False)
+    wishes = Wishes(level_named("codes-16"))
+    plan = make_plan(Limits(500 * MB, 2_000 * MB), Corpus(), wishes, Speeds(), odd)
+    assert plan.cell_type == "f16"
+    assert plan.memory["kv"] == (plan.context_tokens or 0) * odd.kv_bytes_a_token

@@ -12,6 +12,7 @@ from gguf_files import Raw, Value, write_gguf
 
 from core.errors import UserError
 from core.llm.facts import kept_path, model_facts, try_facts
+from core.llm.fit import Q8_SHARE, kv_bytes
 from core.llm.gguf import _BLOCKS, read_header
 
 STARTER = "smollm2-135m-instruct.gguf"
@@ -80,6 +81,15 @@ def test_keys_and_values_of_special_layers(tmp_path: Path) -> None:
     assert of(toy_PLACE_full_attention_interval=3) == 2 * 2 * (2 + 2) * 2
     assert of(toy_PLACE_attention_PLACE_head_count_kv=[0, 0, 4, 0, 0, 1]) == 5 * (2 + 2) * 2
     assert of(toy_PLACE_attention_PLACE_head_count=0, toy_PLACE_block_count=0) == 0
+
+
+def test_cells_of_8_bits_need_heads_of_whole_blocks(models: Path, tmp_path: Path) -> None:
+    starter = tmp_path / STARTER
+    starter.symlink_to(models / "llm" / STARTER)
+    assert model_facts(starter).quantizable, "its heads have 64 numbers"
+    odd = model_facts(mixture(tmp_path / "toy.gguf"))  # heads of 2
+    assert not odd.quantizable
+    assert kv_bytes(odd, 100, Q8_SHARE) == kv_bytes(odd, 100, 1.0) == 100 * odd.kv_bytes_a_token_f16
 
 
 def test_facts_are_kept_until_the_file_is_another(tmp_path: Path) -> None:
