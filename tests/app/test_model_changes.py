@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_fetched_only_when_that_is_meant(
     large = dataclasses.replace(tiny_entry(), kv_bytes_a_token=10**9)
     monkeypatch.setattr(fetches, "load_catalogue", lambda: (large,))
     said = refused(ask(caller, "fetch", "tiny"))
-    assert "tiny does not fit the memory budget: it takes 1088." in said
+    assert "tiny does not fit the memory budget: it takes 1.1 TB" in said
     assert server.asked == []
     meant = ModelsRequest(caller.next_id(), "fetch", "tiny", confirmed=True)
     assert row(last(caller, meant), "tiny")["installed"] is True

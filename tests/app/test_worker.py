@@ -24,6 +24,7 @@ from core.messages import (
     ModelLoaded,
     PromptReady,
     Token,
+    WeightsHeld,
     ends,
 )
 
@@ -91,7 +92,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def worker(model: Path, log: Path) -> Iterator[Child]:
     child = Child(log)
-    (loaded,) = child.ask(LoadModel(1, str(model), context_tokens=1024, threads=0))
+    held, loaded = child.ask(LoadModel(1, str(model), context_tokens=1024, threads=0))
+    assert isinstance(held, WeightsHeld)
+    assert held.step == "fits"
     assert isinstance(loaded, ModelLoaded)
     yield child
     child.close()

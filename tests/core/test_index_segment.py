@@ -23,6 +23,7 @@ from core.index.segment import (
 from core.index.spans import pack_document
 from core.index.stored import Stored
 from core.index.word_build import build
+from core.index.words import WordIndex
 
 COUNTS = (5, 1, 9, 3, 12)
 TOTAL = sum(COUNTS)
@@ -98,7 +99,9 @@ def test_what_an_older_version_wrote_is_read() -> None:
     segment = check(Path(__file__).with_name("format-3.segment"))
     assert segment.header.format == 3
     assert segment.holding == Holding("turn", "")
-    assert segment.packed_words == WORDS
+    # Checksum and version of the words are others, these few words lie alike.
+    assert segment.packed_words[5:] == WORDS[5:]
+    assert WordIndex(segment.packed_words).chunks == TOTAL
     segment = check(Path(__file__).with_name("format-5.segment"))
     assert segment.header.format == 5
     assert segment.holding == Holding("turn", "all")

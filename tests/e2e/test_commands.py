@@ -154,13 +154,13 @@ def test_pausing_holds_what_runs_in_the_background(
     assert "No Satchel is running" in one_line(satchel(home, "resume"))
     satchel_json(home, "folders", "add", str(files))
     with watching(home):
-        assert satchel_json(home, "pause") == {"paused": True}
+        assert satchel_json(home, "pause") == {"paused": True, "held": None}
         index = satchel_json(home, "status")["index"]
         assert (index["state"], index["reason"]) == ("paused", "you paused it")
         (files / "late.txt").write_text("The heron stands in the shallow water.")
         time.sleep(2.5)
         assert satchel_json(home, "search", "heron", "--mode", "lexical")["results"] == []
-        assert satchel_json(home, "resume") == {"paused": False}
+        assert satchel_json(home, "resume") == {"paused": False, "held": None}
         deadline = time.monotonic() + 30
         found: list[object] = []
         while not found and time.monotonic() < deadline:
