@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.machine import model_speeds
 from app.model_shape import shape_for
+from app.search_mode import choose_mode, means
 from app.session import Session
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
@@ -19,7 +20,7 @@ from core.chat.assistant import (
 from core.errors import UserError
 from core.index.search import Query
 from core.llm.store import installed
-from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message, Mode
+from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -81,8 +82,12 @@ class Answers:
 
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
-        by_words = service.engine.model is None or service.governor.decision.words_only
-        mode: Mode = "lexical" if by_words else "hybrid"
+        engine, memory = service.engine, service.governor.decision
+        has_model, has_memory = engine.model is not None, not memory.words_only
+        by = means(engine.view, has_model=has_model, has_memory=has_memory)
+        mode, _ = choose_mode("hybrid", by)
+        if mode != "lexical":
+            service.governor.check_memory()
         fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
             Query(question, PASSAGES_SEARCHED, mode, fold=fold), limit, SEARCH_DEADLINE_S, given_up

@@ -142,7 +142,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         dest="choices",
         metavar="KEY=VALUE",
-        help="with the budgets: index.level, index.text_cache_mb, assistant.model, "
+        help="with the budgets: index.level, index.words, index.text_cache_mb, assistant.model, "
         "assistant.context_tokens, assistant.cell_type or assistant.active_experts",
     )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")

@@ -150,6 +150,8 @@ class Output:
                 "come there while Satchel is open, or at once with "
                 f"`satchel index --level {body['level']}`"
             )
+        if not body["words"]:
+            self._line("no word index is kept: passages are found by their meaning only")
         self._line(f"took {_duration(body['seconds'])}")
         self.store_bytes(body["store_bytes"], body["text_bytes"])
         for failure in body["failures"]:
@@ -380,7 +382,7 @@ def _level(index: Mapping[str, Any]) -> str:
     text = f"level {index['level']}" + (f", {code} bytes of code a passage" if code else "")
     if index["levelling"]:
         text += f"; {index['level_chunks']} of {index['chunks']} passages are there"
-    return text
+    return text if index["words"] else f"{text}; no word index"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

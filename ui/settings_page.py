@@ -207,6 +207,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "extract.timeout_s": tr("Time for one file"),
         "extract.memory_mb": tr("Memory for one file"),
         "index.level": tr("Level of the index"),
+        "index.words": tr("Word index"),
         "index.text_cache_mb": tr("Text cache"),
         "index.embedding_model": tr("Search model"),
         "index.pause_on_battery": tr("Wait on battery"),
