@@ -134,7 +134,11 @@ class Runtime:
         facts = facts_of(self.header, path.stem, path.stat().st_size)
         cells = Q8_SHARE if quantized else 1.0
         offload = decide(gpu_devices(), facts, context_tokens, cells)
-        self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
+        try:
+            self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
+        except (Cancelled, UserError):
+            self._residency.close()
+            raise
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
         shape = ContextShape(
@@ -148,6 +152,7 @@ class Runtime:
                 self._model.add_adapter(adapter)
             self._context = NativeContext(self._model, shape, self._residency)
         except UserError:
+            self._residency.close()
             self._model.close()
             raise
         self.context_tokens: int = min(self._context.context_tokens, shape.context_tokens)
