@@ -22,6 +22,10 @@ ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
 Phase = Literal["scanning", "indexing", "merging", "levelling", "watching", "paused", "idle"]
 
 
+# What a model's memory is made of; see core.llm.kv.cells.
+CellType = Literal["f16", "q8_0", "q8_q4", "q4_0"]
+
+
 class ProtocolError(Exception):
     """A line is not a message of this version: the other side is broken or of another release."""
 
@@ -122,10 +126,15 @@ class Citation(msgspec.Struct, frozen=True):
 
 
 class ChatTurn(msgspec.Struct, frozen=True):
-    """One earlier turn of a conversation."""
+    """One side of an earlier turn. `turn` and `conversation` are their numbers, 0 for none; it is
+    `recalled` when what is asked now is about it, and not just one of the last.
+    """
 
     role: Literal["user", "assistant"]
     text: str
+    turn: int = 0
+    conversation: int = 0
+    recalled: bool = False
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -296,7 +305,7 @@ class LoadModel(Message, frozen=True):
 
     Of its weights `held_bytes` may be in memory, None for all. What it uses how often is kept
     in the file `traces`. A token uses `active_experts` of a layer, None for as many as the
-    model says.
+    model says. Of its keys and values `saved_bytes` may be kept in `saved_folder`.
     """
 
     id: int
@@ -304,10 +313,12 @@ class LoadModel(Message, frozen=True):
     context_tokens: int
     threads: int
     adapters: tuple[str, ...] = ()
-    cell_type: Literal["f16", "q8_0", "q8_q4", "q4_0"] = "q8_0"
+    cell_type: CellType = "q8_0"
     held_bytes: int | None = None
     traces: str | None = None
     active_experts: int | None = None
+    saved_folder: str | None = None
+    saved_bytes: int = 0
 
 
 class HoldWeights(Message, frozen=True):
@@ -346,7 +357,10 @@ class CheckModel(Message, frozen=True):
 
 
 class ModelLoaded(Message, frozen=True):
-    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading."""
+    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading.
+
+    `cell_type` is what its memory is made of, and `memory_why` says what of it is switched off.
+    """
 
     id: int
     name: str
@@ -355,6 +369,8 @@ class ModelLoaded(Message, frozen=True):
     trained_context_tokens: int
     resident_bytes: int
     load_ms: float
+    cell_type: CellType = "q8_0"
+    memory_why: str = ""
 
 
 class FindGpus(Message, frozen=True):
@@ -411,7 +427,8 @@ class Generate(Message, frozen=True):
     """Answer `question` from numbered `passages` (1-based, in this order).
 
     The worker builds the prompt and leaves out the last passages if the context
-    cannot hold them all.
+    cannot hold them all. Turns stay in its memory, or on disk, where `saved_bytes` may be
+    kept (None for as many as before).
     """
 
     id: int
@@ -419,6 +436,26 @@ class Generate(Message, frozen=True):
     passages: tuple[str, ...]
     history: tuple[ChatTurn, ...] = ()
     max_answer_tokens: int = 256
+    saved_bytes: int | None = None
+
+
+class Complete(Message, frozen=True):
+    """Go on from a text, however long it is. Replied as Generate is.
+
+    In the `background` it waits while anything else is asked for, and goes on after that.
+    """
+
+    id: int
+    system: str
+    text: str
+    max_answer_tokens: int = 256
+    background: bool = False
+
+
+class ForgetSaved(Message, frozen=True):
+    """Remove what is saved of a conversation, and save nothing of it any more. No reply."""
+
+    conversation: int
 
 
 class PromptReady(Message, frozen=True):
@@ -437,7 +474,12 @@ class Token(Message, frozen=True):
 
 
 class Generated(Message, frozen=True):
-    """Ends a Generate. `stopped` is "end", "length" or "cancelled"."""
+    """Ends a Generate or Complete. `stopped` is "end", "length" or "cancelled".
+
+    Of the prompt `reused_tokens` were in memory and `restored_tokens` came back from disk;
+    `dropped_tokens` of a long text were read and did not stay. `recalled` are the turns that
+    were in the prompt because the question is about them.
+    """
 
     id: int
     stopped: Literal["end", "length", "cancelled"]
@@ -445,7 +487,14 @@ class Generated(Message, frozen=True):
     answer_tokens: int
     prefill_ms: float
     decode_ms: float
-    reused_tokens: int = 0  # of the prompt, which were in memory and not computed
+    reused_tokens: int = 0
+    restored_tokens: int = 0
+    dropped_tokens: int = 0
+    recalled: tuple[int, ...] = ()
+
+
+# The title of the Failed that ends what ran in the background when another model was loaded.
+INTERRUPTED = "Another model was needed meanwhile."
 
 
 # --- service: requests --------------------------------------------------------------------
