@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
 from app.model_shape import shape_for
 from app.session import Session
@@ -33,6 +36,7 @@ class Answers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._kept = KeptAnswers(service)
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -82,6 +86,13 @@ class Answers:
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
         by_words = service.engine.model is None or service.governor.decision.words_only
+        turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
+        if message.fresh:
+            turns = without_question(turns, question)
+        recall = self._kept.recall(question, name, turns, message.fresh, by_words)
+        if again := self._kept.again(recall):
+            self._answer_again(session, message, question, conversation, again, started)
+            return
         mode: Mode = "lexical" if by_words else "hybrid"
         fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
@@ -90,8 +101,11 @@ class Answers:
         search_ms = 1000 * (time.perf_counter() - started)
         budget = int(service.settings.number("assistant.passage_tokens"))
         passages = choose_passages(results, question, budget, service.engine.about_cosine)
-        session.reply(AnswerSources(message.id, sources(passages), conversation))
-        turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
+        shown = AnswerSources(message.id, sources(passages), conversation)
+        if again := self._kept.after_search(recall, shown.sources):
+            self._answer_again(session, message, question, conversation, again, started)
+            return
+        session.reply(shown)
         answer = answer_question(
             question,
             passages,
@@ -100,7 +114,7 @@ class Answers:
             lambda piece: session.reply(AnswerText(message.id, piece)),
             given_up,
         )
-        history.add_turn(
+        turn = history.add_turn(
             conversation,
             question,
             answer.text,
@@ -112,19 +126,40 @@ class Answers:
         for key in ("first_text", "total"):
             if key in timings:
                 timings[key] = round(timings[key] + search_ms, 1)
-        session.reply(
-            AnswerDone(
-                id=message.id,
-                answer=answer.text,
-                found=answer.found,
-                citations=answer.citations,
-                timings_ms={"search": round(search_ms, 1), **timings},
-                prompt_tokens=answer.prompt_tokens,
-                answer_tokens=answer.answer_tokens,
-                stopped=answer.stopped,
-                model=name,
-            )
+        done = AnswerDone(
+            id=message.id,
+            answer=answer.text,
+            found=answer.found,
+            citations=answer.citations,
+            timings_ms={"search": round(search_ms, 1), **timings},
+            prompt_tokens=answer.prompt_tokens,
+            answer_tokens=answer.answer_tokens,
+            stopped=answer.stopped,
+            model=name,
         )
+        self._kept.keep(recall, turn, shown, done, 1000 * (time.perf_counter() - started))
+        session.reply(done)
+
+    def _answer_again(
+        self,
+        session: Session,
+        message: Ask,
+        question: str,
+        conversation: int,
+        again: Again,
+        started: float,
+    ) -> None:
+        """Send a kept answer, which becomes a turn of this conversation too."""
+        done = again.done
+        session.reply(AnswerSources(message.id, again.sources, conversation))
+        session.reply(AnswerText(message.id, done.answer))
+        paths = [source.path for source in again.sources]
+        self._service.history.add_turn(
+            conversation, question, done.answer, done.found, done.citations, paths
+        )
+        total_ms = round(1000 * (time.perf_counter() - started), 1)
+        timings = {"first_text": total_ms, "total": total_ms}
+        session.reply(msgspec.structs.replace(done, id=message.id, timings_ms=timings))
 
     def _choose_model(self, name: str) -> None:
         """Point the worker at a model. Raises UserError when it is not there or does not fit."""

@@ -122,6 +122,7 @@ def make_parser() -> argparse.ArgumentParser:
     ask = command("ask", "a cited answer from your files")
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
 
     related = command("related", "passages like this one")
     related.add_argument(

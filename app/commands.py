@@ -166,7 +166,7 @@ def batch(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel ask`."""
-    request = Ask(caller.next_id(), options.question, options.model)
+    request = Ask(caller.next_id(), options.question, options.model, fresh=options.fresh)
     for reply in _replies(caller, request):
         if isinstance(reply, AnswerSources):
             output.sources(reply)

@@ -216,10 +216,18 @@ class Output:
                     "tokens": {"prompt": answer.prompt_tokens, "answer": answer.answer_tokens},
                     "model": answer.model,
                     "stopped": answer.stopped,
+                    "cached": None
+                    if answer.cached_age_s is None
+                    else {"age_s": answer.cached_age_s},
                 }
             )
             return
         self._line()
+        if answer.cached_age_s is not None:
+            age = _duration(answer.cached_age_s)
+            self._line(
+                f"  (answered {age} ago; nothing it rests on has changed; ask anew: --fresh)"
+            )
         if not answer.found:
             return
         self._line()

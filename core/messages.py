@@ -461,12 +461,13 @@ class Related(Message, frozen=True):
 
 
 class Ask(Message, frozen=True):
-    """A question to be answered from the files."""
+    """A question to be answered from the files; with `fresh` not by a kept answer."""
 
     id: int
     question: str
     model: str | None = None
     conversation: int | None = None
+    fresh: bool = False
 
 
 class Index(Message, frozen=True):
@@ -719,7 +720,8 @@ class AnswerText(Message, frozen=True):
 class AnswerDone(Message, frozen=True):
     """Ends an Ask: the whole answer with unknown citations dropped.
 
-    `found` is false when the files do not say; `stopped` as in Generated.
+    `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
+    tells how old an answer is that was given before and rests on what has not changed since.
     """
 
     id: int
@@ -731,6 +733,7 @@ class AnswerDone(Message, frozen=True):
     answer_tokens: int
     stopped: str = "end"
     model: str = ""
+    cached_age_s: float | None = None
 
 
 class PreviewText(Message, frozen=True):

@@ -132,8 +132,11 @@ class ChatPage(QWidget):
             self.entry.clear()
             self.ask(question)
 
-    def ask(self, question: str) -> None:
-        """Ask a question in the open conversation; one in hand is stopped first."""
+    def ask(self, question: str, fresh: bool = False) -> None:
+        """Ask a question in the open conversation; one in hand is stopped first.
+
+        A `fresh` answer is made anew, even when one from before would do.
+        """
         if self.answering:
             self.stop()
         self._leave_opening()
@@ -141,12 +144,13 @@ class ChatPage(QWidget):
         turn = TurnView(self._look, question)
         turn.target_chosen.connect(self.target_chosen)
         turn.retried.connect(lambda text, old=turn: self._retry(old, text))
+        turn.refreshed.connect(lambda text: self.ask(text, fresh=True))
         self._add_turn(turn)
         self._following = True
         before = self.conversation
         self._set_answering(True)
         self._request = self._client.ask(
-            lambda number: Ask(number, question, conversation=self.conversation),
+            lambda number: Ask(number, question, conversation=self.conversation, fresh=fresh),
             lambda message: self._reply(turn, before, message),
             turn.slow,
         )

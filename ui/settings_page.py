@@ -217,6 +217,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "assistant.context_tokens": tr("Context"),
         "assistant.answer_tokens": tr("Longest answer"),
         "assistant.passage_tokens": tr("Passages for a question"),
+        "assistant.kept_answers_mb": tr("Answers given again"),
         "files.exclude": tr("Left out everywhere"),
         "window.on_close": tr("Closing the window"),
         "window.theme": tr("Colours"),

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBro
 
 from core.messages import AnswerDone, Citation, Failed
 from ui.icons import file_icon
-from ui.parts import Banner, Elided, Look, clear, column, label, row
+from ui.parts import Banner, Elided, Look, button, clear, column, label, row
 from ui.preview import Target
-from ui.text import one_line, place_text, split_path, tame, tr
+from ui.text import age_text, one_line, place_text, split_path, tame, tr
 
 FLUSH_MS = 40
 BUBBLE_WIDTH = 480
@@ -166,6 +166,7 @@ class TurnView(QWidget):
 
     target_chosen = Signal(object)
     retried = Signal(str)
+    refreshed = Signal(str)
 
     def __init__(self, look: Look, question: str) -> None:
         super().__init__()
@@ -189,6 +190,13 @@ class TurnView(QWidget):
         self.answer.cited.connect(self._cited)
         self.answer.hide()
         self.note = Banner(look)
+        self.age = label("", "small")
+        self.refresh = button(tr("Refresh"), lambda: self.refreshed.emit(self.question), "quiet")
+        self.refresh.setToolTip(tr("Ask again, and let the model answer anew"))
+        self._age_row = QWidget()
+        self._age_row.setProperty("ground", "none")
+        self._age_row.setLayout(row(self.age, self.refresh, 1, spacing=10))
+        self._age_row.hide()
         self.heading = label("", "small")
         self.heading.hide()
         self._source_list = column(spacing=6)
@@ -196,6 +204,7 @@ class TurnView(QWidget):
             asked_row,
             self.status,
             self.answer,
+            self._age_row,
             self.note,
             self.heading,
             self._source_list,
@@ -237,6 +246,12 @@ class TurnView(QWidget):
             self.stopped()
             return
         self.finish(done.answer, done.found, done.citations)
+        if done.cached_age_s is not None:
+            age = age_text(done.cached_age_s)
+            self.age.setText(
+                tr("Answered %1; nothing it rests on has changed since.").replace("%1", age)
+            )
+            self._age_row.show()
         if done.stopped == "length" and done.found:
             self.note_more(tr("The answer reached its greatest length and ends here."))
 

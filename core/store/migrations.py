@@ -310,6 +310,22 @@ HISTORY: tuple[Migration, ...] = (
         CREATE INDEX source_turn ON source(turn);
         """,
     ),
+    Migration(
+        "0002-kept-answers",
+        """
+        CREATE TABLE kept_answer(
+            turn INTEGER PRIMARY KEY REFERENCES turn(id) ON DELETE CASCADE,
+            vector BLOB NOT NULL,
+            rests TEXT NOT NULL,
+            files TEXT NOT NULL,
+            replies TEXT NOT NULL,
+            cost_ms REAL NOT NULL,
+            kept_at REAL NOT NULL,
+            used INTEGER NOT NULL DEFAULT 0,
+            used_at REAL NOT NULL
+        );
+        """,
+    ),
 )
 
 

@@ -120,6 +120,10 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.shoot("chat-stopped", mode)
     g.question(given, answered(ANSWER, True, True))
     g.shoot("chat-answer", mode)
+    g.question(
+        given, lambda n: AnswerDone(n, ANSWER, True, sources(), {}, 0, 0, cached_age_s=97_000.0)
+    )
+    g.shoot("chat-answer-again", mode)
     g.window.chat.turns[-1].answer.cited.emit(1)
     g.window.chat.ask_to_delete(3)
     g.shoot("chat-cited-and-delete", mode)
