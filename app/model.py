@@ -41,7 +41,7 @@ class Shape:
     """
 
     context_tokens: int
-    cell_type: Literal["f16", "q8_0"] = "q8_0"
+    cell_type: Literal["f16", "q8_0", "q8_q4", "q4_0"] = "q8_0"
     held_bytes: int | None = None
     active_experts: int | None = None
 

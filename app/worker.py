@@ -175,7 +175,7 @@ class Worker:
             threads=request.threads,
             stop=stop,
             adapters=[Path(adapter) for adapter in request.adapters],
-            quantized=request.cell_type == "q8_0",
+            cell_type=request.cell_type,
             held_bytes=request.held_bytes,
             traces_path=Path(request.traces) if request.traces else None,
             active_experts=request.active_experts,

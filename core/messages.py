@@ -289,7 +289,7 @@ class LoadModel(Message, frozen=True):
     context_tokens: int
     threads: int
     adapters: tuple[str, ...] = ()
-    cell_type: Literal["f16", "q8_0"] = "q8_0"
+    cell_type: Literal["f16", "q8_0", "q8_q4", "q4_0"] = "q8_0"
     held_bytes: int | None = None
     traces: str | None = None
     active_experts: int | None = None

@@ -145,6 +145,11 @@ DECLARED: tuple[Setting, ...] = (
         "Indexing waits while an app fills the whole screen.",
     ),
     Setting(
+        "index.pause_when_metered",
+        False,
+        "Indexing waits while the network connection is metered: for folders on a network drive.",
+    ),
+    Setting(
         "search.max_recomputes",
         32,
         "Most passages that one search embeds anew; at the level graph six times as many.",

@@ -24,9 +24,9 @@ from core.llm.experts.fewer import fewer_experts
 from core.llm.experts.manager import Residency
 from core.llm.experts.quality import Foretold, next_token_loss
 from core.llm.experts.report import ResidencyReport, Step
-from core.llm.facts import facts_of
-from core.llm.fit import Q8_SHARE
+from core.llm.facts import facts_of, head_sizes
 from core.llm.gguf import GgufHeader, read_header
+from core.llm.kv.cells import CELL_SHARES, CellType
 from core.llm.loops import is_looping
 from core.llm.native import (
     ContextShape,
@@ -110,7 +110,7 @@ class Runtime:
         sampling: Sampling | None = None,
         stop: StopFlag | None = None,
         adapters: Sequence[Path] = (),
-        quantized: bool = True,
+        cell_type: CellType = "q8_0",
         held_bytes: int | None = None,
         traces_path: Path | None = None,
         best_step: Step = "pool",
@@ -119,8 +119,8 @@ class Runtime:
         """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
-        default_threads(). `quantized` keys and values take half the memory. Of the weights
-        `held_bytes` may be in this process, None for all; what is used how often is kept in
+        default_threads(). Keys and values are of `cell_type`, where the model allows it. Of the
+        weights `held_bytes` may be in this process, None for all; what is used how often is kept in
         `traces_path`, and `best_step` is the fastest way that is tried. A token uses
         `active_experts` of a layer, None for as many as the model says. Raises UserError when
         the file or the memory is not fit, Cancelled when `stop` is raised while loading.
@@ -132,8 +132,7 @@ class Runtime:
         overrides = fewer_experts(self.header, active_experts)
         self._residency = Residency(path, held_bytes, traces_path, best_step, active_experts)
         facts = facts_of(self.header, path.stem, path.stat().st_size)
-        cells = Q8_SHARE if quantized else 1.0
-        offload = decide(gpu_devices(), facts, context_tokens, cells)
+        offload = decide(gpu_devices(), facts, context_tokens, CELL_SHARES[cell_type])
         self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
@@ -141,7 +140,8 @@ class Runtime:
             context_tokens=min(wanted, trained) if trained > 0 else wanted,
             threads=threads if threads > 0 else default_threads(),
             batch_tokens=BATCH_TOKENS,
-            quantized=quantized,
+            cell_type=cell_type,
+            key_size=head_sizes(self.header)[0],
         )
         try:
             for adapter in adapters:
@@ -369,7 +369,7 @@ class Runtime:
 
     def _rewind(self, position: int) -> int:
         """Forget the memory from `position` on; where it then ends."""
-        if not self._context.forget_from(position):
+        if not self._context.cells.remove(position, None):
             position = 0
         del self._memory[position:]
         return position

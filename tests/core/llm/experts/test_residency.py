@@ -162,7 +162,7 @@ def memory_of_pool(runtime: Runtime) -> int:
 
 def opened(path: Path, held: int | None, best_step: Step = "pool") -> Runtime:
     return Runtime(
-        path, context_tokens=256, threads=1, held_bytes=held, best_step=best_step, quantized=False
+        path, context_tokens=256, threads=1, held_bytes=held, best_step=best_step, cell_type="f16"
     )
 
 
