@@ -19,6 +19,7 @@ from core.chat.assistant import (
     choose_passages,
     sources,
 )
+from core.chat.memories import as_turns
 from core.errors import UserError
 from core.index.search import Query
 from core.llm.store import installed
@@ -36,7 +37,8 @@ class Answers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._kept = KeptAnswers(service)
+        self._memories = service.memories
+        self._kept = KeptAnswers(service, service.memories)
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -93,6 +95,7 @@ class Answers:
         if again := self._kept.again(recall):
             self._answer_again(session, message, question, conversation, again, started)
             return
+        used = self._memories.used_for(recall.vector)
         mode: Mode = "lexical" if by_words else "hybrid"
         fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
@@ -101,7 +104,8 @@ class Answers:
         search_ms = 1000 * (time.perf_counter() - started)
         budget = int(service.settings.number("assistant.passage_tokens"))
         passages = choose_passages(results, question, budget, service.engine.about_cosine)
-        shown = AnswerSources(message.id, sources(passages), conversation)
+        remembered = tuple(one.text for one in used)
+        shown = AnswerSources(message.id, sources(passages), conversation, remembered)
         if again := self._kept.after_search(recall, shown.sources):
             self._answer_again(session, message, question, conversation, again, started)
             return
@@ -110,7 +114,7 @@ class Answers:
             question,
             passages,
             service.model,
-            turns,
+            [*as_turns(used), *turns],
             lambda piece: session.reply(AnswerText(message.id, piece)),
             given_up,
         )
@@ -136,6 +140,7 @@ class Answers:
             answer_tokens=answer.answer_tokens,
             stopped=answer.stopped,
             model=name,
+            offers=self._memories.offers(question, by_words),
         )
         self._kept.keep(recall, turn, shown, done, 1000 * (time.perf_counter() - started))
         session.reply(done)
@@ -151,9 +156,11 @@ class Answers:
     ) -> None:
         """Send a kept answer, which becomes a turn of this conversation too."""
         done = again.done
-        session.reply(AnswerSources(message.id, again.sources, conversation))
+        session.reply(
+            msgspec.structs.replace(again.shown, id=message.id, conversation=conversation)
+        )
         session.reply(AnswerText(message.id, done.answer))
-        paths = [source.path for source in again.sources]
+        paths = [source.path for source in again.shown.sources]
         self._service.history.add_turn(
             conversation, question, done.answer, done.found, done.citations, paths
         )

@@ -149,6 +149,7 @@ def make_parser() -> argparse.ArgumentParser:
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
     _add_models(command, common)
+    _add_memories(command, common)
     forget = command("forget", "removes every trace of a file or folder")
     forget.add_argument("path", metavar="PATH")
     doctor = command("doctor", "checks the store, the models and the device")
@@ -195,6 +196,26 @@ def _add_models(
                          help="with so many experts a token")  # fmt: skip
 
 
+def _add_memories(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    memories = command("memories", "what Satchel remembers of you, because you let it")
+    actions = memories.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="everything that is remembered", parents=[common])
+    for name, text in (
+        ("add", "remember a sentence"),
+        ("edit", "say it differently"),
+        ("remove", "forget it for good"),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        if name != "add":
+            action.add_argument(
+                "memory", type=_positive, metavar="N", help="its number in the list"
+            )
+        if name != "remove":
+            action.add_argument("text", metavar="TEXT")
+
+
 def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     index = command("index", "bring the index up to date")
     index.add_argument("--watch", action="store_true", help="go on with every change, until Ctrl+C")
@@ -223,7 +244,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"]):
+    if rest[:1] in (["folders"], ["models"], ["memories"]):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

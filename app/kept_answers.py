@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from app.memories import Memories
 from core.chat.alike import read
 from core.chat.answer_cache import (
     FITTED_FOR,
@@ -50,12 +51,13 @@ NO_VECTOR: Floats = np.empty(0, dtype=np.float32)
 class Recall:
     """What is known of a question before its files are searched.
 
-    `kept` is an answer to it that may still hold: it does for sure with `unchanged`, and
-    otherwise when a search finds the passages that it was made from. `keeps` says whether a
-    new answer may be kept.
+    `vector` is the question's, empty when nothing is embedded. `kept` is an answer to it that
+    may still hold: it does for sure with `unchanged`, and otherwise when a search finds the
+    passages that it was made from. `keeps` says whether a new answer may be kept.
     """
 
     question: str
+    vector: Floats
     rests: Rests
     kept: KeptAnswer | None = None
     unchanged: bool = False
@@ -66,35 +68,38 @@ class Recall:
 class Again:
     """A kept answer as it was sent, and its age in seconds."""
 
-    sources: tuple[Citation, ...]
+    shown: AnswerSources
     done: AnswerDone
 
 
 class KeptAnswers:
     """Looks up and keeps answers. For the `ask` thread."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, memories: Memories) -> None:
         self._service = service
+        self._memories = memories
         self._table = KeptAnswerTable(service.history.own)
 
     def recall(
         self, question: str, model: str, earlier: Sequence[ChatTurn], fresh: bool, by_words: bool
     ) -> Recall:
         """What is known of a question; `by_words` says that nothing is embedded now."""
-        alone = not earlier or stands_alone(question)
         rests = Rests(self._model_mark(model), self._settings_mark(), self._index_mark())
         keeps = not earlier and not by_words and self._most_bytes() > 0
-        plain = Recall(question, rests, keeps=keeps)
-        if fresh or not alone or self._most_bytes() <= 0:
-            return plain
-        known = [one for one in self._table.all() if self._may_hold(one, rests)]
+        looks = self._most_bytes() > 0 and not fresh and (not earlier or stands_alone(question))
+        known = [one for one in self._table.all() if self._may_hold(one, rests)] if looks else []
         found = same_words(question, known)
-        if not found and known and not by_words and self._can_compare():
-            found = other_words(question, self._vector(question), known)
+        vector = NO_VECTOR
+        if not found or not self._files_stand(found[0]):
+            vector = NO_VECTOR if by_words else self._vector(question)
+            if self._can_compare():
+                found += other_words(question, vector, known)
+        rests = replace(rests, memories=self._memories_mark(vector))
         kept = next((one for one in found if self._files_stand(one)), None)
         if kept is None:
-            return plain
-        return Recall(question, rests, kept, kept.rests == rests, keeps)
+            return Recall(question, vector, rests, keeps=keeps)
+        rests = replace(rests, memories=kept.rests.memories)
+        return Recall(question, vector, rests, kept, kept.rests == rests, keeps)
 
     def again(self, recall: Recall) -> Again | None:
         """The kept answer as it is to be sent; None when there is none that is sure."""
@@ -107,7 +112,7 @@ class KeptAnswers:
         if recall.kept is None:
             return None
         sent = self._sent(recall.kept)
-        if sent is None or sent.sources != tuple(sources):
+        if sent is None or sent.shown.sources != tuple(sources):
             return None
         self._table.confirm(recall.kept.turn, recall.rests)
         return sent
@@ -127,9 +132,8 @@ class KeptAnswers:
         older = [one.turn for one in known if read(one.question).normal == normal]
         now = time.time()
         rests = replace(recall.rests, index=self._index_mark())
-        vector = self._vector(recall.question)
         kept = KeptAnswer(
-            turn, recall.question, vector, rests, files, (encode(sources), encode(done)),
+            turn, recall.question, recall.vector, rests, files, (encode(sources), encode(done)),
             cost_ms, now, 0, now,
         )  # fmt: skip
         others = [one for one in known if one.turn not in older]
@@ -142,7 +146,8 @@ class KeptAnswers:
 
     def _may_hold(self, kept: KeptAnswer, rests: Rests) -> bool:
         """Whether all but the index is as it was for an answer."""
-        if replace(kept.rests, index=rests.index) != rests:
+        remembered = self._memories_mark(kept.vector)
+        if kept.rests != replace(rests, index=kept.rests.index, memories=remembered):
             return False
         if not speaks_of_now(kept.question):
             return True
@@ -192,6 +197,10 @@ class KeptAnswers:
             ]
         )
 
+    def _memories_mark(self, vector: Floats) -> str:
+        """What is remembered of the person that bears on a question with this vector."""
+        return _mark([one.text for one in self._memories.used_for(vector)])
+
     def _index_mark(self) -> str:
         return "-".join(map(str, self._service.catalogue().state()))
 
@@ -205,7 +214,8 @@ class KeptAnswers:
     def _vector(self, question: str) -> Floats:
         if self._service.engine.model is None:
             return NO_VECTOR
-        return self._service.engine.embedder().embed_query(question)
+        vector = self._service.engine.embedder().embed_query(question)
+        return vector.astype("<f2").astype(np.float32)  # as it is kept
 
     def _sent(self, kept: KeptAnswer) -> Again | None:
         """The messages of an answer; None, and it goes, when another version sent them."""
@@ -218,7 +228,7 @@ class KeptAnswers:
         assert isinstance(done, AnswerDone)
         self._table.note_use(kept.turn)
         age_s = round(max(0.0, time.time() - kept.kept_at_s), 1)
-        return Again(sources.sources, msgspec.structs.replace(done, cached_age_s=age_s))
+        return Again(sources, msgspec.structs.replace(done, cached_age_s=age_s, offers=()))
 
 
 def without_question(turns: Sequence[ChatTurn], question: str) -> list[ChatTurn]:

@@ -121,6 +121,13 @@ class Citation(msgspec.Struct, frozen=True):
     quote: str
 
 
+class MemoryOffer(msgspec.Struct, frozen=True):
+    """A sentence in which the person said something of themselves that may be remembered."""
+
+    text: str
+    kind: Literal["fact", "preference"]
+
+
 class ChatTurn(msgspec.Struct, frozen=True):
     """One earlier turn of a conversation."""
 
@@ -646,6 +653,18 @@ class ConversationDelete(Message, frozen=True):
     conversation: int
 
 
+class MemoriesRequest(Message, frozen=True):
+    """What is remembered of the person, or a change of it. Ends with Report: `memories`.
+
+    `refuse` says that a sentence that was offered is not to be offered again.
+    """
+
+    id: int
+    action: Literal["list", "add", "edit", "remove", "refuse"] = "list"
+    memory: int | None = None
+    text: str | None = None
+
+
 class Subscribe(Message, frozen=True):
     """From now on send State and IndexProgress as they change. Never ends by itself."""
 
@@ -708,6 +727,7 @@ class AnswerSources(Message, frozen=True):
     id: int
     sources: tuple[Citation, ...]
     conversation: int
+    memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
 
 
 class AnswerText(Message, frozen=True):
@@ -734,6 +754,7 @@ class AnswerDone(Message, frozen=True):
     stopped: str = "end"
     model: str = ""
     cached_age_s: float | None = None
+    offers: tuple[MemoryOffer, ...] = ()
 
 
 class PreviewText(Message, frozen=True):

@@ -203,6 +203,12 @@ DECLARED: tuple[Setting, ...] = (
         high=32_000,
     ),
     Setting(
+        "assistant.memories",
+        True,
+        "Satchel offers to remember what you say of yourself in a question, and uses what you "
+        "let it remember.",
+    ),
+    Setting(
         "assistant.kept_answers_mb",
         2.0,
         "Most disk space for answers that are given again at once when a question is repeated "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Literal
 
 import msgspec
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -17,6 +18,7 @@ from core.messages import (
     ConversationDelete,
     ConversationGet,
     Failed,
+    MemoriesRequest,
     Message,
     Report,
 )
@@ -144,6 +146,8 @@ class ChatPage(QWidget):
         turn = TurnView(self._look, question)
         turn.target_chosen.connect(self.target_chosen)
         turn.retried.connect(lambda text, old=turn: self._retry(old, text))
+        turn.memory_kept.connect(lambda text: self._remember("add", text))
+        turn.memory_refused.connect(lambda text: self._remember("refuse", text))
         turn.refreshed.connect(lambda text: self.ask(text, fresh=True))
         self._add_turn(turn)
         self._following = True
@@ -176,6 +180,7 @@ class ChatPage(QWidget):
             self.conversation = message.conversation
             self.panel.open_id = message.conversation
             turn.sources(message.sources)
+            turn.remembered(message.memories)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
         elif isinstance(message, AnswerDone):
@@ -185,6 +190,15 @@ class ChatPage(QWidget):
             self.conversation = before  # one that was begun for this is not kept
             turn.failed(message)
             self._finished()
+
+    def _remember(self, action: Literal["add", "refuse"], text: str) -> None:
+        """Let something be remembered that the person said, or not be offered again."""
+
+        def reply(message: Message) -> None:
+            if isinstance(message, Failed):
+                self.banner.fail(message, lambda: self._remember(action, text))
+
+        self._client.ask(lambda number: MemoriesRequest(number, action, text=text), reply)
 
     def _finished(self) -> None:
         self._request = 0

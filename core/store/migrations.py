@@ -326,6 +326,20 @@ HISTORY: tuple[Migration, ...] = (
         );
         """,
     ),
+    Migration(
+        "0003-memories",
+        """
+        CREATE TABLE memory(
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            text TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            vector BLOB NOT NULL DEFAULT x'',
+            model TEXT NOT NULL DEFAULT ''
+        );
+        CREATE TABLE memory_refused(digest BLOB PRIMARY KEY) WITHOUT ROWID;
+        """,
+    ),
 )
 
 

@@ -21,10 +21,13 @@ from core.messages import (
     Ask,
     ConversationDelete,
     ConversationsList,
+    Failed,
     FoldersAdd,
     FoldersList,
     Forget,
     Index,
+    MemoriesRequest,
+    Report,
     SettingsSet,
 )
 
@@ -59,6 +62,13 @@ def ask(caller: InProcess, question: str = QUESTION, **fields: Any) -> AnswerDon
 def boats(caller: InProcess) -> Path:
     [folder] = last(caller, FoldersList(caller.next_id())).body
     return Path(folder["path"]) / "boats.txt"
+
+
+def memories(caller: InProcess, action: Any = "list", **fields: Any) -> list[dict[str, Any]]:
+    report = last(caller, MemoriesRequest(caller.next_id(), action, **fields))
+    assert isinstance(report, Report), report
+    found: list[dict[str, Any]] = report.body["memories"]
+    return found
 
 
 def count(caller: InProcess) -> int:
@@ -101,6 +111,30 @@ def test_settings_and_room_count(caller: InProcess) -> None:
     assert ask(caller).cached_age_s is None
     last(caller, SettingsSet(caller.next_id(), "assistant.kept_answers_mb", 1))
     assert ask(caller).cached_age_s is not None
+
+
+def test_what_the_person_says_of_themselves_is_offered_kept_and_used(caller: InProcess) -> None:
+    ask(caller)
+    told = ask(caller, "I live on Hydra. Who feeds the cats of the harbour?")
+    assert [offer.text for offer in told.offers] == ["I live on Hydra."]
+    assert memories(caller) == []  # nothing is kept unasked
+    memories(caller, "refuse", text="I live on Hydra.")
+    assert ask(caller, "I live on Hydra. Who feeds the cats?", fresh=True).offers == ()
+    assert ask(caller).cached_age_s is not None
+    memories(caller, "add", text="I take the boat to Hydra every morning.")
+    [kept] = memories(caller)
+    replies = list(caller.ask(Ask(caller.next_id(), QUESTION)))
+    assert isinstance(replies[0], AnswerSources)
+    assert replies[0].memories == ("I take the boat to Hydra every morning.",)
+    assert replies[-1].cached_age_s is None  # the old answer did not know of it
+    assert ask(caller).cached_age_s is not None
+    refused = last(caller, MemoriesRequest(caller.next_id(), "edit", kept["id"], "  "))
+    assert isinstance(refused, Failed)
+    memories(caller, "remove", memory=kept["id"])
+    assert memories(caller) == []
+    last(caller, SettingsSet(caller.next_id(), "assistant.memories", False))
+    assert ask(caller, "I own a boat. Where does it sail?", fresh=True).offers == ()
+    last(caller, SettingsSet(caller.next_id(), "assistant.memories", True))
 
 
 def test_it_goes_with_its_conversation_and_with_its_file(caller: InProcess) -> None:
