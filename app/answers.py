@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.engines import Engines
 from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
-from app.model_shape import shape_for
 from app.session import Session
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
+    Answer,
+    Model,
     ModelAnswer,
     answer_question,
     choose_passages,
@@ -22,7 +24,6 @@ from core.chat.assistant import (
 from core.chat.memories import as_turns
 from core.errors import UserError
 from core.index.search import Query
-from core.llm.store import installed
 from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message, Mode
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Answers:
         self._service = service
         self._memories = service.memories
         self._kept = KeptAnswers(service, service.memories)
+        self._engines = Engines(service)
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -59,8 +61,7 @@ class Answers:
         question = message.question.encode("utf-8", "replace").decode().strip()
         if not question:
             raise UserError("The question is empty.", "Type what you want to know.")
-        name = message.model or service.settings.text("assistant.model")
-        self._choose_model(name)
+        self._engines.check(message)
         service.engine.limit.check_to_talk()
         history = service.history
         if message.conversation is not None:
@@ -68,17 +69,16 @@ class Answers:
                 raise UserError(
                     f"There is no conversation {message.conversation}.", "Ask without naming one."
                 )
-            self._answer(session, message, question, name, message.conversation)
+            self._answer(session, message, question, message.conversation)
             return
         conversation = history.begin(question)
+        service.remote.begin(conversation)
         try:
-            self._answer(session, message, question, name, conversation)
+            self._answer(session, message, question, conversation)
         finally:
             history.drop_empty()
 
-    def _answer(
-        self, session: Session, message: Ask, question: str, name: str, conversation: int
-    ) -> None:
+    def _answer(self, session: Session, message: Ask, question: str, conversation: int) -> None:
         service, history = self._service, self._service.history
         started = time.perf_counter()
 
@@ -91,11 +91,11 @@ class Answers:
         turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
         if message.fresh:
             turns = without_question(turns, question)
-        recall = self._kept.recall(question, name, turns, message.fresh, by_words)
+        recall = self._kept.recall(message, question, turns, by_words)
         if again := self._kept.again(recall):
             self._answer_again(session, message, question, conversation, again, started)
             return
-        used = self._memories.used_for(recall.vector)
+        used = [] if message.remote else self._memories.used_for(recall.vector)
         mode: Mode = "lexical" if by_words else "hybrid"
         fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
@@ -110,14 +110,19 @@ class Answers:
             self._answer_again(session, message, question, conversation, again, started)
             return
         session.reply(shown)
-        answer = answer_question(
-            question,
-            passages,
-            service.model,
-            [*as_turns(used), *turns],
-            lambda piece: session.reply(AnswerText(message.id, piece)),
-            given_up,
-        )
+        told = [*as_turns(used), *turns]
+
+        def run(model: Model) -> Answer:
+            def show(piece: str) -> None:
+                session.reply(AnswerText(message.id, piece))
+
+            return answer_question(question, passages, model, told, show, given_up)
+
+        texts = [chosen.text for _, chosen in passages]
+        outcome = self._engines.answer(session, message, question, texts, conversation, run)
+        if outcome is None:
+            return
+        answer, made = outcome
         turn = history.add_turn(
             conversation,
             question,
@@ -125,6 +130,7 @@ class Answers:
             answer.found,
             answer.citations,
             [hit.path for hit, _ in passages],
+            made,
         )
         timings = dict(answer.timings_ms)
         for key in ("first_text", "total"):
@@ -139,7 +145,8 @@ class Answers:
             prompt_tokens=answer.prompt_tokens,
             answer_tokens=answer.answer_tokens,
             stopped=answer.stopped,
-            model=name,
+            model=made.model,
+            made=made,
             offers=self._memories.offers(question, by_words),
         )
         self._kept.keep(recall, turn, shown, done, 1000 * (time.perf_counter() - started))
@@ -162,21 +169,8 @@ class Answers:
         session.reply(AnswerText(message.id, done.answer))
         paths = [source.path for source in again.shown.sources]
         self._service.history.add_turn(
-            conversation, question, done.answer, done.found, done.citations, paths
+            conversation, question, done.answer, done.found, done.citations, paths, done.made
         )
         total_ms = round(1000 * (time.perf_counter() - started), 1)
         timings = {"first_text": total_ms, "total": total_ms}
         session.reply(msgspec.structs.replace(done, id=message.id, timings_ms=timings))
-
-    def _choose_model(self, name: str) -> None:
-        """Point the worker at a model. Raises UserError when it is not there or does not fit."""
-        service = self._service
-        here = {model.name: model for model in installed(service.home.models)}
-        if name not in here:
-            known = ", ".join(sorted(here)) or "none"
-            raise UserError(
-                f"The language model {name} is not installed (installed: {known}).",
-                f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
-            )
-        shape = shape_for(service, name)
-        service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)

@@ -30,6 +30,7 @@ from core.llm.store import installed
 from core.messages import (
     AnswerDone,
     AnswerSources,
+    Ask,
     ChatTurn,
     Citation,
     ProtocolError,
@@ -81,12 +82,17 @@ class KeptAnswers:
         self._table = KeptAnswerTable(service.history.own)
 
     def recall(
-        self, question: str, model: str, earlier: Sequence[ChatTurn], fresh: bool, by_words: bool
+        self, message: Ask, question: str, earlier: Sequence[ChatTurn], by_words: bool
     ) -> Recall:
-        """What is known of a question; `by_words` says that nothing is embedded now."""
+        """What is known of a question; `by_words` says that nothing is embedded now.
+
+        What another machine is to answer is neither looked up nor kept.
+        """
+        model = message.model or self._service.settings.text("assistant.model")
         rests = Rests(self._model_mark(model), self._settings_mark(), self._index_mark())
-        keeps = not earlier and not by_words and self._most_bytes() > 0
-        looks = self._most_bytes() > 0 and not fresh and (not earlier or stands_alone(question))
+        wanted = self._most_bytes() > 0 and not message.remote
+        keeps = wanted and not earlier and not by_words
+        looks = wanted and not message.fresh and (not earlier or stands_alone(question))
         known = [one for one in self._table.all() if self._may_hold(one, rests)] if looks else []
         found = same_words(question, known)
         vector = NO_VECTOR
@@ -179,9 +185,9 @@ class KeptAnswers:
         return tuple(marks)
 
     def _model_mark(self, name: str) -> str:
-        """The language model, by name, size and time of its files, and the search model."""
-        here = {model.name: model for model in installed(self._service.home.models)}
-        files = [here[name].path, *(one.path for one in here[name].adapters)]
+        """The model that is asked for, all that are installed, and the search model."""
+        here = installed(self._service.home.models)
+        files = [file for one in here for file in (one.path, *(a.path for a in one.adapters))]
         stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
         embedding = self._service.engine.model
         return _mark((name, stats, embedding and embedding.description.fingerprint))

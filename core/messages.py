@@ -135,6 +135,21 @@ class ChatTurn(msgspec.Struct, frozen=True):
     text: str
 
 
+class Made(msgspec.Struct, frozen=True):
+    """Where an answer was made: by which model, at which server ("" here), and why so if told."""
+
+    model: str = ""
+    server: str = ""
+    why: str = ""
+
+
+class SentText(msgspec.Struct, frozen=True):
+    """One message that a remote engine is sent."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
 class ScoredTokens(msgspec.Struct, frozen=True):
     """The best tokens at one place and their scores, best first."""
 
@@ -468,13 +483,30 @@ class Related(Message, frozen=True):
 
 
 class Ask(Message, frozen=True):
-    """A question to be answered from the files; with `fresh` not by a kept answer."""
+    """A question to be answered from the files.
+
+    `remote` lets the remote engine answer. Before the first time in a conversation that ends
+    with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
+    without having been shown. A `fresh` answer is made anew, even when a kept one would do.
+    """
 
     id: int
     question: str
     model: str | None = None
     conversation: int | None = None
+    remote: bool = False
+    consent: str = ""
     fresh: bool = False
+
+
+class RemoteSetup(Message, frozen=True):
+    """How it stands with the remote engine (`show`), which models it has (`check`), or keep a
+    `key` for it, "" for none. Ends with Report; the key itself is in no reply.
+    """
+
+    id: int
+    action: Literal["show", "check", "key"] = "show"
+    key: str = ""
 
 
 class Index(Message, frozen=True):
@@ -737,6 +769,33 @@ class AnswerText(Message, frozen=True):
     text: str
 
 
+class AnswerNote(Message, frozen=True):
+    """Something to know about the answer in the making; with `restart` what came is void."""
+
+    id: int
+    text: str
+    restart: bool = False
+
+
+class RemotePreview(Message, frozen=True):
+    """Ends an Ask of which nothing was sent yet: exactly what would be, and to whom.
+
+    `body` is the request to the byte, `messages` its texts. `seal` stands for these bytes to
+    this place.
+    """
+
+    id: int
+    seal: str
+    server: str
+    url: str
+    model: str
+    messages: tuple[SentText, ...]
+    body: str
+    with_key: bool
+    encrypted: bool
+    here: bool
+
+
 class AnswerDone(Message, frozen=True):
     """Ends an Ask: the whole answer with unknown citations dropped.
 
@@ -753,6 +812,7 @@ class AnswerDone(Message, frozen=True):
     answer_tokens: int
     stopped: str = "end"
     model: str = ""
+    made: Made = Made()
     cached_age_s: float | None = None
     offers: tuple[MemoryOffer, ...] = ()
 
@@ -829,7 +889,8 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, Gpus, AnswerDone, PreviewText, Report, Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, PreviewText, Report,
+            Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

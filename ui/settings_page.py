@@ -12,6 +12,7 @@ from ui.client import Asker
 from ui.editors import Editor, Value, make_editor
 from ui.memories_card import MemoriesCard
 from ui.parts import Banner, Look, button, card, clear, column, label, page_of, row, rule
+from ui.remote import RemoteCard
 from ui.tables import Row, rows_of, text_of
 from ui.text import shown, tame, tr
 
@@ -32,6 +33,7 @@ class SettingsPage(QWidget):
         self._client = client
         self.rows: dict[str, SettingRow] = {}
         self._models: dict[str, list[str]] = {}
+        self.remote = RemoteCard(look, client)
         self.banner = Banner(look)
         self.loading = label(tr("Reading the settings…"), "muted")
         self.groups = column(spacing=14)
@@ -84,6 +86,7 @@ class SettingsPage(QWidget):
             made = self.rows.get(text_of(setting, "key"))
             if made is not None:
                 made.show_value(setting.get("value"))
+        self.remote.reload()
         self.values_known.emit({text_of(item, "key"): item.get("value") for item in table})
 
     def _build(self, table: object) -> None:
@@ -104,6 +107,10 @@ class SettingsPage(QWidget):
                 if number:
                     inside.addWidget(rule())
                 inside.addWidget(made)
+            if group == "remote":
+                self.remote = RemoteCard(self._look, self._client)
+                inside.insertWidget(1 + 2 * 2, self.remote)
+                inside.insertWidget(1 + 2 * 2, rule())
             inside.setContentsMargins(18, 16, 18, 16)
             self.groups.addWidget(card(inside))
 
@@ -194,6 +201,7 @@ def group_name(group: str) -> str:
         "search": tr("Search"),
         "assistant": tr("Assistant"),
         "models": tr("Models"),
+        "remote": tr("A server of yours"),
         "window": tr("Window"),
     }.get(group, shown(group).replace("_", " ").capitalize())
 
@@ -224,6 +232,11 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "assistant.passage_tokens": tr("Passages for a question"),
         "assistant.memories": tr("Remember what you say of yourself"),
         "assistant.kept_answers_mb": tr("Answers given again"),
+        "remote.address": tr("Address"),
+        "remote.model": tr("Its model"),
+        "remote.connect_s": tr("Wait to reach it"),
+        "remote.first_word_s": tr("Wait for the first word"),
+        "remote.silence_s": tr("Longest silence"),
         "files.exclude": tr("Left out everywhere"),
         "window.on_close": tr("Closing the window"),
         "window.theme": tr("Colours"),

@@ -133,7 +133,11 @@ class Runtime:
         self._residency = Residency(path, held_bytes, traces_path, best_step, active_experts)
         facts = facts_of(self.header, path.stem, path.stat().st_size)
         offload = decide(gpu_devices(), facts, context_tokens, CELL_SHARES[cell_type])
-        self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
+        try:
+            self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
+        except (Cancelled, UserError):
+            self._residency.close()
+            raise
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
         shape = ContextShape(
@@ -148,6 +152,7 @@ class Runtime:
                 self._model.add_adapter(adapter)
             self._context = NativeContext(self._model, shape, self._residency)
         except UserError:
+            self._residency.close()
             self._model.close()
             raise
         self.context_tokens: int = min(self._context.context_tokens, shape.context_tokens)

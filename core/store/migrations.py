@@ -310,8 +310,9 @@ HISTORY: tuple[Migration, ...] = (
         CREATE INDEX source_turn ON source(turn);
         """,
     ),
+    Migration("0002-where-answers-were-made", "ALTER TABLE turn ADD COLUMN made TEXT"),
     Migration(
-        "0002-kept-answers",
+        "0003-kept-answers",
         """
         CREATE TABLE kept_answer(
             turn INTEGER PRIMARY KEY REFERENCES turn(id) ON DELETE CASCADE,
@@ -327,7 +328,7 @@ HISTORY: tuple[Migration, ...] = (
         """,
     ),
     Migration(
-        "0003-memories",
+        "0004-memories",
         """
         CREATE TABLE memory(
             id INTEGER PRIMARY KEY AUTOINCREMENT,
