@@ -27,6 +27,7 @@ from core.messages import (
     FoldersCheck,
     FoldersList,
     Locator,
+    MemoriesRequest,
     Message,
     PageImage,
     PagePreview,
@@ -329,6 +330,8 @@ class Lookups:
             return {"turns": service.history.show(message.conversation)}
         if isinstance(message, ConversationDelete):
             return {"deleted": service.history.delete(message.conversation)}
+        if isinstance(message, MemoriesRequest):
+            return service.memories.carry_out(message)
         raise TypeError(type(message).__name__)
 
 

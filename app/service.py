@@ -25,6 +25,7 @@ from app.fetches import Fetches, is_fetch
 from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
+from app.memories import Memories
 from app.mistakes import as_mistake
 from app.model import ModelWorker
 from app.planning import Choices, measure_corpus, plan_for
@@ -57,6 +58,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    MemoriesRequest,
     Message,
     ModelsRequest,
     PagePreview,
@@ -100,6 +102,7 @@ LOOK = (
     ConversationsList,
     ConversationGet,
     ConversationDelete,
+    MemoriesRequest,
 )
 
 
@@ -164,6 +167,7 @@ class Service:
         self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
         self.lookups = Lookups(self)
         self.remote = Remote(self)
+        self.memories = Memories(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)

@@ -220,6 +220,20 @@ DECLARED: tuple[Setting, ...] = (
         high=32_000,
     ),
     Setting(
+        "assistant.memories",
+        True,
+        "Satchel offers to remember what you say of yourself in a question, and uses what you "
+        "let it remember.",
+    ),
+    Setting(
+        "assistant.kept_answers_mb",
+        2.0,
+        "Most disk space for answers that are given again at once when a question is repeated "
+        "and nothing they rest on has changed; 0 keeps none, in MB.",
+        low=0,
+        high=1000,
+    ),
+    Setting(
         "assistant.idle_minutes",
         5.0,
         "The model leaves memory after this long without a question, in minutes.",
