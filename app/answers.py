@@ -6,11 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.engines import Engines
 from app.machine import model_speeds
-from app.model_shape import shape_for
 from app.session import Session
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
+    Answer,
+    Model,
     ModelAnswer,
     answer_question,
     choose_passages,
@@ -18,7 +20,6 @@ from core.chat.assistant import (
 )
 from core.errors import UserError
 from core.index.search import Query
-from core.llm.store import installed
 from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message, Mode
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Answers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._engines = Engines(service)
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -53,8 +55,7 @@ class Answers:
         question = message.question.encode("utf-8", "replace").decode().strip()
         if not question:
             raise UserError("The question is empty.", "Type what you want to know.")
-        name = message.model or service.settings.text("assistant.model")
-        self._choose_model(name)
+        self._engines.check(message)
         service.engine.limit.check_to_talk()
         history = service.history
         if message.conversation is not None:
@@ -62,17 +63,16 @@ class Answers:
                 raise UserError(
                     f"There is no conversation {message.conversation}.", "Ask without naming one."
                 )
-            self._answer(session, message, question, name, message.conversation)
+            self._answer(session, message, question, message.conversation)
             return
         conversation = history.begin(question)
+        service.remote.begin(conversation)
         try:
-            self._answer(session, message, question, name, conversation)
+            self._answer(session, message, question, conversation)
         finally:
             history.drop_empty()
 
-    def _answer(
-        self, session: Session, message: Ask, question: str, name: str, conversation: int
-    ) -> None:
+    def _answer(self, session: Session, message: Ask, question: str, conversation: int) -> None:
         service, history = self._service, self._service.history
         started = time.perf_counter()
 
@@ -92,14 +92,18 @@ class Answers:
         passages = choose_passages(results, question, budget, service.engine.about_cosine)
         session.reply(AnswerSources(message.id, sources(passages), conversation))
         turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
-        answer = answer_question(
-            question,
-            passages,
-            service.model,
-            turns,
-            lambda piece: session.reply(AnswerText(message.id, piece)),
-            given_up,
-        )
+
+        def run(model: Model) -> Answer:
+            def show(piece: str) -> None:
+                session.reply(AnswerText(message.id, piece))
+
+            return answer_question(question, passages, model, turns, show, given_up)
+
+        texts = [chosen.text for _, chosen in passages]
+        outcome = self._engines.answer(session, message, question, texts, conversation, run)
+        if outcome is None:
+            return
+        answer, made = outcome
         history.add_turn(
             conversation,
             question,
@@ -107,6 +111,7 @@ class Answers:
             answer.found,
             answer.citations,
             [hit.path for hit, _ in passages],
+            made,
         )
         timings = dict(answer.timings_ms)
         for key in ("first_text", "total"):
@@ -122,19 +127,7 @@ class Answers:
                 prompt_tokens=answer.prompt_tokens,
                 answer_tokens=answer.answer_tokens,
                 stopped=answer.stopped,
-                model=name,
+                model=made.model,
+                made=made,
             )
         )
-
-    def _choose_model(self, name: str) -> None:
-        """Point the worker at a model. Raises UserError when it is not there or does not fit."""
-        service = self._service
-        here = {model.name: model for model in installed(service.home.models)}
-        if name not in here:
-            known = ", ".join(sorted(here)) or "none"
-            raise UserError(
-                f"The language model {name} is not installed (installed: {known}).",
-                f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
-            )
-        shape = shape_for(service, name)
-        service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)

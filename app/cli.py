@@ -122,6 +122,11 @@ def make_parser() -> argparse.ArgumentParser:
     ask = command("ask", "a cited answer from your files")
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--remote", action="store_true",
+                     help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
+
+    _add_remote(command, common)
 
     related = command("related", "passages like this one")
     related.add_argument(
@@ -194,6 +199,21 @@ def _add_models(
                          help="with so many experts a token")  # fmt: skip
 
 
+def _add_remote(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    remote = command("remote", "a server of yours that may answer questions, where you say so")
+    actions = remote.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("show", help="what is set up", parents=[common])
+    make = actions.add_parser("set", help="name the server, its model or its key", parents=[common])
+    make.add_argument("address", nargs="?", metavar="ADDRESS", help="http://127.0.0.1:8080")
+    make.add_argument("--model", metavar="NAME", help="the server's model that answers")
+    make.add_argument("--key", action="store_true",
+                      help="ask for its key, or read it from stdin; empty: none")  # fmt: skip
+    actions.add_parser("check", help="reach the server and list its models", parents=[common])
+    actions.add_parser("off", help="forget the server and its key", parents=[common])
+
+
 def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     index = command("index", "bring the index up to date")
     index.add_argument("--watch", action="store_true", help="go on with every change, until Ctrl+C")
@@ -222,7 +242,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"]):
+    if rest[:1] in (["folders"], ["models"], ["remote"]):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

@@ -13,14 +13,17 @@ import msgspec
 from app.models_lines import gpu_line, models_lines, progress_line
 from app.quantities import duration as _duration
 from app.quantities import size as _size
+from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
 from app.results import results_body, results_lines
 from core.errors import UserError
 from core.messages import (
     AnswerDone,
+    AnswerNote,
     AnswerSources,
     AnswerText,
     IndexProgress,
     ModelProgress,
+    RemotePreview,
     SearchProgress,
     SearchResults,
 )
@@ -204,6 +207,28 @@ class Output:
             sys.stdout.flush()
             self._streamed = True
 
+    def answer_note(self, note: AnswerNote) -> None:
+        """Something to know about the answer in the making."""
+        if self._streamed and note.restart:
+            self._line()
+        print(shown(note.text), file=sys.stderr, flush=True)
+
+    def remote_preview(self, preview: RemotePreview) -> None:
+        """Exactly what a remote engine would be sent."""
+        if self._json:
+            self._print_json(preview_body(preview))
+        else:
+            for line in preview_lines(preview):
+                self._line(line)
+
+    def remote(self, body: Any) -> None:
+        """How it stands with the remote engine."""
+        if self._json:
+            self._print_json(body)
+        else:
+            for line in remote_lines(body):
+                self._line(line)
+
     def answer(self, answer: AnswerDone) -> None:
         """The end of an answer: its citations with their quotes."""
         if self._json:
@@ -215,6 +240,7 @@ class Output:
                     "timings_ms": answer.timings_ms,
                     "tokens": {"prompt": answer.prompt_tokens, "answer": answer.answer_tokens},
                     "model": answer.model,
+                    "made": msgspec.to_builtins(answer.made),
                     "stopped": answer.stopped,
                 }
             )
@@ -228,6 +254,8 @@ class Output:
             self._line(f'  [{citation.n}] {citation.path}{where}: "{_one_line(citation.quote)}"')
         if not answer.citations:
             self._line("  No passage supports this answer; look at the sources above.")
+        self._line()
+        self._line(made_line(answer.made))
 
     def status(self, body: Any) -> None:
         """Device, budgets, usage and index."""

@@ -8,9 +8,7 @@ from typing import get_args
 from app.extractors import processors
 from app.model_outlook import Outlooks
 from core.budget.facts import (
-    CELL_SHARES,
     MB,
-    CellType,
     Corpus,
     FewerExperts,
     Limits,
@@ -31,6 +29,7 @@ from core.llm.experts import quality
 from core.llm.facts import ModelFacts, try_facts
 from core.llm.fetch import model_path
 from core.llm.fit import overhead_bytes
+from core.llm.kv.cells import CELL_SHARES, CellType
 from core.llm.store import installed
 from core.settings import Settings, Value
 from core.store.catalogue import Catalogue

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from core.messages import (
     AnswerDone,
+    AnswerNote,
     AnswerSources,
     AnswerText,
     Ask,
@@ -17,13 +18,16 @@ from core.messages import (
     ConversationDelete,
     ConversationGet,
     Failed,
+    Made,
     Message,
+    RemotePreview,
     Report,
 )
 from ui.client import Asker
 from ui.conversations import ConversationsPanel
 from ui.entry import EntryField
 from ui.parts import Banner, EmptyState, Look, button, clear, column, fill_height, label, row, rule
+from ui.remote import RemoteSwitch, server_name
 from ui.tables import Row, rows_of, text_of
 from ui.text import count_text, tr
 from ui.turn import TurnView
@@ -66,6 +70,7 @@ class ChatPage(QWidget):
         self._body.addWidget(self.empty)
         self._body.addWidget(self.area)
         self.entry = EntryField(tr("Question"), tr("Ask a question about your files"))
+        self.remote = RemoteSwitch()
         self.send_button = button(tr("Ask"), self.send, "primary")
         self.stop_button = button(tr("Stop"), self.stop)
         main = column(self._body, self._build_composer(), spacing=0)
@@ -111,7 +116,8 @@ class ChatPage(QWidget):
             wrap=True,
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        inner = column(self.banner, composer, hint, spacing=8)
+        self.remote.toggled.connect(self._invite)
+        inner = column(self.banner, composer, row(self.remote, 1), hint, spacing=8)
         inner.setContentsMargins(26, 8, 26, 12)
         foot = QWidget()
         foot.setMaximumWidth(WIDEST)
@@ -142,14 +148,35 @@ class ChatPage(QWidget):
         turn.target_chosen.connect(self.target_chosen)
         turn.retried.connect(lambda text, old=turn: self._retry(old, text))
         self._add_turn(turn)
+        self._put(turn, question, self.remote.on)
+
+    def _put(self, turn: TurnView, question: str, remote: bool, consent: str = "") -> None:
+        """Put a question whose turn is shown; `consent` is to what was shown of it."""
         self._following = True
         before = self.conversation
         self._set_answering(True)
         self._request = self._client.ask(
-            lambda number: Ask(number, question, conversation=self.conversation),
+            lambda number: Ask(number, question, None, before, remote, consent),
             lambda message: self._reply(turn, before, message),
             turn.slow,
         )
+
+    def _ask_consent(self, turn: TurnView, preview: RemotePreview) -> None:
+        """Nothing was sent yet: the person looks at it and says so, or has it answered here."""
+        question = turn.question
+        self._request = 0
+        self._set_answering(False)
+
+        def send() -> None:
+            self.stop()
+            self._put(turn, question, True, preview.seal)
+
+        def keep() -> None:
+            self.stop()
+            self.remote.setChecked(False)
+            self._put(turn, question, False)
+
+        turn.ask_consent(preview, send, keep)
 
     def stop(self) -> None:
         """Stop the answer in hand, at once."""
@@ -174,6 +201,11 @@ class ChatPage(QWidget):
             turn.sources(message.sources)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
+        elif isinstance(message, AnswerNote):
+            turn.told(message)
+        elif isinstance(message, RemotePreview):
+            self.conversation = before
+            self._ask_consent(turn, message)
         elif isinstance(message, AnswerDone):
             turn.done(message)
             self._finished()
@@ -210,6 +242,7 @@ class ChatPage(QWidget):
     def new(self) -> None:
         """Begin a new conversation."""
         self.stop()
+        self.remote.setChecked(False)
         self._leave_opening()
         self.conversation = None
         self._forget_turns()
@@ -221,6 +254,7 @@ class ChatPage(QWidget):
         if conversation == self.conversation and self.turns:
             return
         self.stop()
+        self.remote.setChecked(False)
         self._leave_opening()
         self._forget_turns()
         self.conversation = conversation
@@ -242,8 +276,15 @@ class ChatPage(QWidget):
         self.empty.change(
             "chat",
             tr("Ask about your files"),
-            tr("Answers name the passages they rest on. Nothing leaves this computer."),
+            self._promise(),
         )
+
+    def _promise(self) -> str:
+        named = tr("Answers name the passages they rest on.")
+        if self.remote.on:
+            sent = tr("Passages that fit your question are sent to %1; you see them first.")
+            return f"{named} {sent.replace('%1', server_name(self.remote.address))}"
+        return f"{named} {tr('Nothing leaves this computer.')}"
 
     def _opened(self, message: Message) -> None:
         self._opening = 0
@@ -270,6 +311,8 @@ class ChatPage(QWidget):
                 citations.append(msgspec.convert(item, Citation))
         turn.sources(citations)
         turn.finish(text_of(found, "answer"), bool(found.get("found")), citations)
+        with contextlib.suppress(msgspec.ValidationError):
+            turn.say_where(msgspec.convert(found.get("made") or {}, Made))
         return turn
 
     def ask_to_delete(self, conversation: int) -> None:

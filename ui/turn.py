@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBrowser, QWidget
 
-from core.messages import AnswerDone, Citation, Failed
+from core.messages import AnswerDone, AnswerNote, Citation, Failed, Made, RemotePreview
 from ui.icons import file_icon
 from ui.parts import Banner, Elided, Look, clear, column, label, row
 from ui.preview import Target
+from ui.remote import ConsentView, made_text
 from ui.text import one_line, place_text, split_path, tame, tr
 
 FLUSH_MS = 40
@@ -189,6 +190,9 @@ class TurnView(QWidget):
         self.answer.cited.connect(self._cited)
         self.answer.hide()
         self.note = Banner(look)
+        self.made = label("", "small", wrap=True)
+        self.made.hide()
+        self._consent: ConsentView | None = None
         self.heading = label("", "small")
         self.heading.hide()
         self._source_list = column(spacing=6)
@@ -197,12 +201,52 @@ class TurnView(QWidget):
             self.status,
             self.answer,
             self.note,
+            self.made,
             self.heading,
             self._source_list,
             spacing=10,
         )
         layout.setContentsMargins(0, 6, 0, 14)
+        self._layout = layout
         self.setLayout(layout)
+
+    def ask_consent(
+        self, preview: RemotePreview, send: Callable[[], None], keep: Callable[[], None]
+    ) -> None:
+        """Show what would be sent to a server, before anything is."""
+        self.state = "consent"
+        self.status.hide()
+
+        def then(run: Callable[[], None]) -> None:
+            if self._consent is not None:
+                self._consent.hide()
+                self._consent.deleteLater()
+                self._consent = None
+            self.again()
+            run()
+
+        self._consent = ConsentView(self._look, preview, lambda: then(send), lambda: then(keep))
+        self._layout.insertWidget(self._layout.indexOf(self.note), self._consent)
+        self._consent.keep_button.setFocus()
+
+    def again(self) -> None:
+        """What was said so far is void; an answer is awaited anew."""
+        self.state = "waiting"
+        self.answer.put("")
+        self.answer.hide()
+        self.status.setText(tr("Reading the passages…"))
+        self.status.show()
+
+    def told(self, note: AnswerNote) -> None:
+        """Something to know about the answer in the making."""
+        if note.restart:
+            self.again()
+        self.note.tell(note.text)
+
+    def say_where(self, made: Made) -> None:
+        """Say where the answer was made."""
+        self.made.setText(made_text(made))
+        self.made.setVisible(bool(self.made.text()))
 
     def sources(self, sources: Sequence[Citation], heading: str = "") -> None:
         """Show the passages that the answer may rest on."""
@@ -237,6 +281,8 @@ class TurnView(QWidget):
             self.stopped()
             return
         self.finish(done.answer, done.found, done.citations)
+        if done.found:
+            self.say_where(done.made)
         if done.stopped == "length" and done.found:
             self.note_more(tr("The answer reached its greatest length and ends here."))
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from core.index.levels import Level
+from core.llm.kv.cells import CELL_SHARES, CellType
 
 MB = 1_000_000
-
-CellType = Literal["f16", "q8_0"]
-# Bytes of a KV cell beside one of f16: a block of 32 numbers takes 34 bytes instead of 64.
-CELL_SHARES: dict[CellType, float] = {"f16": 1.0, "q8_0": 34 / 64}
 
 PROMPT_TOKENS = 250  # of a question beside its passages: instructions, the question, the template
 

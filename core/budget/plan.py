@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from core.budget.disk import fitting_text, share_disk
 from core.budget.facts import (
     MB,
-    CellType,
     Corpus,
     FewerExperts,
     Limits,
@@ -28,6 +27,7 @@ from core.budget.sizes import in_words, plainly
 from core.errors import UserError
 from core.home import SMALLEST_DISK_BUDGET_BYTES
 from core.index.levels import Level
+from core.llm.kv.cells import CellType
 
 SMALLEST = Limits(SMALLEST_DISK_BUDGET_BYTES, SMALLEST_BYTES)
 INDEX_PARTS = ("catalogue", "codes", "graph", "spans", "embeddings", "lexical")

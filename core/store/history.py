@@ -15,11 +15,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from core.messages import ChatTurn, Citation, Locator
+from core.messages import ChatTurn, Citation, Locator, Made
 from core.store.database import errors, open_database, sizes
 from core.store.migrations import HISTORY, migrate
 
 TITLE_CHARS = 80
+MADE_HERE = Made()
 
 Parameters = ParamSpec("Parameters")
 Found = TypeVar("Found")
@@ -83,14 +84,17 @@ class History:
         found: bool,
         citations: Sequence[Citation],
         sources: Sequence[str] = (),
+        made: Made = MADE_HERE,
     ) -> None:
-        """Keep a question with its answer; `sources` are the files that the model was shown."""
+        """Keep a question with its answer; `sources` are the files that the model was shown,
+        `made` says where it was answered.
+        """
         now = time.time()
         with errors(self._path), self._db:
             self._db.execute(
-                "INSERT INTO turn(conversation, question, answer, found, asked_at) "
-                "VALUES(?,?,?,?,?)",
-                (conversation, question, answer, found, now),
+                "INSERT INTO turn(conversation, question, answer, found, asked_at, made) "
+                "VALUES(?,?,?,?,?,?)",
+                (conversation, question, answer, found, now, msgspec.json.encode(made).decode()),
             )
             turn = self._db.last_insert_rowid()
             self._db.executemany(
@@ -137,8 +141,8 @@ class History:
     def show(self, conversation: int) -> list[dict[str, object]]:
         """The turns of one conversation with their citations, for showing."""
         shown = []
-        for turn, question, answer, found, asked_at in self._db.execute(
-            "SELECT id, question, answer, found, asked_at FROM turn WHERE conversation=? "
+        for turn, question, answer, found, asked_at, made in self._db.execute(
+            "SELECT id, question, answer, found, asked_at, made FROM turn WHERE conversation=? "
             "ORDER BY id",
             (conversation,),
         ).fetchall():
@@ -155,6 +159,7 @@ class History:
                     "found": bool(found),
                     "asked_at": asked_at,
                     "citations": [msgspec.to_builtins(c) for c in citations],
+                    "made": json.loads(str(made or "{}")),
                 }
             )
         return shown

@@ -310,6 +310,7 @@ HISTORY: tuple[Migration, ...] = (
         CREATE INDEX source_turn ON source(turn);
         """,
     ),
+    Migration("0002-where-answers-were-made", "ALTER TABLE turn ADD COLUMN made TEXT"),
 )
 
 

@@ -19,11 +19,13 @@ from report_samples import budget, status
 from samples import (
     hit,
     many,
+    remote_preview,
     sources,
 )
 
 from core.messages import (
     AnswerDone,
+    AnswerNote,
     AnswerSources,
     AnswerText,
     BudgetRequest,
@@ -31,6 +33,7 @@ from core.messages import (
     Failed,
     FoldersList,
     IndexProgress,
+    Made,
     Message,
     ModelProgress,
     ModelsRequest,
@@ -144,6 +147,29 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.window.chat.new()
     g.window.chat.open(2)
     g.shoot("chat-kept", mode)
+    g.window.chat.new()
+    remote_states(g, mode)
+
+
+def remote_states(g: Gallery, mode: str) -> None:
+    """A server of the person's: the switch, what would be sent, and where the answer was made."""
+    g.window.chat.remote.know("http://192.168.1.20:8080")
+    g.window.chat.remote.setChecked(True)
+    g.shoot("remote-switched-on", mode)
+    g.question(given, remote_preview)
+    g.shoot("remote-consent", mode)
+    made = Made("big", "192.168.1.20:8080")
+    g.question(given, lambda n: AnswerDone(n, ANSWER, True, sources(), {}, 0, 0, made=made))
+    g.shoot("remote-answer", mode)
+    why = "192.168.1.20:8080 fell silent for 20 s. It was answered on this computer instead."
+    made = Made("smollm2-135m-instruct", "", why)
+    g.question(
+        given,
+        lambda n: AnswerNote(n, why, restart=True),
+        lambda n: AnswerDone(n, ANSWER, True, sources(), {}, 0, 0, made=made),
+    )
+    g.shoot("remote-replaced", mode)
+    g.window.chat.remote.know("")
     g.window.chat.new()
 
 
@@ -261,6 +287,8 @@ def other_states(g: Gallery, mode: str) -> None:
     g.shoot("settings", mode)
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
     g.shoot("settings-refused", mode)
+    g.scroll_to(g.window.settings, g.window.settings.remote)
+    g.shoot("settings-remote", mode)
     g.client.lose(Link("lost", "Satchel's background service stopped unexpectedly.",
                        "It is being started again; nothing of your files is lost."))  # fmt: skip
     g.window.open_page("search")
