@@ -26,6 +26,7 @@ from app.fetches import Fetches, is_fetch
 from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
+from app.memories import Memories
 from app.mistakes import as_mistake
 from app.model import ModelWorker
 from app.planning import Choices, measure_corpus, plan_for
@@ -59,6 +60,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    MemoriesRequest,
     Message,
     ModelsRequest,
     PagePreview,
@@ -102,6 +104,7 @@ LOOK = (
     ConversationsList,
     ConversationGet,
     ConversationDelete,
+    MemoriesRequest,
 )
 
 
@@ -167,6 +170,7 @@ class Service:
         self.lookups = Lookups(self)
         self.remote = Remote(self)
         self.digests = Digests(self)
+        self.memories = Memories(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
