@@ -22,6 +22,10 @@ ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
 Phase = Literal["scanning", "indexing", "merging", "levelling", "watching", "paused", "idle"]
 
 
+# What a model's memory is made of; see core.llm.kv.cells.
+CellType = Literal["f16", "q8_0", "q8_q4", "q4_0"]
+
+
 class ProtocolError(Exception):
     """A line is not a message of this version: the other side is broken or of another release."""
 
@@ -121,11 +125,23 @@ class Citation(msgspec.Struct, frozen=True):
     quote: str
 
 
+class MemoryOffer(msgspec.Struct, frozen=True):
+    """A sentence in which the person said something of themselves that may be remembered."""
+
+    text: str
+    kind: Literal["fact", "preference"]
+
+
 class ChatTurn(msgspec.Struct, frozen=True):
-    """One earlier turn of a conversation."""
+    """One side of an earlier turn. `turn` and `conversation` are their numbers, 0 for none; it is
+    `recalled` when what is asked now is about it, and not just one of the last.
+    """
 
     role: Literal["user", "assistant"]
     text: str
+    turn: int = 0
+    conversation: int = 0
+    recalled: bool = False
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -141,6 +157,35 @@ class SentText(msgspec.Struct, frozen=True):
 
     role: Literal["system", "user", "assistant"]
     text: str
+
+
+class Quoted(msgspec.Struct, frozen=True):
+    """Words of a file: characters `start` to `end` of its text. `marks` are ranges in `text`."""
+
+    path: str
+    locator: Locator
+    start: int
+    end: int
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+DigestTask = Literal["summarize", "dates", "changes"]
+
+
+class DigestEntry(msgspec.Struct, frozen=True):
+    """One entry of a digest, with its source.
+
+    Of changes `old` is what stood in the first file and `new` in the second; else `new` is the
+    source. `date` is an ISO date, perhaps without day or year; `words` is the model's wording.
+    """
+
+    kind: Literal["sentence", "date", "changed", "moved", "added", "removed"]
+    new: Quoted | None = None
+    old: Quoted | None = None
+    date: str = ""
+    unsure: bool = False
+    words: str = ""
 
 
 class ScoredTokens(msgspec.Struct, frozen=True):
@@ -296,7 +341,7 @@ class LoadModel(Message, frozen=True):
 
     Of its weights `held_bytes` may be in memory, None for all. What it uses how often is kept
     in the file `traces`. A token uses `active_experts` of a layer, None for as many as the
-    model says.
+    model says. Of its keys and values `saved_bytes` may be kept in `saved_folder`.
     """
 
     id: int
@@ -304,10 +349,12 @@ class LoadModel(Message, frozen=True):
     context_tokens: int
     threads: int
     adapters: tuple[str, ...] = ()
-    cell_type: Literal["f16", "q8_0", "q8_q4", "q4_0"] = "q8_0"
+    cell_type: CellType = "q8_0"
     held_bytes: int | None = None
     traces: str | None = None
     active_experts: int | None = None
+    saved_folder: str | None = None
+    saved_bytes: int = 0
 
 
 class HoldWeights(Message, frozen=True):
@@ -346,7 +393,10 @@ class CheckModel(Message, frozen=True):
 
 
 class ModelLoaded(Message, frozen=True):
-    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading."""
+    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading.
+
+    `cell_type` is what its memory is made of, and `memory_why` says what of it is switched off.
+    """
 
     id: int
     name: str
@@ -355,6 +405,8 @@ class ModelLoaded(Message, frozen=True):
     trained_context_tokens: int
     resident_bytes: int
     load_ms: float
+    cell_type: CellType = "q8_0"
+    memory_why: str = ""
 
 
 class FindGpus(Message, frozen=True):
@@ -411,7 +463,8 @@ class Generate(Message, frozen=True):
     """Answer `question` from numbered `passages` (1-based, in this order).
 
     The worker builds the prompt and leaves out the last passages if the context
-    cannot hold them all.
+    cannot hold them all. Turns stay in its memory, or on disk, where `saved_bytes` may be
+    kept (None for as many as before).
     """
 
     id: int
@@ -419,6 +472,26 @@ class Generate(Message, frozen=True):
     passages: tuple[str, ...]
     history: tuple[ChatTurn, ...] = ()
     max_answer_tokens: int = 256
+    saved_bytes: int | None = None
+
+
+class Complete(Message, frozen=True):
+    """Go on from a text, however long it is. Replied as Generate is.
+
+    In the `background` it waits while anything else is asked for, and goes on after that.
+    """
+
+    id: int
+    system: str
+    text: str
+    max_answer_tokens: int = 256
+    background: bool = False
+
+
+class ForgetSaved(Message, frozen=True):
+    """Remove what is saved of a conversation, and save nothing of it any more. No reply."""
+
+    conversation: int
 
 
 class PromptReady(Message, frozen=True):
@@ -437,7 +510,12 @@ class Token(Message, frozen=True):
 
 
 class Generated(Message, frozen=True):
-    """Ends a Generate. `stopped` is "end", "length" or "cancelled"."""
+    """Ends a Generate or Complete. `stopped` is "end", "length" or "cancelled".
+
+    Of the prompt `reused_tokens` were in memory and `restored_tokens` came back from disk;
+    `dropped_tokens` of a long text were read and did not stay. `recalled` are the turns that
+    were in the prompt because the question is about them.
+    """
 
     id: int
     stopped: Literal["end", "length", "cancelled"]
@@ -445,7 +523,14 @@ class Generated(Message, frozen=True):
     answer_tokens: int
     prefill_ms: float
     decode_ms: float
-    reused_tokens: int = 0  # of the prompt, which were in memory and not computed
+    reused_tokens: int = 0
+    restored_tokens: int = 0
+    dropped_tokens: int = 0
+    recalled: tuple[int, ...] = ()
+
+
+# The title of the Failed that ends what ran in the background when another model was loaded.
+INTERRUPTED = "Another model was needed meanwhile."
 
 
 # --- service: requests --------------------------------------------------------------------
@@ -480,7 +565,7 @@ class Ask(Message, frozen=True):
 
     `remote` lets the remote engine answer. Before the first time in a conversation that ends
     with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
-    without having been shown.
+    without having been shown. A `fresh` answer is made anew, even when a kept one would do.
     """
 
     id: int
@@ -489,6 +574,21 @@ class Ask(Message, frozen=True):
     conversation: int | None = None
     remote: bool = False
     consent: str = ""
+    fresh: bool = False
+
+
+class Digest(Message, frozen=True):
+    """Read whole files for a task: a summary, all dates, or what changed from the first to the
+    second. Ends with DigestDone; given up, it goes on from there when asked again.
+
+    `reword` lets the model word the sentences of a summary; `anew` forgets what was read.
+    """
+
+    id: int
+    task: DigestTask
+    paths: tuple[str, ...]
+    reword: bool = False
+    anew: bool = False
 
 
 class RemoteSetup(Message, frozen=True):
@@ -677,6 +777,18 @@ class ConversationDelete(Message, frozen=True):
     conversation: int
 
 
+class MemoriesRequest(Message, frozen=True):
+    """What is remembered of the person, or a change of it. Ends with Report: `memories`.
+
+    `refuse` says that a sentence that was offered is not to be offered again.
+    """
+
+    id: int
+    action: Literal["list", "add", "edit", "remove", "refuse"] = "list"
+    memory: int | None = None
+    text: str | None = None
+
+
 class Subscribe(Message, frozen=True):
     """From now on send State and IndexProgress as they change. Never ends by itself."""
 
@@ -739,6 +851,7 @@ class AnswerSources(Message, frozen=True):
     id: int
     sources: tuple[Citation, ...]
     conversation: int
+    memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
 
 
 class AnswerText(Message, frozen=True):
@@ -746,6 +859,33 @@ class AnswerText(Message, frozen=True):
 
     id: int
     text: str
+
+
+class DigestProgress(Message, frozen=True):
+    """How far a Digest is, and what it has so far: `entries` replaces what was told before."""
+
+    id: int
+    phase: Literal["reading", "comparing", "wording"]
+    chars_done: int
+    chars_total: int | None
+    entries: tuple[DigestEntry, ...] = ()
+
+
+class DigestDone(Message, frozen=True):
+    """Ends a Digest. `dropped` entries were not in their file as they should have been, `more`
+    had no room. `resumed_chars` had been read before; `kept` says that the result is.
+    """
+
+    id: int
+    task: DigestTask
+    entries: tuple[DigestEntry, ...]
+    chars: int
+    dropped: int = 0
+    more: int = 0
+    resumed_chars: int = 0
+    kept: bool = True
+    seconds: float = 0.0
+    model: str = ""
 
 
 class AnswerNote(Message, frozen=True):
@@ -778,7 +918,8 @@ class RemotePreview(Message, frozen=True):
 class AnswerDone(Message, frozen=True):
     """Ends an Ask: the whole answer with unknown citations dropped.
 
-    `found` is false when the files do not say; `stopped` as in Generated.
+    `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
+    tells how old an answer is that was given before and rests on what has not changed since.
     """
 
     id: int
@@ -791,6 +932,8 @@ class AnswerDone(Message, frozen=True):
     stopped: str = "end"
     model: str = ""
     made: Made = Made()
+    cached_age_s: float | None = None
+    offers: tuple[MemoryOffer, ...] = ()
 
 
 class PreviewText(Message, frozen=True):
@@ -865,8 +1008,8 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, PreviewText, Report,
-            Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, DigestDone, PreviewText,
+            Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:
