@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.engines import Engines
 from app.machine import model_speeds
+from app.recollection import turns_for
 from app.session import Session
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from app.service import Service
 
 SEARCH_DEADLINE_S = 3.0
-HISTORY_TURNS = 4
 
 
 class Answers:
@@ -91,7 +91,7 @@ class Answers:
         budget = int(service.settings.number("assistant.passage_tokens"))
         passages = choose_passages(results, question, budget, service.engine.about_cosine)
         session.reply(AnswerSources(message.id, sources(passages), conversation))
-        turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
+        turns = turns_for(service, conversation, question, by_words=by_words)
 
         def run(model: Model) -> Answer:
             def show(piece: str) -> None:
@@ -127,6 +127,7 @@ class Answers:
                 prompt_tokens=answer.prompt_tokens,
                 answer_tokens=answer.answer_tokens,
                 stopped=answer.stopped,
+                recalled_turns=answer.recalled_turns,
                 model=made.model,
                 made=made,
             )

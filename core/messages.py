@@ -827,7 +827,8 @@ class RemotePreview(Message, frozen=True):
 class AnswerDone(Message, frozen=True):
     """Ends an Ask: the whole answer with unknown citations dropped.
 
-    `found` is false when the files do not say; `stopped` as in Generated.
+    `found` is false when the files do not say; `stopped` as in Generated, and `recalled_turns`
+    earlier turns were looked at because the question is about them.
     """
 
     id: int
@@ -840,6 +841,7 @@ class AnswerDone(Message, frozen=True):
     stopped: str = "end"
     model: str = ""
     made: Made = Made()
+    recalled_turns: int = 0
 
 
 class PreviewText(Message, frozen=True):

@@ -283,6 +283,8 @@ class TurnView(QWidget):
         self.finish(done.answer, done.found, done.citations)
         if done.found:
             self.say_where(done.made)
+        if done.recalled_turns and done.found:
+            self.note_more(recalled_text(done.recalled_turns))
         if done.stopped == "length" and done.found:
             self.note_more(tr("The answer reached its greatest length and ends here."))
 
@@ -352,3 +354,10 @@ class TurnView(QWidget):
         source = self._sources.get(number)
         if source is not None:
             self.target_chosen.emit(Target.of(source))
+
+
+def recalled_text(turns: int) -> str:
+    """How many earlier turns an answer looked back on."""
+    if turns == 1:
+        return tr("Recalls an earlier turn of this conversation.")
+    return tr("Recalls %1 earlier turns of this conversation.").replace("%1", str(turns))

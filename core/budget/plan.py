@@ -76,6 +76,11 @@ class Plan:
         return self.disk["text_cache"]
 
     @property
+    def saved_kv_bytes(self) -> int:
+        """Most that may be kept of conversations for language models."""
+        return self.disk["saved_kv"]
+
+    @property
     def cached_embeddings(self) -> int:
         """How many recent embeddings are kept in memory."""
         return self.memory["embedding_cache"] // CACHED_EMBEDDING_BYTES
@@ -89,7 +94,13 @@ def make_plan(
     Total: limits under the smallest get the shares of what little there is; `check_limits`
     tells the person.
     """
-    disk = share_disk(limits.disk_bytes, corpus, wishes.level, wishes.text_cache_bytes)
+    disk = share_disk(
+        limits.disk_bytes,
+        corpus,
+        wishes.level,
+        wishes.text_cache_bytes,
+        wishes.saved_kv_bytes,
+    )
     shared = share_with_model(limits.ram_bytes, corpus.chunks, wishes, model)
     memory = shared.memory
     answers = model is not None and memory.context_tokens > 0
@@ -108,7 +119,7 @@ def make_plan(
         joined_chunks=memory.joined_chunks,
         short_bytes=memory.short_bytes,
         model=model.name if model is not None and answers else None,
-        cell_type=model.cells(wishes.cell_type) if model is not None and answers else None,
+        cell_type=model.cells(memory.cell_type) if model is not None and answers else None,
         context_tokens=memory.context_tokens if answers else None,
         query_s=query_s,
         first_token_s=first_token_s,

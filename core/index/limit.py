@@ -58,6 +58,9 @@ class Limit:
 
         None when there is nothing. What a cheaper level frees comes with merging.
         """
+        if kept.give_up_saved():
+            said = "What was kept of conversations for the language model was removed to make room."
+            return said, level
         if not kept.texts.is_empty:
             kept.give_up_texts(True)
             said = "The kept texts of slow files were removed to make room; they are read again."

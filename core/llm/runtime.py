@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from core.errors import UserError
+from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
 from core.llm.devices import gpu_devices
 from core.llm.experts.fewer import fewer_experts

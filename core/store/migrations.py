@@ -311,6 +311,16 @@ HISTORY: tuple[Migration, ...] = (
         """,
     ),
     Migration("0002-where-answers-were-made", "ALTER TABLE turn ADD COLUMN made TEXT"),
+    Migration(
+        "0003-turn-vectors",
+        """
+        CREATE TABLE turn_vector(
+            turn INTEGER PRIMARY KEY REFERENCES turn(id) ON DELETE CASCADE,
+            model TEXT NOT NULL,
+            vector BLOB NOT NULL
+        );
+        """,
+    ),
 )
 
 
