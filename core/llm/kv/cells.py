@@ -76,6 +76,8 @@ class Cells(Protocol):
         """Move a range to other positions, which have to be free."""
         ...
 
-    def compact(self) -> None:
-        """Close the holes that forgetting left, which cost as much computing as tokens."""
+    def lay(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Let the cells be in the order of these ranges, which are all that is there, without
+        holes.
+        """
         ...

@@ -53,6 +53,7 @@ class KvMemory:
         self._batch_tokens = batch_tokens
         self._before_batch = before_batch
         self._runs: list[Run] = []  # by position
+        self._scattered = False  # whether cells may be in another order than their positions
 
     # --- what is there ------------------------------------------------------------------
 
@@ -129,6 +130,7 @@ class KvMemory:
             self._runs.clear()
             return 0
         self._runs = [part for run in self._runs for part in _without(run, position, run.end)]
+        self._scattered &= bool(self._runs)
         return self.end
 
     def drop(self, first: int, end: int) -> None:
@@ -137,6 +139,7 @@ class KvMemory:
             self._runs.clear()
             return
         self._runs = [part for run in self._runs for part in _without(run, first, end)]
+        self._scattered |= first < self.end
 
     def keep(self, names: Collection[str]) -> None:
         """Forget all parts but these."""
@@ -192,6 +195,7 @@ class KvMemory:
         if not self._cells.write(saved.state, saved.run.first, saved.run.end, by):
             return False
         bisect.insort(self._runs, run, key=lambda one: one.first)
+        self._scattered |= run.end < self.end
         return True
 
     def move(self, name: str, by: int) -> None:
@@ -230,9 +234,15 @@ class KvMemory:
             at += len(run.tokens)
         self._runs = _joined(self._runs)
 
-    def compact(self) -> None:
-        """Close the holes among the cells: they cost as much computing as tokens."""
-        self._cells.compact()
+    def tidy(self) -> None:
+        """Have the cells in the order of their positions, without holes, if they are not.
+
+        Sums over cells in another order round otherwise: without this, what is computed after a
+        part came back is not the same to the last bit, and one best token in thirty is another.
+        """
+        if self._scattered and self._runs:
+            self._cells.lay([(run.first, run.end) for run in self._runs])
+        self._scattered = False
 
     def _is_free(self, first: int, end: int) -> bool:
         return not any(run.first < end and first < run.end for run in self._runs)

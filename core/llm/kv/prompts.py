@@ -256,6 +256,8 @@ class PromptMemory:
                 else:
                     break  # altered or gone: then it is computed
             else:
+                if recalled:
+                    self.memory.tidy()
                 return recalled, [by_name[step.name] for step in steps[last:]]
 
     def _saved_places(self, parts: Sequence[PromptPart]) -> dict[str, int]:

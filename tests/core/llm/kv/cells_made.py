@@ -49,5 +49,7 @@ class MadeCells:
         assert not moved.keys() & self.at.keys()
         self.at |= moved
 
-    def compact(self) -> None:
-        pass
+    def lay(self, ranges: Sequence[tuple[int, int]]) -> None:
+        laid = [p for first, end in ranges for p in range(first, end)]
+        assert sorted(laid) == sorted(self.at)
+        self.at = {position: self.at[position] for position in laid}
