@@ -30,6 +30,7 @@ from core.messages import (
     Forget,
     Index,
     IndexProgress,
+    MemoriesRequest,
     Message,
     ModelProgress,
     ModelsRequest,
@@ -176,7 +177,13 @@ def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     while True:
         preview: RemotePreview | None = None
         request = Ask(
-            caller.next_id(), options.question, options.model, None, options.remote, consent
+            caller.next_id(),
+            options.question,
+            options.model,
+            None,
+            options.remote,
+            consent,
+            options.fresh,
         )
         for reply in _replies(caller, request):
             if isinstance(reply, RemotePreview):
@@ -307,6 +314,14 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def memories(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel memories list|add|edit|remove`."""
+    memory, text = getattr(options, "memory", None), getattr(options, "text", None)
+    request = MemoriesRequest(caller.next_id(), options.action, memory, text)
+    output.memories(_report(caller, request))
+    return 0
+
+
 def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel forget PATH`; exit code 1 when anything of it is still found afterwards."""
     body = _table(_report(caller, Forget(caller.next_id(), options.path)))
@@ -350,6 +365,7 @@ COMMANDS: Mapping[str, Command] = {
     "status": status,
     "budget": budget,
     "models": models,
+    "memories": memories,
     "forget": forget,
     "doctor": doctor,
     "mcp": mcp,

@@ -25,6 +25,7 @@ from app.fetches import Fetches, is_fetch
 from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
+from app.memories import Memories
 from app.mistakes import as_mistake
 from app.model import ModelWorker, SavedPlace
 from app.planning import Choices, measure_corpus, plan_for
@@ -58,6 +59,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    MemoriesRequest,
     Message,
     ModelsRequest,
     PagePreview,
@@ -101,6 +103,7 @@ LOOK = (
     ConversationsList,
     ConversationGet,
     ConversationDelete,
+    MemoriesRequest,
 )
 
 
@@ -166,6 +169,7 @@ class Service:
         self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
         self.lookups = Lookups(self)
         self.remote = Remote(self)
+        self.memories = Memories(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)

@@ -125,6 +125,13 @@ class Citation(msgspec.Struct, frozen=True):
     quote: str
 
 
+class MemoryOffer(msgspec.Struct, frozen=True):
+    """A sentence in which the person said something of themselves that may be remembered."""
+
+    text: str
+    kind: Literal["fact", "preference"]
+
+
 class ChatTurn(msgspec.Struct, frozen=True):
     """One side of an earlier turn. `turn` and `conversation` are their numbers, 0 for none; it is
     `recalled` when what is asked now is about it, and not just one of the last.
@@ -442,7 +449,9 @@ class Generate(Message, frozen=True):
 class Complete(Message, frozen=True):
     """Go on from a text, however long it is. Replied as Generate is.
 
-    In the `background` it waits while anything else is asked for, and goes on after that.
+    What is `pinned` comes before the text and is read only once, where both have room together:
+    it stays in memory or on disk for the next time. In the `background` it waits while anything
+    else is asked for, and goes on after that.
     """
 
     id: int
@@ -450,6 +459,7 @@ class Complete(Message, frozen=True):
     text: str
     max_answer_tokens: int = 256
     background: bool = False
+    pinned: str = ""
 
 
 class ForgetSaved(Message, frozen=True):
@@ -529,7 +539,7 @@ class Ask(Message, frozen=True):
 
     `remote` lets the remote engine answer. Before the first time in a conversation that ends
     with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
-    without having been shown.
+    without having been shown. A `fresh` answer is made anew, even when a kept one would do.
     """
 
     id: int
@@ -538,6 +548,7 @@ class Ask(Message, frozen=True):
     conversation: int | None = None
     remote: bool = False
     consent: str = ""
+    fresh: bool = False
 
 
 class RemoteSetup(Message, frozen=True):
@@ -726,6 +737,18 @@ class ConversationDelete(Message, frozen=True):
     conversation: int
 
 
+class MemoriesRequest(Message, frozen=True):
+    """What is remembered of the person, or a change of it. Ends with Report: `memories`.
+
+    `refuse` says that a sentence that was offered is not to be offered again.
+    """
+
+    id: int
+    action: Literal["list", "add", "edit", "remove", "refuse"] = "list"
+    memory: int | None = None
+    text: str | None = None
+
+
 class Subscribe(Message, frozen=True):
     """From now on send State and IndexProgress as they change. Never ends by itself."""
 
@@ -788,6 +811,7 @@ class AnswerSources(Message, frozen=True):
     id: int
     sources: tuple[Citation, ...]
     conversation: int
+    memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
 
 
 class AnswerText(Message, frozen=True):
@@ -827,8 +851,9 @@ class RemotePreview(Message, frozen=True):
 class AnswerDone(Message, frozen=True):
     """Ends an Ask: the whole answer with unknown citations dropped.
 
-    `found` is false when the files do not say; `stopped` as in Generated, and `recalled_turns`
-    earlier turns were looked at because the question is about them.
+    `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
+    tells how old an answer is that was given before and rests on what has not changed since.
+    `recalled_turns` earlier turns were looked at because the question is about them.
     """
 
     id: int
@@ -841,6 +866,8 @@ class AnswerDone(Message, frozen=True):
     stopped: str = "end"
     model: str = ""
     made: Made = Made()
+    cached_age_s: float | None = None
+    offers: tuple[MemoryOffer, ...] = ()
     recalled_turns: int = 0
 
 

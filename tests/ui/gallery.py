@@ -34,6 +34,8 @@ from core.messages import (
     FoldersList,
     IndexProgress,
     Made,
+    MemoriesRequest,
+    MemoryOffer,
     Message,
     ModelProgress,
     ModelsRequest,
@@ -51,6 +53,10 @@ ANSWER = (
     "spring of that year unless both sides sign a renewal [2]. It may be renewed once, for "
     "another five years, if notice is given six months before [1]."
 )
+MEMORIES = [
+    {"id": 1, "text": "I prefer short answers.", "kind": "preference"},
+    {"id": 2, "text": "My landlord is called Ola Hansen.", "kind": "fact"},
+]
 
 
 def answered(text: str, found: bool, cited: bool, stopped: str = "end") -> Callable[[int], Message]:
@@ -123,6 +129,18 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.shoot("chat-stopped", mode)
     g.question(given, answered(ANSWER, True, True))
     g.shoot("chat-answer", mode)
+    g.question(
+        given, lambda n: AnswerDone(n, ANSWER, True, sources(), {}, 0, 0, cached_age_s=97_000.0)
+    )
+    g.shoot("chat-answer-again", mode)
+    g.question(
+        lambda n: AnswerSources(n, sources(), 3, ("I prefer short answers.",)),
+        lambda n: AnswerDone(
+            n, ANSWER, True, sources(), {}, 0, 0,
+            offers=(MemoryOffer("I live in Bergen.", "fact"),),
+        ),
+    )  # fmt: skip
+    g.shoot("chat-memory", mode)
     g.window.chat.turns[-1].answer.cited.emit(1)
     g.window.chat.ask_to_delete(3)
     g.shoot("chat-cited-and-delete", mode)
@@ -285,6 +303,10 @@ def other_states(g: Gallery, mode: str) -> None:
     usual(g.client, mode)
     g.window.open_page("settings")
     g.shoot("settings", mode)
+    g.client.report(g.client.last(MemoriesRequest), {"memories": MEMORIES})
+    g.window.settings.memories.ask_to_remove(2, MEMORIES[1]["text"])
+    g.scroll_to(g.window.settings, g.window.settings.memories)
+    g.shoot("settings-memories", mode)
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
     g.shoot("settings-refused", mode)
     g.scroll_to(g.window.settings, g.window.settings.remote)
