@@ -46,6 +46,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
     service.engine.sync_folders(folders)
     conversations = service.history.conversations_with(path)
     turns = service.history.forget(path)
+    service.digests.kept.forget(path)
     service.deaths[:] = [said for said in service.deaths if path not in said]
     service.model.close()
     # Later turns were computed while the model looked at those that are forgotten.
