@@ -6,9 +6,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from app.engines import Engines
+from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
-from app.recollection import turns_for
+from app.recollection import last_of, turns_for
+from app.search_mode import choose_mode, means
 from app.session import Session
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
@@ -19,9 +23,10 @@ from core.chat.assistant import (
     choose_passages,
     sources,
 )
+from core.chat.memories import as_turns
 from core.errors import UserError
 from core.index.search import Query
-from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message, Mode
+from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -34,6 +39,8 @@ class Answers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._memories = service.memories
+        self._kept = KeptAnswers(service, service.memories)
         self._engines = Engines(service)
         service.model.on_answer = self._learn_speed
 
@@ -81,8 +88,21 @@ class Answers:
 
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
-        by_words = service.engine.model is None or service.governor.decision.words_only
-        mode: Mode = "lexical" if by_words else "hybrid"
+        engine, memory = service.engine, service.governor.decision
+        has_model, has_memory = engine.model is not None, not memory.words_only
+        by = means(engine.view, has_model=has_model, has_memory=has_memory)
+        mode, _ = choose_mode("hybrid", by)
+        by_words = not (has_model and has_memory)
+        said = history.turns(conversation)
+        if message.fresh:
+            said = without_question(said, question)
+        recall = self._kept.recall(message, question, last_of(said), by_words)
+        if again := self._kept.again(recall):
+            self._answer_again(session, message, question, conversation, again, started)
+            return
+        if mode != "lexical":
+            service.governor.check_memory()
+        used = [] if message.remote else self._memories.used_for(recall.vector)
         fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
             Query(question, PASSAGES_SEARCHED, mode, fold=fold), limit, SEARCH_DEADLINE_S, given_up
@@ -90,21 +110,27 @@ class Answers:
         search_ms = 1000 * (time.perf_counter() - started)
         budget = int(service.settings.number("assistant.passage_tokens"))
         passages = choose_passages(results, question, budget, service.engine.about_cosine)
-        session.reply(AnswerSources(message.id, sources(passages), conversation))
-        turns = turns_for(service, conversation, question, by_words=by_words)
+        remembered = tuple(one.text for one in used)
+        shown = AnswerSources(message.id, sources(passages), conversation, remembered)
+        if again := self._kept.after_search(recall, shown.sources):
+            self._answer_again(session, message, question, conversation, again, started)
+            return
+        session.reply(shown)
+        turns = turns_for(service, conversation, said, question, by_words=by_words)
+        told = [*as_turns(used), *turns]
 
         def run(model: Model) -> Answer:
             def show(piece: str) -> None:
                 session.reply(AnswerText(message.id, piece))
 
-            return answer_question(question, passages, model, turns, show, given_up)
+            return answer_question(question, passages, model, told, show, given_up)
 
         texts = [chosen.text for _, chosen in passages]
         outcome = self._engines.answer(session, message, question, texts, conversation, run)
         if outcome is None:
             return
         answer, made = outcome
-        history.add_turn(
+        turn = history.add_turn(
             conversation,
             question,
             answer.text,
@@ -117,18 +143,42 @@ class Answers:
         for key in ("first_text", "total"):
             if key in timings:
                 timings[key] = round(timings[key] + search_ms, 1)
-        session.reply(
-            AnswerDone(
-                id=message.id,
-                answer=answer.text,
-                found=answer.found,
-                citations=answer.citations,
-                timings_ms={"search": round(search_ms, 1), **timings},
-                prompt_tokens=answer.prompt_tokens,
-                answer_tokens=answer.answer_tokens,
-                stopped=answer.stopped,
-                recalled_turns=answer.recalled_turns,
-                model=made.model,
-                made=made,
-            )
+        done = AnswerDone(
+            id=message.id,
+            answer=answer.text,
+            found=answer.found,
+            citations=answer.citations,
+            timings_ms={"search": round(search_ms, 1), **timings},
+            prompt_tokens=answer.prompt_tokens,
+            answer_tokens=answer.answer_tokens,
+            stopped=answer.stopped,
+            model=made.model,
+            made=made,
+            recalled_turns=answer.recalled_turns,
+            offers=self._memories.offers(question, by_words),
         )
+        self._kept.keep(recall, turn, shown, done, 1000 * (time.perf_counter() - started))
+        session.reply(done)
+
+    def _answer_again(
+        self,
+        session: Session,
+        message: Ask,
+        question: str,
+        conversation: int,
+        again: Again,
+        started: float,
+    ) -> None:
+        """Send a kept answer, which becomes a turn of this conversation too."""
+        done = again.done
+        session.reply(
+            msgspec.structs.replace(again.shown, id=message.id, conversation=conversation)
+        )
+        session.reply(AnswerText(message.id, done.answer))
+        paths = [source.path for source in again.shown.sources]
+        self._service.history.add_turn(
+            conversation, question, done.answer, done.found, done.citations, paths, done.made
+        )
+        total_ms = round(1000 * (time.perf_counter() - started), 1)
+        timings = {"first_text": total_ms, "total": total_ms}
+        session.reply(msgspec.structs.replace(done, id=message.id, timings_ms=timings))

@@ -122,11 +122,13 @@ def make_parser() -> argparse.ArgumentParser:
     ask = command("ask", "a cited answer from your files")
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
     ask.add_argument("--remote", action="store_true",
                      help="let your own server answer; shows what would be sent first")  # fmt: skip
     ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
 
     _add_remote(command, common)
+    _add_digest(command, common)
 
     related = command("related", "passages like this one")
     related.add_argument(
@@ -147,12 +149,13 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         dest="choices",
         metavar="KEY=VALUE",
-        help="with the budgets: index.level, index.text_cache_mb, assistant.model, "
+        help="with the budgets: index.level, index.words, index.text_cache_mb, assistant.model, "
         "assistant.context_tokens, assistant.cell_type or assistant.active_experts",
     )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
     _add_models(command, common)
+    _add_memories(command, common)
     forget = command("forget", "removes every trace of a file or folder")
     forget.add_argument("path", metavar="PATH")
     doctor = command("doctor", "checks the store, the models and the device")
@@ -199,6 +202,41 @@ def _add_models(
                          help="with so many experts a token")  # fmt: skip
 
 
+def _add_digest(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    digest = command("digest", "reads whole files: a summary, all dates, what changed")
+    actions = digest.add_subparsers(dest="action", metavar="TASK", required=True)
+    for name, text, count in (
+        ("summarize", "the sentences that say most of what a file says", 1),
+        ("dates", "every date in a file, with its sentence", 1),
+        ("changes", "what changed from an older file to a newer one", 2),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        action.add_argument("paths", nargs=count, metavar="PATH")
+        action.add_argument("--anew", action="store_true", help="forget what was read of it before")
+
+
+def _add_memories(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    memories = command("memories", "what Satchel remembers of you, because you let it")
+    actions = memories.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="everything that is remembered", parents=[common])
+    for name, text in (
+        ("add", "remember a sentence"),
+        ("edit", "say it differently"),
+        ("remove", "forget it for good"),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        if name != "add":
+            action.add_argument(
+                "memory", type=_positive, metavar="N", help="its number in the list"
+            )
+        if name != "remove":
+            action.add_argument("text", metavar="TEXT")
+
+
 def _add_remote(
     command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
@@ -242,7 +280,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"], ["remote"]):
+    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["digest"]):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

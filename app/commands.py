@@ -21,6 +21,9 @@ from core.messages import (
     AnswerText,
     Ask,
     BudgetRequest,
+    Digest,
+    DigestDone,
+    DigestProgress,
     Doctor,
     Failed,
     FoldersAdd,
@@ -30,6 +33,7 @@ from core.messages import (
     Forget,
     Index,
     IndexProgress,
+    MemoriesRequest,
     Message,
     ModelProgress,
     ModelsRequest,
@@ -176,7 +180,13 @@ def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     while True:
         preview: RemotePreview | None = None
         request = Ask(
-            caller.next_id(), options.question, options.model, None, options.remote, consent
+            caller.next_id(),
+            options.question,
+            options.model,
+            None,
+            options.remote,
+            consent,
+            options.fresh,
         )
         for reply in _replies(caller, request):
             if isinstance(reply, RemotePreview):
@@ -212,6 +222,20 @@ def _agreed(preview: RemotePreview, output: Output) -> str:
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise nothing
     return preview.seal
+
+
+def digest(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel digest summarize|dates|changes PATH [PATH]`."""
+    paths = tuple(absolute(path) for path in options.paths)
+    request = Digest(
+        caller.next_id(), options.action, paths, getattr(options, "reword", False), options.anew
+    )
+    for reply in _replies(caller, request):
+        if isinstance(reply, DigestProgress):
+            output.digest_progress(reply)
+        elif isinstance(reply, DigestDone):
+            output.digest(reply)
+    return 0
 
 
 def remote(caller: Caller, options: argparse.Namespace, output: Output) -> int:
@@ -307,6 +331,14 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def memories(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel memories list|add|edit|remove`."""
+    memory, text = getattr(options, "memory", None), getattr(options, "text", None)
+    request = MemoriesRequest(caller.next_id(), options.action, memory, text)
+    output.memories(_report(caller, request))
+    return 0
+
+
 def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel forget PATH`; exit code 1 when anything of it is still found afterwards."""
     body = _table(_report(caller, Forget(caller.next_id(), options.path)))
@@ -346,10 +378,12 @@ COMMANDS: Mapping[str, Command] = {
     "batch": batch,
     "ask": ask,
     "related": related,
+    "digest": digest,
     "remote": remote,
     "status": status,
     "budget": budget,
     "models": models,
+    "memories": memories,
     "forget": forget,
     "doctor": doctor,
     "mcp": mcp,

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from app.digest_lines import digest_body, digest_lines, digest_progress_line
 from app.models_lines import gpu_line, models_lines, progress_line
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
 from app.results import results_body, results_lines
+from app.texts import shown
 from core.errors import UserError
 from core.messages import (
     AnswerDone,
     AnswerNote,
     AnswerSources,
     AnswerText,
+    DigestDone,
+    DigestProgress,
     IndexProgress,
     ModelProgress,
     RemotePreview,
@@ -31,21 +36,13 @@ from core.messages import (
 _COUNTS = ("indexed", "skipped", "failed", "needs_ocr", "offline")
 
 
-def shown(text: str) -> str:
-    """Text that is safe to print: control characters and lone surrogates as escapes."""
-    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
 class Output:
     """Prints either for people or, with `json`, one JSON value on stdout."""
 
     def __init__(self, json: bool) -> None:
         self._json = json
         self._streamed = False
+        self._memories: tuple[str, ...] = ()
         self._progress_shown = False
         self._tenth = 0  # of a fetch, told last
 
@@ -153,6 +150,8 @@ class Output:
                 "come there while Satchel is open, or at once with "
                 f"`satchel index --level {body['level']}`"
             )
+        if not body["words"]:
+            self._line("no word index is kept: passages are found by their meaning only")
         self._line(f"took {_duration(body['seconds'])}")
         self.store_bytes(body["store_bytes"], body["text_bytes"])
         for failure in body["failures"]:
@@ -194,7 +193,10 @@ class Output:
 
     def sources(self, sources: AnswerSources) -> None:
         """The passages that the answer may rest on, before its first word."""
+        self._memories = sources.memories
         if not self._json:
+            for memory in sources.memories:
+                self._line(f"  (remembered: {memory})")
             for source in sources.sources:
                 self._line(f"  [{source.n}] {source.path}")
             if sources.sources:
@@ -212,6 +214,22 @@ class Output:
         if self._streamed and note.restart:
             self._line()
         print(shown(note.text), file=sys.stderr, flush=True)
+
+    def digest_progress(self, progress: DigestProgress) -> None:
+        """How far the reading of a long file is, on a terminal."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{digest_progress_line(progress)}")
+            sys.stderr.flush()
+            self._progress_shown = True
+
+    def digest(self, done: DigestDone) -> None:
+        """A summary, the dates or the changes of files."""
+        self._clear_progress()
+        if self._json:
+            self._print_json(digest_body(done))
+        else:
+            for line in digest_lines(done, sys.stdout.isatty()):
+                print(line)
 
     def remote_preview(self, preview: RemotePreview) -> None:
         """Exactly what a remote engine would be sent."""
@@ -243,12 +261,28 @@ class Output:
                     "made": msgspec.to_builtins(answer.made),
                     "stopped": answer.stopped,
                     "recalled_turns": answer.recalled_turns,
+                    "cached": None
+                    if answer.cached_age_s is None
+                    else {"age_s": answer.cached_age_s},
+                    "memories": list(self._memories),
+                    "offers": [msgspec.to_builtins(offer) for offer in answer.offers],
                 }
             )
             return
         self._line()
-        if not answer.found:
-            return
+        if answer.cached_age_s is not None:
+            age = _duration(answer.cached_age_s)
+            self._line(
+                f"  (answered {age} ago; nothing it rests on has changed; ask anew: --fresh)"
+            )
+        if answer.found:
+            self._citations(answer)
+        for offer in answer.offers:
+            self._line()
+            self._line(f'Remember this? "{offer.text}" Keep it with:')
+            self._line(f"  satchel memories add {shlex.quote(offer.text)}")
+
+    def _citations(self, answer: AnswerDone) -> None:
         self._line()
         for citation in answer.citations:
             where = f", page {citation.locator.page}" if citation.locator.page else ""
@@ -343,6 +377,16 @@ class Output:
         for line in models_lines(body):
             self._line(line)
 
+    def memories(self, body: Any) -> None:
+        """What is remembered of the person."""
+        if self._json:
+            self._print_json(body)
+            return
+        if not body["memories"]:
+            self._line("Nothing is remembered. Add something with: satchel memories add TEXT")
+        for memory in body["memories"]:
+            self._line(f"{memory['id']:>3}  {memory['text']}  ({memory['kind']})")
+
     def forgotten(self, body: Any) -> None:
         """What was removed."""
         if self._json:
@@ -417,7 +461,7 @@ def _level(index: Mapping[str, Any]) -> str:
     text = f"level {index['level']}" + (f", {code} bytes of code a passage" if code else "")
     if index["levelling"]:
         text += f"; {index['level_chunks']} of {index['chunks']} passages are there"
-    return text
+    return text if index["words"] else f"{text}; no word index"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

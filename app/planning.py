@@ -38,6 +38,7 @@ DISK, RAM = "budget.disk_mb", "budget.ram_mb"
 # What may be chosen together with the budgets, and is previewed with them.
 CHOICES = (
     "index.level",
+    "index.words",
     "index.text_cache_mb",
     "assistant.saved_kv_mb",
     "assistant.model",
@@ -85,6 +86,7 @@ class Choices:
             cell_type=next((one for one in known if one == cell), "q8_0"),
             cells_by_room=cell not in known,
             active_experts=int(self.number("assistant.active_experts")),
+            words=self.text("index.words"),
         )
 
 
@@ -167,6 +169,8 @@ def measure_corpus(home: Home, engine: Engine, catalogue: Catalogue) -> Corpus:
     return Corpus(
         level=store.dial.level,
         at_level=store.chunks_at_level >= store.view.live_chunks,
+        words=not store.view.wordless.any(),
+        wordless_within=catalogue.notes.wordless_within,
         files=catalogue.files.coverage()["indexed"],
         chunks=chunks,
         text_bytes=text_bytes,

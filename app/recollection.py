@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,15 +18,25 @@ MOST_EMBEDDED = 64  # turns at one question; more were not asked about since the
 TURN_CHARS = 1500  # of a turn, what is embedded
 
 
+def last_of(said: Sequence[ChatTurn]) -> list[ChatTurn]:
+    """The turns that always go with a question."""
+    return list(said[-2 * LAST_TURNS :])
+
+
 def turns_for(
-    service: Service, conversation: int, question: str, *, by_words: bool
+    service: Service,
+    conversation: int,
+    said: Sequence[ChatTurn],
+    question: str,
+    *,
+    by_words: bool,
 ) -> list[ChatTurn]:
     """The turns to send with a question, oldest first, those it is about marked as recalled.
 
-    With `by_words` there is no embedding model, and only the last turns go along.
+    `said` are all of the conversation. With `by_words` there is no embedding model, and only the
+    last ones go along.
     """
-    said = service.history.turns(conversation)
-    older, last = said[: -2 * LAST_TURNS], said[-2 * LAST_TURNS :]
+    older, last = said[: -2 * LAST_TURNS], last_of(said)
     if not older or by_words:
         return last
     engine, history = service.engine, service.history

@@ -20,11 +20,13 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
 from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
+from app.memories import Memories
 from app.mistakes import as_mistake
 from app.model import ModelWorker, SavedPlace
 from app.planning import Choices, measure_corpus, plan_for
@@ -48,6 +50,7 @@ from core.messages import (
     ConversationDelete,
     ConversationGet,
     ConversationsList,
+    Digest,
     Doctor,
     Done,
     Failed,
@@ -58,6 +61,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    MemoriesRequest,
     Message,
     ModelsRequest,
     PagePreview,
@@ -101,6 +105,7 @@ LOOK = (
     ConversationsList,
     ConversationGet,
     ConversationDelete,
+    MemoriesRequest,
 )
 
 
@@ -166,6 +171,8 @@ class Service:
         self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
         self.lookups = Lookups(self)
         self.remote = Remote(self)
+        self.digests = Digests(self)
+        self.memories = Memories(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
@@ -231,6 +238,8 @@ class Service:
             self._fetches.submit(session, message)
         elif isinstance(message, RemoteSetup):
             self.remote.submit(session, message)
+        elif isinstance(message, Digest):
+            self.digests.submit(session, message)
         elif isinstance(message, WORK) and not _only_looks(message):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
@@ -403,6 +412,7 @@ class Service:
         self.governor.close()
         self._fetches.close()
         self.remote.close()
+        self.digests.close()
         self.work.close()
         self.model.close()
         for executor in (self._search, self._ask, self._look):

@@ -125,6 +125,13 @@ class Citation(msgspec.Struct, frozen=True):
     quote: str
 
 
+class MemoryOffer(msgspec.Struct, frozen=True):
+    """A sentence in which the person said something of themselves that may be remembered."""
+
+    text: str
+    kind: Literal["fact", "preference"]
+
+
 class ChatTurn(msgspec.Struct, frozen=True):
     """One side of an earlier turn. `turn` and `conversation` are their numbers, 0 for none; it is
     `recalled` when what is asked now is about it, and not just one of the last.
@@ -150,6 +157,35 @@ class SentText(msgspec.Struct, frozen=True):
 
     role: Literal["system", "user", "assistant"]
     text: str
+
+
+class Quoted(msgspec.Struct, frozen=True):
+    """Words of a file: characters `start` to `end` of its text. `marks` are ranges in `text`."""
+
+    path: str
+    locator: Locator
+    start: int
+    end: int
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+DigestTask = Literal["summarize", "dates", "changes"]
+
+
+class DigestEntry(msgspec.Struct, frozen=True):
+    """One entry of a digest, with its source.
+
+    Of changes `old` is what stood in the first file and `new` in the second; else `new` is the
+    source. `date` is an ISO date, perhaps without day or year; `words` is the model's wording.
+    """
+
+    kind: Literal["sentence", "date", "changed", "moved", "added", "removed"]
+    new: Quoted | None = None
+    old: Quoted | None = None
+    date: str = ""
+    unsure: bool = False
+    words: str = ""
 
 
 class ScoredTokens(msgspec.Struct, frozen=True):
@@ -442,7 +478,9 @@ class Generate(Message, frozen=True):
 class Complete(Message, frozen=True):
     """Go on from a text, however long it is. Replied as Generate is.
 
-    In the `background` it waits while anything else is asked for, and goes on after that.
+    What is `pinned` comes before the text and is read only once, where both have room together:
+    it stays in memory or on disk for the next time. In the `background` it waits while anything
+    else is asked for, and goes on after that.
     """
 
     id: int
@@ -450,6 +488,7 @@ class Complete(Message, frozen=True):
     text: str
     max_answer_tokens: int = 256
     background: bool = False
+    pinned: str = ""
 
 
 class ForgetSaved(Message, frozen=True):
@@ -529,7 +568,7 @@ class Ask(Message, frozen=True):
 
     `remote` lets the remote engine answer. Before the first time in a conversation that ends
     with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
-    without having been shown.
+    without having been shown. A `fresh` answer is made anew, even when a kept one would do.
     """
 
     id: int
@@ -538,6 +577,21 @@ class Ask(Message, frozen=True):
     conversation: int | None = None
     remote: bool = False
     consent: str = ""
+    fresh: bool = False
+
+
+class Digest(Message, frozen=True):
+    """Read whole files for a task: a summary, all dates, or what changed from the first to the
+    second. Ends with DigestDone; given up, it goes on from there when asked again.
+
+    `reword` lets the model word the sentences of a summary; `anew` forgets what was read.
+    """
+
+    id: int
+    task: DigestTask
+    paths: tuple[str, ...]
+    reword: bool = False
+    anew: bool = False
 
 
 class RemoteSetup(Message, frozen=True):
@@ -726,6 +780,18 @@ class ConversationDelete(Message, frozen=True):
     conversation: int
 
 
+class MemoriesRequest(Message, frozen=True):
+    """What is remembered of the person, or a change of it. Ends with Report: `memories`.
+
+    `refuse` says that a sentence that was offered is not to be offered again.
+    """
+
+    id: int
+    action: Literal["list", "add", "edit", "remove", "refuse"] = "list"
+    memory: int | None = None
+    text: str | None = None
+
+
 class Subscribe(Message, frozen=True):
     """From now on send State and IndexProgress as they change. Never ends by itself."""
 
@@ -788,6 +854,7 @@ class AnswerSources(Message, frozen=True):
     id: int
     sources: tuple[Citation, ...]
     conversation: int
+    memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
 
 
 class AnswerText(Message, frozen=True):
@@ -795,6 +862,33 @@ class AnswerText(Message, frozen=True):
 
     id: int
     text: str
+
+
+class DigestProgress(Message, frozen=True):
+    """How far a Digest is, and what it has so far: `entries` replaces what was told before."""
+
+    id: int
+    phase: Literal["reading", "comparing", "wording"]
+    chars_done: int
+    chars_total: int | None
+    entries: tuple[DigestEntry, ...] = ()
+
+
+class DigestDone(Message, frozen=True):
+    """Ends a Digest. `dropped` entries were not in their file as they should have been, `more`
+    had no room. `resumed_chars` had been read before; `kept` says that the result is.
+    """
+
+    id: int
+    task: DigestTask
+    entries: tuple[DigestEntry, ...]
+    chars: int
+    dropped: int = 0
+    more: int = 0
+    resumed_chars: int = 0
+    kept: bool = True
+    seconds: float = 0.0
+    model: str = ""
 
 
 class AnswerNote(Message, frozen=True):
@@ -827,8 +921,9 @@ class RemotePreview(Message, frozen=True):
 class AnswerDone(Message, frozen=True):
     """Ends an Ask: the whole answer with unknown citations dropped.
 
-    `found` is false when the files do not say; `stopped` as in Generated, and `recalled_turns`
-    earlier turns were looked at because the question is about them.
+    `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
+    tells how old an answer is that was given before and rests on what has not changed since.
+    `recalled_turns` earlier turns were looked at because the question is about them.
     """
 
     id: int
@@ -841,6 +936,8 @@ class AnswerDone(Message, frozen=True):
     stopped: str = "end"
     model: str = ""
     made: Made = Made()
+    cached_age_s: float | None = None
+    offers: tuple[MemoryOffer, ...] = ()
     recalled_turns: int = 0
 
 
@@ -916,8 +1013,8 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, PreviewText, Report,
-            Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, DigestDone, PreviewText,
+            Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

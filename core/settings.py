@@ -15,7 +15,7 @@ from core.atomic import write_atomic
 from core.budget.govern import ON_BATTERY
 from core.chat.remote import parse_endpoint
 from core.errors import UserError
-from core.index.levels import DEFAULT_LEVEL, LEVEL_NAMES
+from core.index.levels import ALWAYS, DEFAULT_LEVEL, LEVEL_NAMES, WORDS_KEPT
 
 Value = bool | int | float | str | tuple[str, ...]
 
@@ -137,6 +137,14 @@ DECLARED: tuple[Setting, ...] = (
         choices=LEVEL_NAMES,
     ),
     Setting(
+        "index.words",
+        ALWAYS,
+        "Whether passages are found by their words, too: the word index takes about a tenth of "
+        "the text's size. Without it they are found by meaning only, and what stands in quotation "
+        "marks by reading every file. While there is room: it is given up before new files wait.",
+        choices=WORDS_KEPT,
+    ),
+    Setting(
         "index.pause_on_battery",
         "below half",
         "Indexing waits while the computer runs on battery: never, with less than half of it "
@@ -218,6 +226,20 @@ DECLARED: tuple[Setting, ...] = (
         "How much of the files goes into one question, in tokens.",
         low=100,
         high=32_000,
+    ),
+    Setting(
+        "assistant.memories",
+        True,
+        "Satchel offers to remember what you say of yourself in a question, and uses what you "
+        "let it remember.",
+    ),
+    Setting(
+        "assistant.kept_answers_mb",
+        2.0,
+        "Most disk space for answers that are given again at once when a question is repeated "
+        "and nothing they rest on has changed; 0 keeps none, in MB.",
+        low=0,
+        high=1000,
     ),
     Setting(
         "assistant.idle_minutes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Literal
 
 import msgspec
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -19,6 +20,7 @@ from core.messages import (
     ConversationGet,
     Failed,
     Made,
+    MemoriesRequest,
     Message,
     RemotePreview,
     Report,
@@ -138,8 +140,11 @@ class ChatPage(QWidget):
             self.entry.clear()
             self.ask(question)
 
-    def ask(self, question: str) -> None:
-        """Ask a question in the open conversation; one in hand is stopped first."""
+    def ask(self, question: str, fresh: bool = False) -> None:
+        """Ask a question in the open conversation; one in hand is stopped first.
+
+        A `fresh` answer is made anew, even when one from before would do.
+        """
         if self.answering:
             self.stop()
         self._leave_opening()
@@ -147,16 +152,21 @@ class ChatPage(QWidget):
         turn = TurnView(self._look, question)
         turn.target_chosen.connect(self.target_chosen)
         turn.retried.connect(lambda text, old=turn: self._retry(old, text))
+        turn.memory_kept.connect(lambda text: self._remember("add", text))
+        turn.memory_refused.connect(lambda text: self._remember("refuse", text))
+        turn.refreshed.connect(lambda text: self.ask(text, fresh=True))
         self._add_turn(turn)
-        self._put(turn, question, self.remote.on)
+        self._put(turn, question, self.remote.on, fresh=fresh)
 
-    def _put(self, turn: TurnView, question: str, remote: bool, consent: str = "") -> None:
+    def _put(
+        self, turn: TurnView, question: str, remote: bool, consent: str = "", fresh: bool = False
+    ) -> None:
         """Put a question whose turn is shown; `consent` is to what was shown of it."""
         self._following = True
         before = self.conversation
         self._set_answering(True)
         self._request = self._client.ask(
-            lambda number: Ask(number, question, None, before, remote, consent),
+            lambda number: Ask(number, question, None, before, remote, consent, fresh),
             lambda message: self._reply(turn, before, message),
             turn.slow,
         )
@@ -199,6 +209,7 @@ class ChatPage(QWidget):
             self.conversation = message.conversation
             self.panel.open_id = message.conversation
             turn.sources(message.sources)
+            turn.remembered(message.memories)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
         elif isinstance(message, AnswerNote):
@@ -213,6 +224,15 @@ class ChatPage(QWidget):
             self.conversation = before  # one that was begun for this is not kept
             turn.failed(message)
             self._finished()
+
+    def _remember(self, action: Literal["add", "refuse"], text: str) -> None:
+        """Let something be remembered that the person said, or not be offered again."""
+
+        def reply(message: Message) -> None:
+            if isinstance(message, Failed):
+                self.banner.fail(message, lambda: self._remember(action, text))
+
+        self._client.ask(lambda number: MemoriesRequest(number, action, text=text), reply)
 
     def _finished(self) -> None:
         self._request = 0

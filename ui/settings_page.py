@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from core.messages import Failed, Message, ModelsRequest, Report, SettingsGet, SettingsSet
 from ui.client import Asker
 from ui.editors import Editor, Value, make_editor
+from ui.memories_card import MemoriesCard
 from ui.parts import Banner, Look, button, card, clear, column, label, page_of, row, rule
 from ui.remote import RemoteCard
 from ui.tables import Row, rows_of, text_of
@@ -17,6 +18,7 @@ from ui.text import shown, tame, tr
 
 ELSEWHERE = "budget"  # has a page of its own
 MODELS = {"assistant.model": "chat", "index.embedding_model": "embedding"}  # setting: kind
+KEY_AT = 4  # under the address and the model of the server
 UNITS = ("mb", "s", "minutes", "tokens")
 
 
@@ -36,6 +38,7 @@ class SettingsPage(QWidget):
         self.banner = Banner(look)
         self.loading = label(tr("Reading the settings…"), "muted")
         self.groups = column(spacing=14)
+        self.memories = MemoriesCard(look, client)
         self.storage_button = button(tr("Disk and memory budgets"), self.storage_wanted.emit)
         look.dress(self.storage_button, "storage", "text")
         page = column(
@@ -43,6 +46,7 @@ class SettingsPage(QWidget):
             self.banner,
             self.loading,
             self.groups,
+            self.memories,
             1,
             spacing=14,
         )
@@ -52,6 +56,7 @@ class SettingsPage(QWidget):
         """Ask for the settings again."""
         self._client.ask(SettingsGet, self._reply, self.banner.working)
         self._client.ask(ModelsRequest, self._models_reply)
+        self.memories.reload()
 
     def _reply(self, message: Message) -> None:
         self.loading.hide()
@@ -105,8 +110,8 @@ class SettingsPage(QWidget):
                 inside.addWidget(made)
             if group == "remote":
                 self.remote = RemoteCard(self._look, self._client)
-                inside.insertWidget(1 + 2 * 2, self.remote)
-                inside.insertWidget(1 + 2 * 2, rule())
+                inside.insertWidget(KEY_AT, self.remote)
+                inside.insertWidget(KEY_AT, rule())
             inside.setContentsMargins(18, 16, 18, 16)
             self.groups.addWidget(card(inside))
 
@@ -215,6 +220,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "extract.timeout_s": tr("Time for one file"),
         "extract.memory_mb": tr("Memory for one file"),
         "index.level": tr("Level of the index"),
+        "index.words": tr("Word index"),
         "index.text_cache_mb": tr("Text cache"),
         "index.embedding_model": tr("Search model"),
         "index.pause_on_battery": tr("Wait on battery"),
@@ -227,6 +233,8 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "assistant.context_tokens": tr("Context"),
         "assistant.answer_tokens": tr("Longest answer"),
         "assistant.passage_tokens": tr("Passages for a question"),
+        "assistant.memories": tr("Remember what you say of yourself"),
+        "assistant.kept_answers_mb": tr("Answers given again"),
         "remote.address": tr("Address"),
         "remote.model": tr("Its model"),
         "remote.connect_s": tr("Wait to reach it"),

@@ -5,16 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal, SignalInstance
 from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBrowser, QWidget
 
-from core.messages import AnswerDone, AnswerNote, Citation, Failed, Made, RemotePreview
+from core.messages import (
+    AnswerDone,
+    AnswerNote,
+    Citation,
+    Failed,
+    Made,
+    MemoryOffer,
+    RemotePreview,
+)
 from ui.icons import file_icon
-from ui.parts import Banner, Elided, Look, clear, column, label, row
+from ui.parts import Banner, Elided, Look, button, clear, column, label, row
 from ui.preview import Target
 from ui.remote import ConsentView, made_text
-from ui.text import one_line, place_text, split_path, tame, tr
+from ui.text import age_text, one_line, place_text, split_path, tame, tr
 
 FLUSH_MS = 40
 BUBBLE_WIDTH = 480
@@ -167,6 +175,9 @@ class TurnView(QWidget):
 
     target_chosen = Signal(object)
     retried = Signal(str)
+    refreshed = Signal(str)
+    memory_kept = Signal(str)
+    memory_refused = Signal(str)
 
     def __init__(self, look: Look, question: str) -> None:
         super().__init__()
@@ -193,15 +204,28 @@ class TurnView(QWidget):
         self.made = label("", "small", wrap=True)
         self.made.hide()
         self._consent: ConsentView | None = None
+        self.age = label("", "small")
+        self.refresh = button(tr("Refresh"), lambda: self.refreshed.emit(self.question), "quiet")
+        self.refresh.setToolTip(tr("Ask again, and let the model answer anew"))
+        self.memories = label("", "small", wrap=True)
+        self.memories.hide()
+        self.offer = Banner(look)
+        self._age_row = QWidget()
+        self._age_row.setProperty("ground", "none")
+        self._age_row.setLayout(row(self.age, self.refresh, 1, spacing=10))
+        self._age_row.hide()
         self.heading = label("", "small")
         self.heading.hide()
         self._source_list = column(spacing=6)
         layout = column(
             asked_row,
             self.status,
+            self.memories,
             self.answer,
+            self._age_row,
             self.note,
             self.made,
+            self.offer,
             self.heading,
             self._source_list,
             spacing=10,
@@ -262,6 +286,32 @@ class TurnView(QWidget):
         if self.state == "waiting":
             self.status.setText(tr("Reading the passages…"))
 
+    def remembered(self, memories: Sequence[str]) -> None:
+        """Show what is remembered of the person and was used for this answer."""
+        said = " ".join(one_line(memory) for memory in memories)
+        self.memories.setText(tr("Remembered: %1").replace("%1", said))
+        self.memories.setVisible(bool(memories))
+
+    def _offer(self, offers: Sequence[MemoryOffer]) -> None:
+        """Ask, one after another, whether to remember what the person said of themselves."""
+        if not offers:
+            return
+        first, rest = offers[0].text, offers[1:]
+
+        def answered(signal: SignalInstance) -> None:
+            signal.emit(first)
+            self._offer(rest)
+
+        self.offer.tell(
+            tr("Remember this?"),
+            one_line(first),
+            "question",
+            tr("Keep"),
+            lambda: answered(self.memory_kept),
+            tr("No"),
+            lambda: answered(self.memory_refused),
+        )
+
     def add(self, piece: str) -> None:
         """The next piece of the answer."""
         if self.state in ("waiting", "streaming"):
@@ -283,10 +333,17 @@ class TurnView(QWidget):
         self.finish(done.answer, done.found, done.citations)
         if done.found:
             self.say_where(done.made)
-        if done.recalled_turns and done.found:
-            self.note_more(recalled_text(done.recalled_turns))
+        self._offer(done.offers)
+        if done.cached_age_s is not None:
+            age = age_text(done.cached_age_s)
+            self.age.setText(
+                tr("Answered %1; nothing it rests on has changed since.").replace("%1", age)
+            )
+            self._age_row.show()
         if done.stopped == "length" and done.found:
             self.note_more(tr("The answer reached its greatest length and ends here."))
+        if done.recalled_turns and done.found:
+            self.note_more(recalled_text(done.recalled_turns))
 
     def note_more(self, text: str) -> None:
         """A remark under the answer, unless a weightier one stands there."""

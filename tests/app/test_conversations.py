@@ -111,6 +111,32 @@ def test_old_turns_leave_come_back_and_outlive_the_worker(
         mistrusting.close()
 
 
+def test_a_pinned_text_is_read_once_also_by_the_next_worker(
+    worker: ModelWorker, models: Path, folder: Path
+) -> None:
+    pinned = "The keeper of the light writes down each ship that passes. " * 15
+
+    def complete(one: ModelWorker, text: str) -> ModelAnswer:
+        return one.complete("Be brief.", text, 8, lambda _: None, lambda: False, pinned)
+
+    cold = complete(worker, "What does the keeper write down?")
+    warm = complete(worker, "Who writes?")
+    assert warm.reused_tokens > 150
+    assert cold.prompt_tokens - cold.reused_tokens > 150
+    deadline = time.monotonic() + 20
+    while len(list((folder / "shared").glob("*.kv"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    worker.close()
+    again = make_worker(models, folder)
+    try:
+        restored = complete(again, "What does the keeper write down?")
+        assert restored.restored_tokens > 150
+        assert restored.text == cold.text
+    finally:
+        again.close()
+
+
 def test_what_is_deleted_is_not_saved_again(worker: ModelWorker, folder: Path) -> None:
     ask(worker, turns(1, 4))
     settled(folder, 5, 3)

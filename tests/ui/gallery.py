@@ -17,6 +17,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from report_samples import budget, status
 from samples import (
+    changed_entries,
+    dates_entries,
     hit,
     many,
     remote_preview,
@@ -30,10 +32,14 @@ from core.messages import (
     AnswerText,
     BudgetRequest,
     ConversationGet,
+    Digest,
+    DigestDone,
     Failed,
     FoldersList,
     IndexProgress,
     Made,
+    MemoriesRequest,
+    MemoryOffer,
     Message,
     ModelProgress,
     ModelsRequest,
@@ -51,6 +57,10 @@ ANSWER = (
     "spring of that year unless both sides sign a renewal [2]. It may be renewed once, for "
     "another five years, if notice is given six months before [1]."
 )
+MEMORIES = [
+    {"id": 1, "text": "I prefer short answers.", "kind": "preference"},
+    {"id": 2, "text": "My landlord is called Ola Hansen.", "kind": "fact"},
+]
 
 
 def answered(text: str, found: bool, cited: bool, stopped: str = "end") -> Callable[[int], Message]:
@@ -111,6 +121,23 @@ def search_states(g: Gallery, mode: str) -> None:
     g.shoot("search-cut-and-preview-error", mode)
 
 
+def digest_states(g: Gallery, mode: str) -> None:
+    """A whole file read: its dates, what changed, a summary that was stopped."""
+    g.query()
+    preview = g.window.preview
+    preview.dates_button.click()
+    g.shoot("digest-reading", mode)
+    asked = g.client.last(Digest)
+    g.client.reply(DigestDone(asked.id, "dates", dates_entries(), 1000))
+    g.shoot("digest-dates", mode)
+    preview._digest("changes", "/home/ana/new.pdf")
+    g.client.reply(DigestDone(g.client.last(Digest).id, "changes", changed_entries(), 100))
+    g.shoot("digest-changes", mode)
+    preview.summary_button.click()
+    preview.digest.stop()
+    g.shoot("digest-stopped", mode)
+
+
 def chat_states(g: Gallery, mode: str) -> None:
     """The chat page."""
     g.window.open_page("chat")
@@ -123,6 +150,18 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.shoot("chat-stopped", mode)
     g.question(given, answered(ANSWER, True, True))
     g.shoot("chat-answer", mode)
+    g.question(
+        given, lambda n: AnswerDone(n, ANSWER, True, sources(), {}, 0, 0, cached_age_s=97_000.0)
+    )
+    g.shoot("chat-answer-again", mode)
+    g.question(
+        lambda n: AnswerSources(n, sources(), 3, ("I prefer short answers.",)),
+        lambda n: AnswerDone(
+            n, ANSWER, True, sources(), {}, 0, 0,
+            offers=(MemoryOffer("I live in Bergen.", "fact"),),
+        ),
+    )  # fmt: skip
+    g.shoot("chat-memory", mode)
     g.window.chat.turns[-1].answer.cited.emit(1)
     g.window.chat.ask_to_delete(3)
     g.shoot("chat-cited-and-delete", mode)
@@ -285,6 +324,10 @@ def other_states(g: Gallery, mode: str) -> None:
     usual(g.client, mode)
     g.window.open_page("settings")
     g.shoot("settings", mode)
+    g.client.report(g.client.last(MemoriesRequest), {"memories": MEMORIES})
+    g.window.settings.memories.ask_to_remove(2, MEMORIES[1]["text"])
+    g.scroll_to(g.window.settings, g.window.settings.memories)
+    g.shoot("settings-memories", mode)
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
     g.shoot("settings-refused", mode)
     g.scroll_to(g.window.settings, g.window.settings.remote)
@@ -298,7 +341,15 @@ def other_states(g: Gallery, mode: str) -> None:
     g.shoot("service-refused", mode)
 
 
-STATES = (search_states, chat_states, folder_states, storage_states, model_states, other_states)
+STATES = (
+    search_states,
+    digest_states,
+    chat_states,
+    folder_states,
+    storage_states,
+    model_states,
+    other_states,
+)
 
 
 def main() -> int:
