@@ -105,4 +105,10 @@ def test_what_left_and_came_back_gives_the_same_logits_to_the_last_bit(
     memory.close_gaps()
     assert memory.end == 140
     assert context.cells.end == 140
+    assert memory.save("new") == [], "its keys are turned with the next computation"
     assert np.isfinite(logits()).all()
+    memory.tidy()
+    turned = logits()
+    [new] = memory.page_out("new")
+    assert memory.recall(new)
+    assert (logits() == turned).all()
