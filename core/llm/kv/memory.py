@@ -251,8 +251,9 @@ class KvMemory:
     def tidy(self) -> None:
         """Have the cells in the order of their positions, without holes, if they are not.
 
-        Where positions were changed nothing is as it was, and nothing is done. Sums over cells in another order round otherwise: without this, what is computed after a
+        Sums over cells in another order round otherwise: without this, what is computed after a
         part came back is not the same to the last bit, and one best token in thirty is another.
+        Where positions were changed nothing is as it was, and nothing is done.
         """
         if self._scattered and not self._turning:
             self._cells.lay([(run.first, run.end) for run in self._runs])
