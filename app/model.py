@@ -287,8 +287,12 @@ class ModelWorker:
         max_tokens: int,
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        pinned: str = "",
     ) -> ModelAnswer:
-        """Go on from a text, however long, while somebody waits for it. Raises UserError."""
+        """Go on from a text, however long, while somebody waits for it. Raises UserError.
+
+        What is `pinned` before the text has to be read only the first time.
+        """
 
         def given_up() -> bool:
             return self._refused is not None or cancelled()
@@ -297,11 +301,16 @@ class ModelWorker:
             child = self._ready(self._wanted, given_up)
             if child is None:
                 return NOTHING_SAID
-            request = Complete(next(self._ids), system, text, max_tokens)
+            request = Complete(next(self._ids), system, text, max_tokens, pinned=pinned)
             return self._said(self._send(child, request), request, on_text, given_up)
 
     def complete_in_background(
-        self, system: str, text: str, max_tokens: int, cancelled: Callable[[], bool]
+        self,
+        system: str,
+        text: str,
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+        pinned: str = "",
     ) -> ModelAnswer:
         """As `complete`, from any thread, giving way to everything else that is asked for.
 
@@ -313,7 +322,9 @@ class ModelWorker:
                 child = self._ready(self._wanted, cancelled)
                 if child is None:
                     return NOTHING_SAID
-                request = Complete(next(self._ids), system, text, max_tokens, background=True)
+                request = Complete(
+                    next(self._ids), system, text, max_tokens, background=True, pinned=pinned
+                )
                 replies = self._send(child, request)
                 self._background += 1
             try:
