@@ -227,9 +227,7 @@ def _agreed(preview: RemotePreview, output: Output) -> str:
 def digest(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel digest summarize|dates|changes PATH [PATH]`."""
     paths = tuple(absolute(path) for path in options.paths)
-    request = Digest(
-        caller.next_id(), options.action, paths, getattr(options, "reword", False), options.anew
-    )
+    request = Digest(caller.next_id(), options.action, paths, options.anew)
     for reply in _replies(caller, request):
         if isinstance(reply, DigestProgress):
             output.digest_progress(reply)

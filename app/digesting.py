@@ -238,7 +238,7 @@ class Digesting:
 
     def _tell(
         self,
-        phase: Literal["reading", "comparing", "wording"],
+        phase: Literal["reading", "comparing"],
         done: int,
         total: int | None,
         entries: Sequence[DigestEntry] = (),

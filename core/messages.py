@@ -177,7 +177,7 @@ class DigestEntry(msgspec.Struct, frozen=True):
     """One entry of a digest, with its source.
 
     Of changes `old` is what stood in the first file and `new` in the second; else `new` is the
-    source. `date` is an ISO date, perhaps without day or year; `words` is the model's wording.
+    source. `date` is an ISO date, perhaps without day or year.
     """
 
     kind: Literal["sentence", "date", "changed", "moved", "added", "removed"]
@@ -185,7 +185,6 @@ class DigestEntry(msgspec.Struct, frozen=True):
     old: Quoted | None = None
     date: str = ""
     unsure: bool = False
-    words: str = ""
 
 
 class ScoredTokens(msgspec.Struct, frozen=True):
@@ -581,13 +580,12 @@ class Digest(Message, frozen=True):
     """Read whole files for a task: a summary, all dates, or what changed from the first to the
     second. Ends with DigestDone; given up, it goes on from there when asked again.
 
-    `reword` lets the model word the sentences of a summary; `anew` forgets what was read.
+    `anew` forgets what was read of them before.
     """
 
     id: int
     task: DigestTask
     paths: tuple[str, ...]
-    reword: bool = False
     anew: bool = False
 
 
@@ -865,7 +863,7 @@ class DigestProgress(Message, frozen=True):
     """How far a Digest is, and what it has so far: `entries` replaces what was told before."""
 
     id: int
-    phase: Literal["reading", "comparing", "wording"]
+    phase: Literal["reading", "comparing"]
     chars_done: int
     chars_total: int | None
     entries: tuple[DigestEntry, ...] = ()
@@ -885,7 +883,6 @@ class DigestDone(Message, frozen=True):
     resumed_chars: int = 0
     kept: bool = True
     seconds: float = 0.0
-    model: str = ""
 
 
 class AnswerNote(Message, frozen=True):
