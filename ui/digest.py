@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QProgressBar, QTextBrowser, QWidget
+from PySide6.QtWidgets import QFrame, QProgressBar, QTextBrowser, QWidget
 
 from core.messages import (
     Digest,
@@ -44,6 +44,8 @@ class DigestView(QWidget):
         self.banner = Banner(look)
         self.text = QTextBrowser()
         self.text.setProperty("role", "document")
+        self.text.setFrameShape(QFrame.Shape.NoFrame)
+        self.text.document().setDocumentMargin(16)
         self.text.setOpenLinks(False)
         self.text.setOpenExternalLinks(False)
         self.text.setAccessibleName(tr("What was found in the file"))
@@ -92,7 +94,8 @@ class DigestView(QWidget):
             self._client.cancel(self._request)
             self._end()
             task, paths = self._asked or ("summarize", ())
-            self.headline.setText(tr("Stopped. This is from what was read so far."))
+            so_far = tr("Stopped. This is from what was read so far.")
+            self.headline.setText(so_far if self._entries else tr("Stopped."))
             self.banner.tell(
                 tr("What was read is kept."),
                 "",

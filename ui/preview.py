@@ -130,7 +130,9 @@ class PreviewPane(QWidget):
         self.summary_button = button(tr("Summarize"), lambda: self._digest("summarize"), "quiet")
         self.dates_button = button(tr("Dates"), lambda: self._digest("dates"), "quiet")
         self.compare_button = button(tr("Compare…"), self._compare, "quiet")
-        self.back_button = button(tr("Back to the text"), self.reload, "quiet")
+        self.back_button = button(tr("Back"), self.reload, "quiet")
+        self.back_button.setToolTip(tr("Back to the text"))
+        self.back_button.setAccessibleName(tr("Back to the text"))
         self.back_button.hide()
         reads = row(
             self.summary_button, self.dates_button, self.compare_button, 1, self.back_button,
@@ -319,7 +321,7 @@ class PreviewPane(QWidget):
     # --- pictures -----------------------------------------------------------------------
 
     def _choose(self, picture: bool) -> None:
-        if picture != self._picture_wanted:
+        if picture != self._picture_wanted or self.body.currentWidget() is self.digest:
             self._picture_wanted = picture
             self.reload()
 

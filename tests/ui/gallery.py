@@ -124,6 +124,7 @@ def search_states(g: Gallery, mode: str) -> None:
 def digest_states(g: Gallery, mode: str) -> None:
     """A whole file read: its dates, what changed, a summary that was stopped."""
     g.query()
+    g.shoot("digest-offered", mode)
     preview = g.window.preview
     preview.dates_button.click()
     g.shoot("digest-reading", mode)
