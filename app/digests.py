@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.digesting import Digesting
+from app.engines import use_model
 from app.session import Session
 from core.digest.kept import KeptDigests
 from core.errors import UserError
@@ -50,6 +51,10 @@ class Digests:
                 "Two files are needed to tell what changed." if wanted == 2 else "Name one file.",
                 "Name the older one first.",
             )
+        if message.task == "find":
+            if not message.wanted.strip():
+                raise UserError("Nothing is wanted of the file.", "Say what to look for.")
+            use_model(self._service, self._service.settings.text("assistant.model"))
         files = [_file(path) for path in message.paths]
         digesting = Digesting(self._service, self.kept, session, message)
         try:

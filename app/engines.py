@@ -35,7 +35,7 @@ class Engines:
         if message.remote:
             self._service.remote.check_set_up()
         else:
-            self._use(self._local_name(message))
+            use_model(self._service, self._local_name(message))
 
     def answer(
         self,
@@ -68,9 +68,9 @@ class Engines:
             chosen = route(signs_of(question, passages), self._sizes(), usual)
             # A model that there is no room for now is no choice.
             with contextlib.suppress(UserError):
-                self._use(chosen.name)
+                use_model(self._service, chosen.name)
                 return chosen
-        self._use(usual)
+        use_model(self._service, usual)
         return Route(usual)
 
     def _sizes(self) -> list[Size]:
@@ -116,15 +116,15 @@ class Engines:
         named = None if message.remote else message.model
         return named or self._service.settings.text("assistant.model")
 
-    def _use(self, name: str) -> None:
-        """Point the worker at a model. Raises UserError when it is not there or does not fit."""
-        service = self._service
-        here = {model.name: model for model in installed(service.home.models)}
-        if name not in here:
-            known = ", ".join(sorted(here)) or "none"
-            raise UserError(
-                f"The language model {name} is not installed (installed: {known}).",
-                f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
-            )
-        shape = shape_for(service, name)
-        service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)
+
+def use_model(service: Service, name: str) -> None:
+    """Point the worker at a model. Raises UserError when it is not there or does not fit."""
+    here = {model.name: model for model in installed(service.home.models)}
+    if name not in here:
+        known = ", ".join(sorted(here)) or "none"
+        raise UserError(
+            f"The language model {name} is not installed (installed: {known}).",
+            f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
+        )
+    shape = shape_for(service, name)
+    service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)

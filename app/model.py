@@ -301,9 +301,16 @@ class ModelWorker:
             return self._said(self._send(child, request), request, on_text, given_up)
 
     def complete_in_background(
-        self, system: str, text: str, max_tokens: int, cancelled: Callable[[], bool]
+        self,
+        system: str,
+        text: str,
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+        grammar: str = "",
     ) -> ModelAnswer:
         """As `complete`, from any thread, giving way to everything else that is asked for.
+
+        What is said follows the `grammar`, if there is one.
 
         It is paused for that and goes on, or begins again where another model was needed
         meanwhile. Raises UserError, also when the worker was ended because its memory was wanted.
@@ -313,7 +320,9 @@ class ModelWorker:
                 child = self._ready(self._wanted, cancelled)
                 if child is None:
                     return NOTHING_SAID
-                request = Complete(next(self._ids), system, text, max_tokens, background=True)
+                request = Complete(
+                    next(self._ids), system, text, max_tokens, background=True, grammar=grammar
+                )
                 replies = self._send(child, request)
                 self._background += 1
             try:

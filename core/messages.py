@@ -170,7 +170,7 @@ class Quoted(msgspec.Struct, frozen=True):
     marks: tuple[tuple[int, int], ...] = ()
 
 
-DigestTask = Literal["summarize", "dates", "changes"]
+DigestTask = Literal["summarize", "dates", "changes", "find"]
 
 
 class DigestEntry(msgspec.Struct, frozen=True):
@@ -478,6 +478,7 @@ class Complete(Message, frozen=True):
     """Go on from a text, however long it is. Replied as Generate is.
 
     In the `background` it waits while anything else is asked for, and goes on after that.
+    What is said follows the `grammar`, if there is one (see core.llm.grammar).
     """
 
     id: int
@@ -485,6 +486,7 @@ class Complete(Message, frozen=True):
     text: str
     max_answer_tokens: int = 256
     background: bool = False
+    grammar: str = ""
 
 
 class ForgetSaved(Message, frozen=True):
@@ -580,6 +582,7 @@ class Digest(Message, frozen=True):
     """Read whole files for a task: a summary, all dates, or what changed from the first to the
     second. Ends with DigestDone; given up, it goes on from there when asked again.
 
+    Or whatever `wanted` says, for which the language model looks at every sentence (`find`).
     `anew` forgets what was read of them before.
     """
 
@@ -587,6 +590,7 @@ class Digest(Message, frozen=True):
     task: DigestTask
     paths: tuple[str, ...]
     anew: bool = False
+    wanted: str = ""
 
 
 class RemoteSetup(Message, frozen=True):

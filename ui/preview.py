@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QImage, QImageReader, QPixmap, QTextCharFormat
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
+    QInputDialog,
     QLabel,
     QPlainTextEdit,
     QScrollArea,
@@ -42,6 +43,7 @@ from ui.parts import Banner, EmptyState, Look, button, column, icon_button, labe
 from ui.text import place_text, split_path, tame, tr, utf16
 
 WIDEST_PX = 1600
+MOST_WANTED_CHARS = 200
 MOST_PICTURE_PIXELS = 60_000_000
 
 
@@ -129,13 +131,15 @@ class PreviewPane(QWidget):
         tools = row(self._choices, 1, self.pager)
         self.summary_button = button(tr("Summarize"), lambda: self._digest("summarize"), "quiet")
         self.dates_button = button(tr("Dates"), lambda: self._digest("dates"), "quiet")
+        self.find_button = button(tr("Find all…"), self._find, "quiet")
         self.compare_button = button(tr("Compare…"), self._compare, "quiet")
         self.back_button = button(tr("Back"), self.reload, "quiet")
         self.back_button.setToolTip(tr("Back to the text"))
         self.back_button.setAccessibleName(tr("Back to the text"))
         self.back_button.hide()
         reads = row(
-            self.summary_button, self.dates_button, self.compare_button, 1, self.back_button,
+            self.summary_button, self.dates_button, self.find_button, self.compare_button, 1,
+            self.back_button,
             spacing=2,
         )  # fmt: skip
         self.banner = Banner(self._look)
@@ -203,13 +207,21 @@ class PreviewPane(QWidget):
 
     # --- the whole file -------------------------------------------------------------------
 
-    def _digest(self, task: DigestTask, other: str | None = None) -> None:
+    def _find(self) -> None:
+        """Ask what to look for in the whole file, and have the model look."""
+        wanted, sure = QInputDialog.getText(
+            self, tr("Find all"), tr("Every sentence about what? For example: payments")
+        )
+        if sure and wanted.strip():
+            self._digest("find", wanted=wanted.strip()[:MOST_WANTED_CHARS])
+
+    def _digest(self, task: DigestTask, other: str | None = None, wanted: str = "") -> None:
         """Have the whole file read for a task, and show what comes of it."""
         if self.target is not None:
             self._give_up()
             self.banner.hide()
             paths = (self.target.path,) if other is None else (self.target.path, other)
-            self.digest.show_for(task, paths)
+            self.digest.show_for(task, paths, wanted)
             self.body.setCurrentWidget(self.digest)
             self.back_button.show()
 

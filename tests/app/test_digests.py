@@ -91,6 +91,24 @@ def test_changes_between_two_formats(caller: InProcess, tmp_path: Path) -> None:
     assert digest(caller, "changes", old, old).entries == ()
 
 
+def test_what_is_wanted_is_found_in_its_own_words(caller: InProcess, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(
+        "The rent is 540 pounds a month. Dogs may run in the yard. The sky was blue that day. "
+        "The tenants pay a deposit of 1,000 pounds. Ines plays the cello on Sundays."
+    )
+    done = last(caller, Digest(caller.next_id(), "find", (str(path),), wanted="payments"))
+    assert isinstance(done, DigestDone), done
+    found = [entry.new.text for entry in done.entries if entry.new]
+    # Which of the near ones the model names is its own; that it can name no others is not.
+    assert found
+    assert set(found) <= {
+        "The rent is 540 pounds a month.", "The tenants pay a deposit of 1,000 pounds.",
+    }  # fmt: skip
+    nothing = last(caller, Digest(caller.next_id(), "find", (str(path),), wanted=" "))
+    assert isinstance(nothing, Failed)
+
+
 def test_given_up_it_goes_on_from_there_and_searches_go_first(
     caller: InProcess, tmp_path: Path, home: Path
 ) -> None:
