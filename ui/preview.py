@@ -14,7 +14,9 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QInputDialog,
     QLabel,
+    QMenu,
     QPlainTextEdit,
+    QPushButton,
     QScrollArea,
     QStackedWidget,
     QTextEdit,
@@ -129,23 +131,29 @@ class PreviewPane(QWidget):
         self._choices.setLayout(row(self.text_button, self.page_button, spacing=2))
         actions = row(self.open_button, self.reveal_button, 1)
         tools = row(self._choices, 1, self.pager)
-        self.summary_button = button(tr("Summarize"), lambda: self._digest("summarize"), "quiet")
-        self.dates_button = button(tr("Dates"), lambda: self._digest("dates"), "quiet")
-        self.find_button = button(tr("Find all…"), self._find, "quiet")
-        self.compare_button = button(tr("Compare…"), self._compare, "quiet")
-        self.back_button = button(tr("Back"), self.reload, "quiet")
-        self.back_button.setToolTip(tr("Back to the text"))
-        self.back_button.setAccessibleName(tr("Back to the text"))
+        self.back_button = button(tr("Back to the text"), self.reload, "quiet")
         self.back_button.hide()
-        reads = row(
-            self.summary_button, self.dates_button, self.find_button, self.compare_button, 1,
-            self.back_button,
-            spacing=2,
-        )  # fmt: skip
+        reads = row(self._build_whole(), 1, self.back_button, spacing=2)
         self.banner = Banner(self._look)
         head = column(title, actions, tools, reads, self.banner, spacing=10)
         head.setContentsMargins(20, 18, 16, 12)
         return head
+
+    def _build_whole(self) -> QPushButton:
+        """The button with what can be done with the whole file."""
+        whole = button(tr("Whole file"), lambda: None)
+        menu = QMenu(whole)
+        self.whole_actions = {
+            name: menu.addAction(text, run)
+            for name, text, run in (
+                ("summarize", tr("Summarize"), lambda: self._digest("summarize")),
+                ("dates", tr("List its dates"), lambda: self._digest("dates")),
+                ("find", tr("Find all about…"), self._find),
+                ("changes", tr("Compare with…"), self._compare),
+            )
+        }
+        whole.setMenu(menu)
+        return whole
 
     def _build_body(self) -> None:
         self.text = QPlainTextEdit()
