@@ -137,32 +137,30 @@ def test_given_up_it_goes_on_from_there_and_searches_go_first(
     assert not list(digests.glob("*.json"))
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("none.txt", None, "is no longer there"),
-        ("broken.pdf", b"%PDF-1.7 nothing", ""),
-        ("folder", b"", "is not a regular file"),
-    ],
-)
-def test_what_cannot_be_read_ends_in_words(
-    caller: InProcess, tmp_path: Path, name: str, content: bytes | None, words: str
-) -> None:
-    path = tmp_path / name
-    if name == "folder":
-        path.mkdir()
-    elif content is not None:
-        path.write_bytes(content)
-    failed = last(caller, Digest(caller.next_id(), "summarize", (str(path),)))
-    assert isinstance(failed, Failed)
-    assert words in failed.title
-    assert "mistake" not in failed.title
-    one = last(caller, Digest(caller.next_id(), "changes", (str(path),)))
+def test_what_cannot_be_read_ends_in_words(caller: InProcess, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    for name, words in (
+        ("none.txt", "is no longer there"),
+        ("broken.pdf", "broken.pdf"),
+        ("folder", "is not a regular file"),
+    ):
+        wanted = (str(tmp_path / name),)
+        failed = last(caller, Digest(caller.next_id(), "summarize", wanted))
+        assert isinstance(failed, Failed)
+        assert words in failed.title
+        assert "mistake" not in failed.title
+    one = last(caller, Digest(caller.next_id(), "changes", (str(tmp_path / "folder"),)))
     assert isinstance(one, Failed)
     assert "Two files" in one.title
 
 
-def test_the_command_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line(
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caller: InProcess,  # noqa: ARG001 - the commands ask it
+) -> None:
     old, new = tmp_path / "a.txt", tmp_path / "b.txt"
     old.write_text("The rent is 540 pounds, due on 1 May 2024.")
     new.write_text("The rent is 575 pounds, due on 1 May 2024.")
