@@ -13,7 +13,8 @@ import pytest
 from service_desk import last, search, serving
 
 from app.cli import run
-from app.local import InProcess
+from app.local import InProcess, connect
+from core.home import find_home
 from core.messages import Digest, DigestDone, DigestProgress, Failed, Forget, SearchResults
 
 STORY = (
@@ -133,8 +134,24 @@ def test_given_up_it_goes_on_from_there_and_searches_go_first(
     done = digest(caller, "summarize", path)
     assert 0 < done.resumed_chars < done.chars
     assert len(done.entries) == 12
+    path.unlink()
     last(caller, Forget(caller.next_id(), str(path)))
     assert not list(digests.glob("*.json"))
+
+
+def test_forgetting_gives_up_what_is_being_read(
+    caller: InProcess, tmp_path: Path, home: Path
+) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text(story(1500))
+    replies = caller.ask(Digest(caller.next_id(), "summarize", (str(path),)))
+    assert isinstance(next(replies), DigestProgress)
+    other = connect(find_home(str(home), os.environ), os.environ)
+    last(other, Forget(other.next_id(), str(path)))
+    other.close()
+    ended = list(replies)[-1]
+    assert isinstance(ended, Failed)
+    assert not list((home / "data" / "digests").glob("*.json"))
 
 
 def test_what_cannot_be_read_ends_in_words(caller: InProcess, tmp_path: Path) -> None:
