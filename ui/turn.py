@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
 from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal, SignalInstance
 from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBrowser, QWidget
@@ -332,7 +333,8 @@ class TurnView(QWidget):
             return
         self.finish(done.answer, done.found, done.citations)
         if done.found:
-            self.say_where(done.made)
+            told = not self.note.isHidden() and done.made.why in self.note.accessibleName()
+            self.say_where(msgspec.structs.replace(done.made, why="") if told else done.made)
         self._offer(done.offers)
         if done.cached_age_s is not None:
             age = age_text(done.cached_age_s)
