@@ -30,6 +30,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
     """
     ids = service.engine.catalogue.files.below(path)
     known = bool(ids) or service.history.knows(path)
+    known |= bool(service.tags.table.of([path]))
     if not known and not os.path.lexists(path):
         raise UserError(
             f"Nothing is known of {path}.", "Give the path as `satchel search` shows it."
@@ -40,6 +41,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
     files = service.engine.forget(path)
     service.engine.sync_folders(folders)
     turns = service.history.forget(path)
+    service.tags.table.forget(path)
     service.deaths[:] = [said for said in service.deaths if path not in said]
     service.model.close()
     service.index_readers.let_go()

@@ -40,6 +40,7 @@ from core.messages import (
     SearchResults,
     SettingsGet,
     StatusRequest,
+    TagsRequest,
 )
 from core.store.rows import FileRef, FileState
 
@@ -73,6 +74,8 @@ class Lookups:
             self._search(session, message)
         elif isinstance(message, Related):
             self._related(session, message)
+        elif isinstance(message, TagsRequest):
+            self._service.tags.suggest(session, message)
         elif isinstance(message, Preview):
             session.reply(self._preview(message))
         elif isinstance(message, PagePreview):
@@ -100,6 +103,7 @@ class Lookups:
             below=None if message.folder is None else self._known_folder(message.folder),
             suffix=message.file_type,
             fold=bool(self._service.settings.get("search.fold_copies")),
+            paths=None if message.tag is None else self._service.tags.paths(message.tag),
         )
 
         def given_up() -> bool:
@@ -111,7 +115,7 @@ class Lookups:
         if message.early and message.mode == "hybrid" and not parse(query.text).phrases:
             words = replace(query, mode="lexical")
             first = searcher.search(words, limit, DEADLINE_S, given_up)
-            session.reply(_reply(message.id, first, final=False))
+            session.reply(self._reply(message.id, first, final=False))
         note = self._service.engine.damage(self._service.catalogue())
         if message.mode == "hybrid" and self._service.engine.model is None:
             query = replace(query, mode="lexical")
@@ -129,7 +133,7 @@ class Lookups:
             exact=message.exact,
             on_phrases=lambda done, total: self._tell(session, message.id, done, total),
         )
-        session.reply(_reply(message.id, results, final=True, note=note))
+        session.reply(self._reply(message.id, results, final=True, note=note))
         if not message.exact:
             self._times.note(self._service.engine.model_name, results)
 
@@ -138,6 +142,24 @@ class Lookups:
         """Tell how far a phrase was looked for, where that takes a while."""
         if total > PHRASES_TOLD_FROM:
             session.reply(SearchProgress(number, done, total))
+
+    def _reply(
+        self, number: int, results: Results, final: bool, note: str | None = None
+    ) -> SearchResults:
+        return SearchResults(
+            id=number,
+            hits=self._service.tags.on(results.hits),
+            final=final,
+            recomputed=results.recomputed,
+            from_cache=results.from_cache,
+            timings_ms=results.timings_ms,
+            phrases=None
+            if results.phrases is None
+            else PhraseCount(
+                results.phrases.occurrences, results.phrases.documents, results.phrases.unread
+            ),
+            note=note,
+        )
 
     def _known_folder(self, folder: str) -> str:
         path = absolute(folder)
@@ -156,7 +178,7 @@ class Lookups:
         limit = int(self._service.settings.number("search.max_recomputes"))
         fold = bool(self._service.settings.get("search.fold_copies"))
         results = searcher.related(position, message.k, limit, DEADLINE_S, fold)
-        session.reply(_reply(message.id, results, final=True))
+        session.reply(self._reply(message.id, results, final=True))
 
     def _position(self, message: Related) -> int:
         """The chunk at the asked place of a file; its first chunk when no place is asked."""
@@ -329,6 +351,8 @@ class Lookups:
             return {"deleted": service.history.delete(message.conversation)}
         if isinstance(message, MemoriesRequest):
             return service.memories.carry_out(message)
+        if isinstance(message, TagsRequest):
+            return service.tags.carry_out(message)
         raise TypeError(type(message).__name__)
 
 
@@ -342,20 +366,3 @@ def find_quote(text: str, quote: str) -> tuple[int, int] | None:
         return None
     found = re.search(r"\s+".join(re.escape(word) for word in piece), text)
     return None if found is None else found.span()
-
-
-def _reply(number: int, results: Results, final: bool, note: str | None = None) -> SearchResults:
-    return SearchResults(
-        id=number,
-        hits=results.hits,
-        final=final,
-        recomputed=results.recomputed,
-        from_cache=results.from_cache,
-        timings_ms=results.timings_ms,
-        phrases=None
-        if results.phrases is None
-        else PhraseCount(
-            results.phrases.occurrences, results.phrases.documents, results.phrases.unread
-        ),
-        note=note,
-    )
