@@ -11,6 +11,7 @@ import msgspec
 from app.engines import Engines
 from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
+from app.search_mode import choose_mode, means
 from app.session import Session
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
@@ -24,7 +25,7 @@ from core.chat.assistant import (
 from core.chat.memories import as_turns
 from core.errors import UserError
 from core.index.search import Query
-from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message, Mode
+from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -87,7 +88,11 @@ class Answers:
 
         searcher = service.engine.searcher(service.query_readers, service.catalogue())
         limit = int(service.settings.number("search.max_recomputes"))
-        by_words = service.engine.model is None or service.governor.decision.words_only
+        engine, memory = service.engine, service.governor.decision
+        has_model, has_memory = engine.model is not None, not memory.words_only
+        by = means(engine.view, has_model=has_model, has_memory=has_memory)
+        mode, _ = choose_mode("hybrid", by)
+        by_words = not (has_model and has_memory)
         turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
         if message.fresh:
             turns = without_question(turns, question)
@@ -95,8 +100,9 @@ class Answers:
         if again := self._kept.again(recall):
             self._answer_again(session, message, question, conversation, again, started)
             return
+        if mode != "lexical":
+            service.governor.check_memory()
         used = [] if message.remote else self._memories.used_for(recall.vector)
-        mode: Mode = "lexical" if by_words else "hybrid"
         fold = bool(service.settings.get("search.fold_copies"))
         results = searcher.search(
             Query(question, PASSAGES_SEARCHED, mode, fold=fold), limit, SEARCH_DEADLINE_S, given_up

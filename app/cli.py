@@ -150,13 +150,13 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         dest="choices",
         metavar="KEY=VALUE",
-        help="with the budgets: index.level, index.text_cache_mb, assistant.model, "
+        help="with the budgets: index.level, index.words, index.text_cache_mb, assistant.model, "
         "assistant.context_tokens, assistant.cell_type or assistant.active_experts",
     )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
-    _add_models(command, common)
-    add_personal(command, common)
+    for add in (_add_digest, _add_models, add_personal):
+        add(command, common)
     forget = command("forget", "removes every trace of a file or folder")
     forget.add_argument("path", metavar="PATH")
     doctor = command("doctor", "checks the store, the models and the device")
@@ -203,6 +203,21 @@ def _add_models(
                          help="with so many experts a token")  # fmt: skip
 
 
+def _add_digest(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    digest = command("digest", "reads whole files: a summary, all dates, what changed")
+    actions = digest.add_subparsers(dest="action", metavar="TASK", required=True)
+    for name, text, count in (
+        ("summarize", "the sentences that say most of what a file says", 1),
+        ("dates", "every date in a file, with its sentence", 1),
+        ("changes", "what changed from an older file to a newer one", 2),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        action.add_argument("paths", nargs=count, metavar="PATH")
+        action.add_argument("--anew", action="store_true", help="forget what was read of it before")
+
+
 def _add_remote(
     command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
@@ -246,7 +261,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["tag"]):
+    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["tag"], ["digest"]):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

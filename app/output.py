@@ -11,18 +11,22 @@ from typing import Any
 
 import msgspec
 
+from app.digest_lines import digest_body, digest_lines, digest_progress_line
 from app.models_lines import gpu_line, models_lines, progress_line
 from app.personal_lines import memories_lines, proposals_lines, tags_lines
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
 from app.results import results_body, results_lines
+from app.texts import shown
 from core.errors import UserError
 from core.messages import (
     AnswerDone,
     AnswerNote,
     AnswerSources,
     AnswerText,
+    DigestDone,
+    DigestProgress,
     IndexProgress,
     ModelProgress,
     RemotePreview,
@@ -31,15 +35,6 @@ from core.messages import (
 )
 
 _COUNTS = ("indexed", "skipped", "failed", "needs_ocr", "offline")
-
-
-def shown(text: str) -> str:
-    """Text that is safe to print: control characters and lone surrogates as escapes."""
-    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 class Output:
@@ -156,6 +151,8 @@ class Output:
                 "come there while Satchel is open, or at once with "
                 f"`satchel index --level {body['level']}`"
             )
+        if not body["words"]:
+            self._line("no word index is kept: passages are found by their meaning only")
         self._line(f"took {_duration(body['seconds'])}")
         self.store_bytes(body["store_bytes"], body["text_bytes"])
         for failure in body["failures"]:
@@ -218,6 +215,22 @@ class Output:
         if self._streamed and note.restart:
             self._line()
         print(shown(note.text), file=sys.stderr, flush=True)
+
+    def digest_progress(self, progress: DigestProgress) -> None:
+        """How far the reading of a long file is, on a terminal."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{digest_progress_line(progress)}")
+            sys.stderr.flush()
+            self._progress_shown = True
+
+    def digest(self, done: DigestDone) -> None:
+        """A summary, the dates or the changes of files."""
+        self._clear_progress()
+        if self._json:
+            self._print_json(digest_body(done))
+        else:
+            for line in digest_lines(done, sys.stdout.isatty()):
+                print(line)
 
     def remote_preview(self, preview: RemotePreview) -> None:
         """Exactly what a remote engine would be sent."""
@@ -450,7 +463,7 @@ def _level(index: Mapping[str, Any]) -> str:
     text = f"level {index['level']}" + (f", {code} bytes of code a passage" if code else "")
     if index["levelling"]:
         text += f"; {index['level_chunks']} of {index['chunks']} passages are there"
-    return text
+    return text if index["words"] else f"{text}; no word index"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

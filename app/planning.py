@@ -38,6 +38,7 @@ DISK, RAM = "budget.disk_mb", "budget.ram_mb"
 # What may be chosen together with the budgets, and is previewed with them.
 CHOICES = (
     "index.level",
+    "index.words",
     "index.text_cache_mb",
     "assistant.model",
     "assistant.context_tokens",
@@ -82,6 +83,7 @@ class Choices:
             answer_tokens=int(self.number("assistant.answer_tokens")),
             cell_type=next((one for one in known if one == cell), "q8_0"),
             active_experts=int(self.number("assistant.active_experts")),
+            words=self.text("index.words"),
         )
 
 
@@ -164,6 +166,8 @@ def measure_corpus(home: Home, engine: Engine, catalogue: Catalogue) -> Corpus:
     return Corpus(
         level=store.dial.level,
         at_level=store.chunks_at_level >= store.view.live_chunks,
+        words=not store.view.wordless.any(),
+        wordless_within=catalogue.notes.wordless_within,
         files=catalogue.files.coverage()["indexed"],
         chunks=chunks,
         text_bytes=text_bytes,

@@ -22,6 +22,10 @@ ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
 Phase = Literal["scanning", "indexing", "merging", "levelling", "watching", "paused", "idle"]
 
 
+# What a model's memory is made of; see core.llm.kv.cells.
+CellType = Literal["f16", "q8_0", "q8_q4", "q4_0"]
+
+
 class ProtocolError(Exception):
     """A line is not a message of this version: the other side is broken or of another release."""
 
@@ -130,10 +134,15 @@ class MemoryOffer(msgspec.Struct, frozen=True):
 
 
 class ChatTurn(msgspec.Struct, frozen=True):
-    """One earlier turn of a conversation."""
+    """One side of an earlier turn. `turn` and `conversation` are their numbers, 0 for none; it is
+    `recalled` when what is asked now is about it, and not just one of the last.
+    """
 
     role: Literal["user", "assistant"]
     text: str
+    turn: int = 0
+    conversation: int = 0
+    recalled: bool = False
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -149,6 +158,35 @@ class SentText(msgspec.Struct, frozen=True):
 
     role: Literal["system", "user", "assistant"]
     text: str
+
+
+class Quoted(msgspec.Struct, frozen=True):
+    """Words of a file: characters `start` to `end` of its text. `marks` are ranges in `text`."""
+
+    path: str
+    locator: Locator
+    start: int
+    end: int
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+DigestTask = Literal["summarize", "dates", "changes"]
+
+
+class DigestEntry(msgspec.Struct, frozen=True):
+    """One entry of a digest, with its source.
+
+    Of changes `old` is what stood in the first file and `new` in the second; else `new` is the
+    source. `date` is an ISO date, perhaps without day or year; `words` is the model's wording.
+    """
+
+    kind: Literal["sentence", "date", "changed", "moved", "added", "removed"]
+    new: Quoted | None = None
+    old: Quoted | None = None
+    date: str = ""
+    unsure: bool = False
+    words: str = ""
 
 
 class ScoredTokens(msgspec.Struct, frozen=True):
@@ -304,7 +342,7 @@ class LoadModel(Message, frozen=True):
 
     Of its weights `held_bytes` may be in memory, None for all. What it uses how often is kept
     in the file `traces`. A token uses `active_experts` of a layer, None for as many as the
-    model says.
+    model says. Of its keys and values `saved_bytes` may be kept in `saved_folder`.
     """
 
     id: int
@@ -312,10 +350,12 @@ class LoadModel(Message, frozen=True):
     context_tokens: int
     threads: int
     adapters: tuple[str, ...] = ()
-    cell_type: Literal["f16", "q8_0", "q8_q4", "q4_0"] = "q8_0"
+    cell_type: CellType = "q8_0"
     held_bytes: int | None = None
     traces: str | None = None
     active_experts: int | None = None
+    saved_folder: str | None = None
+    saved_bytes: int = 0
 
 
 class HoldWeights(Message, frozen=True):
@@ -354,7 +394,10 @@ class CheckModel(Message, frozen=True):
 
 
 class ModelLoaded(Message, frozen=True):
-    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading."""
+    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading.
+
+    `cell_type` is what its memory is made of, and `memory_why` says what of it is switched off.
+    """
 
     id: int
     name: str
@@ -363,6 +406,8 @@ class ModelLoaded(Message, frozen=True):
     trained_context_tokens: int
     resident_bytes: int
     load_ms: float
+    cell_type: CellType = "q8_0"
+    memory_why: str = ""
 
 
 class FindGpus(Message, frozen=True):
@@ -419,7 +464,8 @@ class Generate(Message, frozen=True):
     """Answer `question` from numbered `passages` (1-based, in this order).
 
     The worker builds the prompt and leaves out the last passages if the context
-    cannot hold them all.
+    cannot hold them all. Turns stay in its memory, or on disk, where `saved_bytes` may be
+    kept (None for as many as before).
     """
 
     id: int
@@ -427,6 +473,26 @@ class Generate(Message, frozen=True):
     passages: tuple[str, ...]
     history: tuple[ChatTurn, ...] = ()
     max_answer_tokens: int = 256
+    saved_bytes: int | None = None
+
+
+class Complete(Message, frozen=True):
+    """Go on from a text, however long it is. Replied as Generate is.
+
+    In the `background` it waits while anything else is asked for, and goes on after that.
+    """
+
+    id: int
+    system: str
+    text: str
+    max_answer_tokens: int = 256
+    background: bool = False
+
+
+class ForgetSaved(Message, frozen=True):
+    """Remove what is saved of a conversation, and save nothing of it any more. No reply."""
+
+    conversation: int
 
 
 class PromptReady(Message, frozen=True):
@@ -445,7 +511,12 @@ class Token(Message, frozen=True):
 
 
 class Generated(Message, frozen=True):
-    """Ends a Generate. `stopped` is "end", "length" or "cancelled"."""
+    """Ends a Generate or Complete. `stopped` is "end", "length" or "cancelled".
+
+    Of the prompt `reused_tokens` were in memory and `restored_tokens` came back from disk;
+    `dropped_tokens` of a long text were read and did not stay. `recalled` are the turns that
+    were in the prompt because the question is about them.
+    """
 
     id: int
     stopped: Literal["end", "length", "cancelled"]
@@ -453,7 +524,14 @@ class Generated(Message, frozen=True):
     answer_tokens: int
     prefill_ms: float
     decode_ms: float
-    reused_tokens: int = 0  # of the prompt, which were in memory and not computed
+    reused_tokens: int = 0
+    restored_tokens: int = 0
+    dropped_tokens: int = 0
+    recalled: tuple[int, ...] = ()
+
+
+# The title of the Failed that ends what ran in the background when another model was loaded.
+INTERRUPTED = "Another model was needed meanwhile."
 
 
 # --- service: requests --------------------------------------------------------------------
@@ -499,6 +577,20 @@ class Ask(Message, frozen=True):
     remote: bool = False
     consent: str = ""
     fresh: bool = False
+
+
+class Digest(Message, frozen=True):
+    """Read whole files for a task: a summary, all dates, or what changed from the first to the
+    second. Ends with DigestDone; given up, it goes on from there when asked again.
+
+    `reword` lets the model word the sentences of a summary; `anew` forgets what was read.
+    """
+
+    id: int
+    task: DigestTask
+    paths: tuple[str, ...]
+    reword: bool = False
+    anew: bool = False
 
 
 class RemoteSetup(Message, frozen=True):
@@ -785,6 +877,33 @@ class AnswerText(Message, frozen=True):
     text: str
 
 
+class DigestProgress(Message, frozen=True):
+    """How far a Digest is, and what it has so far: `entries` replaces what was told before."""
+
+    id: int
+    phase: Literal["reading", "comparing", "wording"]
+    chars_done: int
+    chars_total: int | None
+    entries: tuple[DigestEntry, ...] = ()
+
+
+class DigestDone(Message, frozen=True):
+    """Ends a Digest. `dropped` entries were not in their file as they should have been, `more`
+    had no room. `resumed_chars` had been read before; `kept` says that the result is.
+    """
+
+    id: int
+    task: DigestTask
+    entries: tuple[DigestEntry, ...]
+    chars: int
+    dropped: int = 0
+    more: int = 0
+    resumed_chars: int = 0
+    kept: bool = True
+    seconds: float = 0.0
+    model: str = ""
+
+
 class AnswerNote(Message, frozen=True):
     """Something to know about the answer in the making; with `restart` what came is void."""
 
@@ -905,8 +1024,8 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, PreviewText, Report,
-            Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, DigestDone, PreviewText,
+            Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

@@ -15,7 +15,7 @@ from core.atomic import write_atomic
 from core.budget.govern import ON_BATTERY
 from core.chat.remote import parse_endpoint
 from core.errors import UserError
-from core.index.levels import DEFAULT_LEVEL, LEVEL_NAMES
+from core.index.levels import ALWAYS, DEFAULT_LEVEL, LEVEL_NAMES, WORDS_KEPT
 
 Value = bool | int | float | str | tuple[str, ...]
 
@@ -135,6 +135,14 @@ DECLARED: tuple[Setting, ...] = (
         "How much is kept of each passage: more finds the right ones with less computing. "
         "Passages that are indexed come to another level in the background.",
         choices=LEVEL_NAMES,
+    ),
+    Setting(
+        "index.words",
+        ALWAYS,
+        "Whether passages are found by their words, too: the word index takes about a tenth of "
+        "the text's size. Without it they are found by meaning only, and what stands in quotation "
+        "marks by reading every file. While there is room: it is given up before new files wait.",
+        choices=WORDS_KEPT,
     ),
     Setting(
         "index.pause_on_battery",

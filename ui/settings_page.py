@@ -18,6 +18,7 @@ from ui.text import shown, tame, tr
 
 ELSEWHERE = "budget"  # has a page of its own
 MODELS = {"assistant.model": "chat", "index.embedding_model": "embedding"}  # setting: kind
+KEY_AT = 4  # under the address and the model of the server
 UNITS = ("mb", "s", "minutes", "tokens")
 
 
@@ -109,8 +110,8 @@ class SettingsPage(QWidget):
                 inside.addWidget(made)
             if group == "remote":
                 self.remote = RemoteCard(self._look, self._client)
-                inside.insertWidget(1 + 2 * 2, self.remote)
-                inside.insertWidget(1 + 2 * 2, rule())
+                inside.insertWidget(KEY_AT, self.remote)
+                inside.insertWidget(KEY_AT, rule())
             inside.setContentsMargins(18, 16, 18, 16)
             self.groups.addWidget(card(inside))
 
@@ -219,6 +220,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "extract.timeout_s": tr("Time for one file"),
         "extract.memory_mb": tr("Memory for one file"),
         "index.level": tr("Level of the index"),
+        "index.words": tr("Word index"),
         "index.text_cache_mb": tr("Text cache"),
         "index.embedding_model": tr("Search model"),
         "index.pause_on_battery": tr("Wait on battery"),

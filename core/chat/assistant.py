@@ -18,7 +18,7 @@ PASSAGES_SEARCHED = 8
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What a model said. Times in milliseconds; `stopped` as in messages.Generated."""
+    """What a model said. Times in milliseconds; the rest as in messages.Generated."""
 
     text: str
     stopped: str
@@ -28,6 +28,9 @@ class ModelAnswer:
     prefill_ms: float
     decode_ms: float
     reused_tokens: int = 0
+    restored_tokens: int = 0
+    dropped_tokens: int = 0
+    recalled: tuple[int, ...] = ()
 
 
 class Model(Protocol):
@@ -47,7 +50,10 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with its citations; `found` is false when the files do not say."""
+    """An answer with its citations; `found` is false when the files do not say.
+
+    `recalled_turns` earlier turns were before the model because the question is about them.
+    """
 
     text: str
     found: bool
@@ -56,6 +62,7 @@ class Answer:
     prompt_tokens: int
     answer_tokens: int
     stopped: str
+    recalled_turns: int = 0
 
 
 def choose_passages(
@@ -134,4 +141,5 @@ def answer_question(
         prompt_tokens=said.prompt_tokens,
         answer_tokens=said.answer_tokens,
         stopped=said.stopped,
+        recalled_turns=len(said.recalled),
     )

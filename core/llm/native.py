@@ -23,6 +23,7 @@ from core.llm.kv.cells import CellType
 from core.llm.kv.native_cells import SEQUENCES, NativeCells, ability_of
 from core.llm.library import lib, llama_cpp
 from core.llm.offload import Offload
+from core.llm.sampler import NativeSampler
 
 _ABORTED = 2
 
@@ -38,13 +39,30 @@ class StopFlag:
 
     def __init__(self) -> None:
         self._byte = ctypes.c_bool(False)
+        self._final = False
 
     def raise_(self) -> None:
+        """Give up for good."""
+        self._final = True
         self._byte.value = True
+
+    def pause(self) -> None:
+        """Give way; what is computed goes on later, after `go_on`."""
+        self._byte.value = True
+
+    def go_on(self) -> None:
+        """Take a pause back."""
+        self._byte.value = self._final
 
     @property
     def raised(self) -> bool:
+        """Whether to give up or to give way."""
         return self._byte.value
+
+    @property
+    def is_pause(self) -> bool:
+        """Whether it is to go on later."""
+        return self._byte.value and not self._final
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +269,8 @@ _KEYS_AND_VALUES: dict[CellType, tuple[str, str]] = {
     "q8_q4": ("q8_0", "q4_0"),
     "q4_0": ("q4_0", "q4_0"),
 }
+# How attention is computed: quantized values need the flash kind, else llama.cpp chooses.
+ATTENTION: dict[CellType, str] = dict.fromkeys(_KEYS_AND_VALUES, "flash") | {"f16": "auto"}
 
 
 class NativeContext:
@@ -397,30 +417,3 @@ class NativeContext:
         if self._handle:
             lib.llama_free(self._handle)
         self._handle = None
-
-
-class NativeSampler:
-    """A chain that picks tokens: a penalty on repeats, then the best or a seeded draw."""
-
-    def __init__(
-        self, n_vocab: int, *, temperature: float, repeat_penalty: float, last_n: int, seed: int
-    ) -> None:
-        self.handle: int | None = lib.llama_sampler_chain_init(
-            lib.llama_sampler_chain_default_params()
-        )
-        parts = [lib.llama_sampler_init_penalties(n_vocab, last_n, repeat_penalty, 0.0, 0.0)]
-        if temperature <= 0:
-            parts.append(lib.llama_sampler_init_greedy())
-        else:
-            parts += [
-                lib.llama_sampler_init_top_k(40),
-                lib.llama_sampler_init_temp(temperature),
-                lib.llama_sampler_init_dist(seed),
-            ]
-        for part in parts:
-            lib.llama_sampler_chain_add(self.handle, part)
-
-    def close(self) -> None:
-        if self.handle:
-            lib.llama_sampler_free(self.handle)
-        self.handle = None

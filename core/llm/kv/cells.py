@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-CellType = Literal["f16", "q8_0", "q8_q4", "q4_0"]
+from core.messages import CellType
+
+__all__ = ["CELL_SHARES", "Ability", "CellType", "Cells"]
+
 # Bytes of a cell beside one of f16. Of 32 numbers, which take 64 bytes in 16 bits, one scale and
 # 8 bits each take 34, one scale and 4 bits each 18; q8_q4 has keys of 8 bits and values of 4.
 CELL_SHARES: dict[CellType, float] = {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from core.errors import Cancelled, UserError
-from core.llm.kv.cells import Cells
+from core.llm.kv.cells import Ability, Cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,11 @@ class KvMemory:
     def capacity(self) -> int:
         """How many tokens there is room for in all."""
         return self._cells.capacity
+
+    @property
+    def ability(self) -> Ability:
+        """What this model's memory allows."""
+        return self._cells.ability
 
     @property
     def room(self) -> int:
