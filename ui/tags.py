@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from core.messages import Failed, Message, Report, TagsRequest
 from ui.client import Asker, Make, OnReply
@@ -16,8 +16,22 @@ from ui.tables import rows_of, text_of, texts_of, whole_of
 from ui.text import counted, one_line, split_path, tr
 
 LONGEST = 40
-MOST_CHIPS = 12
+MOST_CHIPS = 15
+IN_A_ROW, IN_A_NARROW_ROW = 5, 2
+NAME_CHARS = 18  # of a chip; its tip has the whole name
 NAMED = 3  # files that a proposal names
+
+
+def _short(name: str) -> str:
+    """A tag as its chip shows it."""
+    name = one_line(name)
+    return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
+
+
+def _in_rows(layout: QVBoxLayout, chips: Sequence[QPushButton], each: int) -> None:
+    """Put chips below each other in rows."""
+    for at in range(0, len(chips), each):
+        layout.addLayout(row(*chips[at : at + each], 1, spacing=4))
 
 
 class FileTags(QWidget):
@@ -30,7 +44,7 @@ class FileTags(QWidget):
         self._client = client
         self._path = ""
         self.chips: list[QPushButton] = []
-        self._list = row(spacing=4)
+        self._list = column(spacing=4)
         self.field = QLineEdit()
         self.field.setMaxLength(LONGEST)
         self.field.setMaximumWidth(150)
@@ -38,11 +52,7 @@ class FileTags(QWidget):
         self.field.setAccessibleName(tr("Add a tag to this file"))
         self.field.returnPressed.connect(self.add)
         self.banner = Banner(look)
-        line = row(spacing=6)
-        line.addLayout(self._list)
-        line.addWidget(self.field)
-        line.addStretch(1)
-        self.setLayout(column(line, self.banner, spacing=6))
+        self.setLayout(column(self._list, row(self.field, 1), self.banner, spacing=6))
 
     def show_path(self, path: str) -> None:
         """Show the tags of a file."""
@@ -96,13 +106,12 @@ class FileTags(QWidget):
         clear(self._list)
         self.chips = []
         for name in names:
-            chip = button(f"{one_line(name)}  ×", partial(self.remove, name), "segment")
+            chip = button(f"{_short(name)}  ×", partial(self.remove, name), "segment")
             chip.setCheckable(True)
             chip.setChecked(True)
             chip.setAccessibleName(tr("Take off the tag %1").replace("%1", one_line(name)))
-            chip.setToolTip(tr("Take off this tag"))
             self.chips.append(chip)
-            self._list.addWidget(chip)
+        _in_rows(self._list, self.chips, IN_A_NARROW_ROW)
 
 
 class TagFilter(QWidget):
@@ -120,7 +129,7 @@ class TagFilter(QWidget):
         self.chips: dict[str, QPushButton] = {}
         self._offered: tuple[str, ...] = ()
         self._asked = 0
-        self._list = row(spacing=4)
+        self._list = column(spacing=4)
         self.offer = Banner(look)
         line = row(label(tr("Tags"), "small"), spacing=8)
         line.addLayout(self._list)
@@ -157,14 +166,14 @@ class TagFilter(QWidget):
         for tag in tags[:MOST_CHIPS]:
             name = text_of(tag, "name")
             chip = button(
-                f"{one_line(name)}  {whole_of(tag, 'files')}",
+                f"{_short(name)}  {whole_of(tag, 'files')}",
                 partial(self.choose, name),
                 "segment",
             )
             chip.setCheckable(True)
             chip.setAccessibleName(tr("Only files tagged %1").replace("%1", one_line(name)))
             self.chips[name] = chip
-            self._list.addWidget(chip)
+        _in_rows(self._list, list(self.chips.values()), IN_A_ROW)
         self.setVisible(bool(tags))
         if self.tag is not None and self.tag not in self.chips:
             self.choose(None)
