@@ -6,13 +6,14 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from app.digest_lines import digest_body, digest_lines, digest_progress_line
 from app.models_lines import gpu_line, models_lines, progress_line
+from app.personal_lines import memories_lines, proposals_lines, tags_lines
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
@@ -379,13 +380,23 @@ class Output:
 
     def memories(self, body: Any) -> None:
         """What is remembered of the person."""
+        self._lines(body, memories_lines(body))
+
+    def tags(self, body: Any, name: str | None) -> None:
+        """The tags, or the files that have one."""
+        self._lines(body, tags_lines(body, name))
+
+    def tag_proposals(self, body: Any) -> None:
+        """Files that are like those with a tag."""
+        self._lines(body, proposals_lines(body))
+
+    def _lines(self, body: object, lines: Iterable[str]) -> None:
+        """JSON for scripts, lines for people."""
         if self._json:
             self._print_json(body)
             return
-        if not body["memories"]:
-            self._line("Nothing is remembered. Add something with: satchel memories add TEXT")
-        for memory in body["memories"]:
-            self._line(f"{memory['id']:>3}  {memory['text']}  ({memory['kind']})")
+        for line in lines:
+            self._line(line)
 
     def forgotten(self, body: Any) -> None:
         """What was removed."""

@@ -114,6 +114,7 @@ class Hit(msgspec.Struct, frozen=True):
     source: Literal["lexical", "semantic", "both"] = "both"
     about: About = UNTITLED
     copies: tuple[Copy, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -550,6 +551,7 @@ class Search(Message, frozen=True):
     file_type: str | None = None
     mode: Mode = "hybrid"
     exact: bool = False
+    tag: str | None = None  # only files that have it
     early: bool = False  # also send the lexical hits before the final ones
 
 
@@ -792,6 +794,20 @@ class MemoriesRequest(Message, frozen=True):
     action: Literal["list", "add", "edit", "remove", "refuse"] = "list"
     memory: int | None = None
     text: str | None = None
+
+
+class TagsRequest(Message, frozen=True):
+    """The tags, or a change of them. Ends with Report: `tags`, how many files `changed`.
+
+    `add` and `remove` give and take the tag `name`; without paths `remove` takes it from all.
+    `of` tells the tags of the files, `suggest` ends with `proposals`: files like those that have
+    the tag. For what is `refuse`d it is not proposed again.
+    """
+
+    id: int
+    action: Literal["list", "add", "remove", "of", "suggest", "refuse"] = "list"
+    name: str = ""
+    paths: tuple[str, ...] = ()
 
 
 class Subscribe(Message, frozen=True):

@@ -51,7 +51,8 @@ WIDER = 4  # candidates looked at for each one scored, so that copies do not tak
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for. `below` is an absolute folder, `suffix` a name ending.
+    """What to look for. `below` is an absolute folder, `suffix` a name ending, `paths` are the
+    only files to look in.
 
     With `typing` the last word may be unfinished.
     With `fold`, hits that show the same as a better one become its copies.
@@ -64,10 +65,11 @@ class Query:
     suffix: str | None = None
     fold: bool = True
     typing: bool = False
+    paths: frozenset[str] | None = None
 
     def wish(self) -> Wish:
         """What is to be shown of the candidates."""
-        return Wish(self.text, self.k, self.fold, self.below, self.suffix)
+        return Wish(self.text, self.k, self.fold, self.below, self.suffix, self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +216,15 @@ class Searcher:
     # --- candidates ---------------------------------------------------------------------
 
     def _allowed(self, query: Query) -> Flags:
-        if query.below is None and query.suffix is None:
+        if query.below is None and query.suffix is None and query.paths is None:
             return self._view.live
-        matching = self._catalogue.documents_matching(query.below, query.suffix)
+        if query.paths is None:
+            matching = self._catalogue.documents_matching(query.below, query.suffix)
+        else:  # which of their files may be shown is looked at when they are
+            found = map(self._catalogue.document_at, query.paths)
+            matching = {document for document in found if document is not None}
+            if query.below is not None or query.suffix is not None:
+                matching &= self._catalogue.documents_matching(query.below, query.suffix)
         return self._view.of_documents(matching) & self._view.live
 
     def _phrases(
