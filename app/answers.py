@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,17 @@ from app.model_shape import shape_for
 from app.session import Session
 from core.chat.assistant import (
     PASSAGES_SEARCHED,
+    Gathered,
     ModelAnswer,
     answer_question,
-    choose_passages,
-    sources,
+    gather,
 )
+from core.chat.evidence import load_evidence
+from core.chat.followups import stand_alone
 from core.errors import UserError
-from core.index.search import Query
+from core.index.search import Query, Results
 from core.llm.store import installed
-from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message, Mode
+from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, ChatTurn, Message, Mode
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -33,6 +36,7 @@ class Answers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._evidence = load_evidence()
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -79,22 +83,13 @@ class Answers:
         def given_up() -> bool:
             return session.is_cancelled(message.id)
 
-        searcher = service.engine.searcher(service.query_readers, service.catalogue())
-        limit = int(service.settings.number("search.max_recomputes"))
-        by_words = service.engine.model is None or service.governor.decision.words_only
-        mode: Mode = "lexical" if by_words else "hybrid"
-        fold = bool(service.settings.get("search.fold_copies"))
-        results = searcher.search(
-            Query(question, PASSAGES_SEARCHED, mode, fold=fold), limit, SEARCH_DEADLINE_S, given_up
-        )
-        search_ms = 1000 * (time.perf_counter() - started)
-        budget = int(service.settings.number("assistant.passage_tokens"))
-        passages = choose_passages(results, question, budget, service.engine.about_cosine)
-        session.reply(AnswerSources(message.id, sources(passages), conversation))
         turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
+        gathered = self._gather(question, turns, given_up)
+        gathered_ms = 1000 * (time.perf_counter() - started)
+        session.reply(AnswerSources(message.id, gathered.sources, conversation, gathered.extract))
         answer = answer_question(
             question,
-            passages,
+            gathered,
             service.model,
             turns,
             lambda piece: session.reply(AnswerText(message.id, piece)),
@@ -106,25 +101,52 @@ class Answers:
             answer.text,
             answer.found,
             answer.citations,
-            [hit.path for hit, _ in passages],
+            [hit.path for hit, _ in gathered.passages],
         )
-        timings = dict(answer.timings_ms)
-        for key in ("first_text", "total"):
-            if key in timings:
-                timings[key] = round(timings[key] + search_ms, 1)
+        timings = {"search": round(gathered_ms, 1), **answer.timings_ms}
+        timings["total"] = round(timings["total"] + gathered_ms, 1)
+        # The extract is on the screen before the model begins.
+        timings["first_text"] = round(gathered_ms, 1)
         session.reply(
             AnswerDone(
                 id=message.id,
                 answer=answer.text,
                 found=answer.found,
                 citations=answer.citations,
-                timings_ms={"search": round(search_ms, 1), **timings},
+                timings_ms=timings,
                 prompt_tokens=answer.prompt_tokens,
                 answer_tokens=answer.answer_tokens,
                 stopped=answer.stopped,
                 model=name,
+                unsupported=answer.unsupported,
             )
         )
+
+    def _gather(
+        self, question: str, turns: Sequence[ChatTurn], given_up: Callable[[], bool]
+    ) -> Gathered:
+        """What the files say: searched for with what the question leans on, read, weighed."""
+        service = self._service
+        whole = stand_alone(question, turns)
+        by_words = service.engine.model is None or service.governor.decision.words_only
+        results = self._search(whole, "lexical" if by_words else "hybrid", given_up)
+        fitted = service.engine.model_name == self._evidence.embedding_model
+        return gather(
+            results,
+            whole,
+            None if by_words else service.engine.embedder(),
+            self._evidence,
+            int(service.settings.number("assistant.passage_tokens")),
+            None if fitted or by_words else service.engine.about_cosine,
+        )
+
+    def _search(self, question: str, mode: Mode, given_up: Callable[[], bool]) -> Results:
+        service = self._service
+        searcher = service.engine.searcher(service.query_readers, service.catalogue())
+        limit = int(service.settings.number("search.max_recomputes"))
+        fold = bool(service.settings.get("search.fold_copies"))
+        query = Query(question, PASSAGES_SEARCHED, mode, fold=fold)
+        return searcher.search(query, limit, SEARCH_DEADLINE_S, given_up)
 
     def _choose_model(self, name: str) -> None:
         """Point the worker at a model. Raises UserError when it is not there or does not fit."""

@@ -194,6 +194,9 @@ class Output:
         if not self._json:
             for source in sources.sources:
                 self._line(f"  [{source.n}] {source.path}")
+            if sources.extract is not None:
+                self._line()
+                self._line(f'  From your files [1]: "{_one_line(sources.extract.quote)}"')
             if sources.sources:
                 self._line()
 
@@ -216,6 +219,7 @@ class Output:
                     "tokens": {"prompt": answer.prompt_tokens, "answer": answer.answer_tokens},
                     "model": answer.model,
                     "stopped": answer.stopped,
+                    "unsupported": [list(span) for span in answer.unsupported],
                 }
             )
             return
@@ -226,8 +230,8 @@ class Output:
         for citation in answer.citations:
             where = f", page {citation.locator.page}" if citation.locator.page else ""
             self._line(f'  [{citation.n}] {citation.path}{where}: "{_one_line(citation.quote)}"')
-        if not answer.citations:
-            self._line("  No passage supports this answer; look at the sources above.")
+        for start, end in answer.unsupported:
+            self._line(f'  Not in your files: "{_one_line(answer.answer[start:end])}"')
 
     def status(self, body: Any) -> None:
         """Device, budgets, usage and index."""

@@ -702,11 +702,15 @@ class SearchProgress(Message, frozen=True):
 
 
 class AnswerSources(Message, frozen=True):
-    """The numbered passages that the answer may rest on, before its first word."""
+    """The numbered passages that the answer may rest on, before its first word.
+
+    `extract` is the sentence of passage 1 that answers most likely; None where none does.
+    """
 
     id: int
     sources: tuple[Citation, ...]
     conversation: int
+    extract: Citation | None = None
 
 
 class AnswerText(Message, frozen=True):
@@ -719,7 +723,8 @@ class AnswerText(Message, frozen=True):
 class AnswerDone(Message, frozen=True):
     """Ends an Ask: the whole answer with unknown citations dropped.
 
-    `found` is false when the files do not say; `stopped` as in Generated.
+    `found` is false when the files do not say; `stopped` as in Generated. `unsupported` are
+    character ranges of the answer that no passage supports.
     """
 
     id: int
@@ -731,6 +736,7 @@ class AnswerDone(Message, frozen=True):
     answer_tokens: int
     stopped: str = "end"
     model: str = ""
+    unsupported: tuple[tuple[int, int], ...] = ()
 
 
 class PreviewText(Message, frozen=True):

@@ -171,7 +171,7 @@ class ChatPage(QWidget):
         if isinstance(message, AnswerSources):
             self.conversation = message.conversation
             self.panel.open_id = message.conversation
-            turn.sources(message.sources)
+            turn.sources(message.sources, extract=message.extract)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
         elif isinstance(message, AnswerDone):
@@ -268,8 +268,13 @@ class ChatPage(QWidget):
         for item in rows_of(found, "citations"):
             with contextlib.suppress(msgspec.ValidationError):
                 citations.append(msgspec.convert(item, Citation))
-        turn.sources(citations)
-        turn.finish(text_of(found, "answer"), bool(found.get("found")), citations)
+        leads = citations[0] if citations and citations[0].n == 1 and found.get("found") else None
+        turn.sources(citations, extract=leads)
+        unsupported: list[tuple[int, int]] = []
+        with contextlib.suppress(msgspec.ValidationError):
+            spans = found.get("unsupported", ())
+            unsupported = msgspec.convert(spans, list[tuple[int, int]])
+        turn.finish(text_of(found, "answer"), bool(found.get("found")), citations, unsupported)
         return turn
 
     def ask_to_delete(self, conversation: int) -> None:

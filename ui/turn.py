@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBro
 
 from core.messages import AnswerDone, Citation, Failed
 from ui.icons import file_icon
-from ui.parts import Banner, Elided, Look, clear, column, label, row
+from ui.parts import Banner, Elided, Look, button, clear, column, label, row
 from ui.preview import Target
 from ui.text import one_line, place_text, split_path, tame, tr
 
@@ -33,6 +33,7 @@ class AnswerText(QTextBrowser):
         self._waiting = ""
         self._whole = ""
         self._known: frozenset[int] = frozenset()
+        self._unsupported: tuple[tuple[int, int], ...] = ()
         self.setProperty("role", "answer")
         self.setAccessibleName(tr("Answer"))
         self.setOpenLinks(False)
@@ -69,10 +70,11 @@ class AnswerText(QTextBrowser):
         ready, self._waiting = self._waiting[:cut], self._waiting[cut:]
         self._draw(ready)
 
-    def put(self, text: str) -> None:
-        """Show this text instead of what was there."""
+    def put(self, text: str, unsupported: Sequence[tuple[int, int]] = ()) -> None:
+        """Show this text instead of what was there; ranges without support are underlined."""
         self._timer.stop()
         self._waiting = self._whole = ""
+        self._unsupported = tuple(unsupported)
         self.clear()
         self._draw(text)
 
@@ -81,9 +83,10 @@ class AnswerText(QTextBrowser):
         return self._whole
 
     def _redraw(self) -> None:
-        self.put(self._whole + self._waiting)
+        self.put(self._whole + self._waiting, self._unsupported)
 
     def _draw(self, text: str) -> None:
+        begun = len(self._whole)
         self._whole += text
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
@@ -97,12 +100,25 @@ class AnswerText(QTextBrowser):
         )
         cursor.mergeBlockFormat(spaced)
         for found in _CITED.finditer(text):
-            cursor.insertText(tame(text[at : found.start()]), plain)
+            self._insert(cursor, begun + at, begun + found.start(), plain)
             number = int(found.group(1))
             cursor.insertText(found.group(), self._link(number) if number in self._known else plain)
             at = found.end()
-        cursor.insertText(tame(text[at:]), plain)
+        self._insert(cursor, begun + at, len(self._whole), plain)
         cursor.endEditBlock()
+
+    def _insert(self, cursor: QTextCursor, at: int, end: int, plain: QTextCharFormat) -> None:
+        """Draw a part of the whole text, what has no support in it underlined."""
+        doubtful = QTextCharFormat(plain)
+        doubtful.setForeground(QColor(self._look.theme.colours.muted))
+        doubtful.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DotLine)
+        doubtful.setToolTip(tr("No passage in your files supports this."))
+        for start, stop in self._unsupported:
+            if at < stop and start < end:
+                cursor.insertText(tame(self._whole[at : max(at, start)]), plain)
+                cursor.insertText(tame(self._whole[max(at, start) : min(stop, end)]), doubtful)
+                at = min(stop, end)
+        cursor.insertText(tame(self._whole[at:end]), plain)
 
     def _link(self, number: int) -> QTextCharFormat:
         style = QTextCharFormat()
@@ -161,6 +177,34 @@ class SourceButton(QPushButton):
         return QSize(hint.width(), hint.height() + 4)
 
 
+class ExtractCard(QFrame):
+    """The words of a file that answer most likely, shown before the model has begun."""
+
+    chosen = Signal(int)
+
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self.setProperty("card", "true")
+        self._n = 0
+        self.quote = ""
+        self._text = label("", wrap=True)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._open = button(tr("Open"), lambda: self.chosen.emit(self._n), "plain")
+        look.dress(self._open, "open", "muted")
+        head = row(label(tr("From your files"), "small"), 1, self._open, spacing=8)
+        inside = column(head, self._text, spacing=4)
+        inside.setContentsMargins(14, 8, 10, 12)
+        self.setLayout(inside)
+        self.hide()
+
+    def tell(self, extract: Citation) -> None:
+        """Show the words of a passage as they are."""
+        self._n, self.quote = extract.n, one_line(extract.quote)
+        self._text.setText(f"\u201c{self.quote}\u201d [{extract.n}]")
+        self.setAccessibleName(f"{tr('From your files')}: {self.quote}")
+        self.show()
+
+
 class TurnView(QWidget):
     """A question and what became of it."""
 
@@ -188,12 +232,15 @@ class TurnView(QWidget):
         self.answer = AnswerText(look)
         self.answer.cited.connect(self._cited)
         self.answer.hide()
+        self.extract = ExtractCard(look)
+        self.extract.chosen.connect(self._cited)
         self.note = Banner(look)
         self.heading = label("", "small")
         self.heading.hide()
         self._source_list = column(spacing=6)
         layout = column(
             asked_row,
+            self.extract,
             self.status,
             self.answer,
             self.note,
@@ -204,8 +251,12 @@ class TurnView(QWidget):
         layout.setContentsMargins(0, 6, 0, 14)
         self.setLayout(layout)
 
-    def sources(self, sources: Sequence[Citation], heading: str = "") -> None:
-        """Show the passages that the answer may rest on."""
+    def sources(
+        self, sources: Sequence[Citation], heading: str = "", extract: Citation | None = None
+    ) -> None:
+        """Show the passages that the answer may rest on, and what answers at once."""
+        if extract is not None:
+            self.extract.tell(extract)
         self._sources = {source.n: source for source in sources}
         self.answer.know(list(self._sources))
         clear(self._source_list)
@@ -236,7 +287,7 @@ class TurnView(QWidget):
         if done.stopped == "cancelled":
             self.stopped()
             return
-        self.finish(done.answer, done.found, done.citations)
+        self.finish(done.answer, done.found, done.citations, done.unsupported)
         if done.stopped == "length" and done.found:
             self.note_more(tr("The answer reached its greatest length and ends here."))
 
@@ -245,9 +296,17 @@ class TurnView(QWidget):
         if self.note.isHidden():
             self.note.tell(text)
 
-    def finish(self, answer: str, found: bool, citations: Sequence[Citation]) -> None:
+    def finish(
+        self,
+        answer: str,
+        found: bool,
+        citations: Sequence[Citation],
+        unsupported: Sequence[tuple[int, int]] = (),
+    ) -> None:
         """Show an answer for good, and say how well it is supported."""
         self.status.hide()
+        if self.extract.quote and answer.startswith(self.extract.quote):
+            self.extract.hide()  # the answer leads with it
         if not found:
             self.state = "not found"
             self.answer.hide()
@@ -261,11 +320,16 @@ class TurnView(QWidget):
         self.state = "answered"
         if not self._sources:
             self.sources(citations)
-        self.answer.put(answer)
+        self.answer.put(answer, unsupported)
         self.answer.show()
         cited = {citation.n for citation in citations}
         if cited:
             self._order(cited)
+            if unsupported:
+                self.note.tell(
+                    tr("Your files do not support all of this."),
+                    tr("What is underlined with dots are the model\u2019s own words."),
+                )
         else:
             self.state = "unsupported"
             self.note.tell(
