@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from app.engines import Engines
+from app.gathering import Gathering
+from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
-from app.model_shape import shape_for
 from app.session import Session
 from core.chat.assistant import (
-    PASSAGES_SEARCHED,
-    Gathered,
+    Answer,
+    Model,
     ModelAnswer,
     answer_question,
-    gather,
 )
-from core.chat.evidence import load_evidence
-from core.chat.followups import stand_alone
+from core.chat.memories import as_turns
 from core.errors import UserError
-from core.index.search import Query, Results
-from core.llm.store import installed
-from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, ChatTurn, Message, Mode
+from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message
 
 if TYPE_CHECKING:
     from app.service import Service
 
-SEARCH_DEADLINE_S = 3.0
 HISTORY_TURNS = 4
 
 
@@ -36,7 +34,10 @@ class Answers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._evidence = load_evidence()
+        self._memories = service.memories
+        self._kept = KeptAnswers(service, service.memories)
+        self._engines = Engines(service)
+        self._gathering = Gathering(service)
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -57,8 +58,7 @@ class Answers:
         question = message.question.encode("utf-8", "replace").decode().strip()
         if not question:
             raise UserError("The question is empty.", "Type what you want to know.")
-        name = message.model or service.settings.text("assistant.model")
-        self._choose_model(name)
+        self._engines.check(message)
         service.engine.limit.check_to_talk()
         history = service.history
         if message.conversation is not None:
@@ -66,97 +66,105 @@ class Answers:
                 raise UserError(
                     f"There is no conversation {message.conversation}.", "Ask without naming one."
                 )
-            self._answer(session, message, question, name, message.conversation)
+            self._answer(session, message, question, message.conversation)
             return
         conversation = history.begin(question)
+        service.remote.begin(conversation)
         try:
-            self._answer(session, message, question, name, conversation)
+            self._answer(session, message, question, conversation)
         finally:
             history.drop_empty()
 
-    def _answer(
-        self, session: Session, message: Ask, question: str, name: str, conversation: int
-    ) -> None:
+    def _answer(self, session: Session, message: Ask, question: str, conversation: int) -> None:
         service, history = self._service, self._service.history
         started = time.perf_counter()
 
         def given_up() -> bool:
             return session.is_cancelled(message.id)
 
+        mode, by_words = self._gathering.mode, self._gathering.by_words
         turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
-        gathered = self._gather(question, turns, given_up)
+        if message.fresh:
+            turns = without_question(turns, question)
+        recall = self._kept.recall(message, question, turns, by_words)
+        if again := self._kept.again(recall):
+            self._answer_again(session, message, question, conversation, again, started)
+            return
+        if mode != "lexical":
+            service.governor.check_memory()
+        used = [] if message.remote else self._memories.used_for(recall.vector)
+        gathered = self._gathering.gather(question, turns, mode, given_up)
         gathered_ms = 1000 * (time.perf_counter() - started)
-        session.reply(AnswerSources(message.id, gathered.sources, conversation, gathered.extract))
-        answer = answer_question(
-            question,
-            gathered,
-            service.model,
-            turns,
-            lambda piece: session.reply(AnswerText(message.id, piece)),
-            given_up,
+        remembered = tuple(one.text for one in used)
+        shown = AnswerSources(
+            message.id, gathered.sources, conversation, remembered, gathered.extract
         )
-        history.add_turn(
+        if again := self._kept.after_search(recall, shown.sources):
+            self._answer_again(session, message, question, conversation, again, started)
+            return
+        session.reply(shown)
+        told = [*as_turns(used), *turns]
+
+        def run(model: Model) -> Answer:
+            def show(piece: str) -> None:
+                session.reply(AnswerText(message.id, piece))
+
+            return answer_question(question, gathered, model, told, show, given_up)
+
+        texts = gathered.texts
+        outcome = self._engines.answer(session, message, question, texts, conversation, run)
+        if outcome is None:
+            return
+        answer, made = outcome
+        turn = history.add_turn(
             conversation,
             question,
             answer.text,
             answer.found,
             answer.citations,
             [hit.path for hit, _ in gathered.passages],
+            made,
         )
         timings = {"search": round(gathered_ms, 1), **answer.timings_ms}
         timings["total"] = round(timings["total"] + gathered_ms, 1)
-        # The extract is on the screen before the model begins.
+        # What the files say stands on the screen before the model begins.
         timings["first_text"] = round(gathered_ms, 1)
+        done = AnswerDone(
+            id=message.id,
+            answer=answer.text,
+            found=answer.found,
+            citations=answer.citations,
+            timings_ms=timings,
+            prompt_tokens=answer.prompt_tokens,
+            answer_tokens=answer.answer_tokens,
+            stopped=answer.stopped,
+            model=made.model,
+            made=made,
+            offers=self._memories.offers(question, by_words),
+            unsupported=answer.unsupported,
+        )
+        self._kept.keep(recall, turn, shown, done, 1000 * (time.perf_counter() - started))
+        session.reply(done)
+
+    def _answer_again(
+        self,
+        session: Session,
+        message: Ask,
+        question: str,
+        conversation: int,
+        again: Again,
+        started: float,
+    ) -> None:
+        """Send a kept answer, which becomes a turn of this conversation too."""
+        done = again.done
         session.reply(
-            AnswerDone(
-                id=message.id,
-                answer=answer.text,
-                found=answer.found,
-                citations=answer.citations,
-                timings_ms=timings,
-                prompt_tokens=answer.prompt_tokens,
-                answer_tokens=answer.answer_tokens,
-                stopped=answer.stopped,
-                model=name,
-                unsupported=answer.unsupported,
-            )
+            msgspec.structs.replace(again.shown, id=message.id, conversation=conversation)
         )
-
-    def _gather(
-        self, question: str, turns: Sequence[ChatTurn], given_up: Callable[[], bool]
-    ) -> Gathered:
-        """What the files say: searched for with what the question leans on, read, weighed."""
-        service = self._service
-        whole = stand_alone(question, turns)
-        by_words = service.engine.model is None or service.governor.decision.words_only
-        results = self._search(whole, "lexical" if by_words else "hybrid", given_up)
-        fitted = service.engine.model_name == self._evidence.embedding_model
-        return gather(
-            results,
-            whole,
-            None if by_words else service.engine.embedder(),
-            self._evidence,
-            int(service.settings.number("assistant.passage_tokens")),
-            None if fitted or by_words else service.engine.about_cosine,
+        session.reply(AnswerText(message.id, done.answer))
+        paths = [source.path for source in again.shown.sources]
+        self._service.history.add_turn(
+            conversation, question, done.answer, done.found, done.citations, paths, done.made
         )
-
-    def _search(self, question: str, mode: Mode, given_up: Callable[[], bool]) -> Results:
-        service = self._service
-        searcher = service.engine.searcher(service.query_readers, service.catalogue())
-        limit = int(service.settings.number("search.max_recomputes"))
-        fold = bool(service.settings.get("search.fold_copies"))
-        query = Query(question, PASSAGES_SEARCHED, mode, fold=fold)
-        return searcher.search(query, limit, SEARCH_DEADLINE_S, given_up)
-
-    def _choose_model(self, name: str) -> None:
-        """Point the worker at a model. Raises UserError when it is not there or does not fit."""
-        service = self._service
-        here = {model.name: model for model in installed(service.home.models)}
-        if name not in here:
-            known = ", ".join(sorted(here)) or "none"
-            raise UserError(
-                f"The language model {name} is not installed (installed: {known}).",
-                f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
-            )
-        shape = shape_for(service, name)
-        service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)
+        total_ms = round(1000 * (time.perf_counter() - started), 1)
+        timings = {"first_text": total_ms, "total": total_ms}
+        session.reply(msgspec.structs.replace(done, id=message.id, timings_ms=timings))

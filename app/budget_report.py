@@ -157,6 +157,7 @@ def plan_table(plan: Plan) -> Table:
         "disk": dict(plan.disk),
         "memory": dict(plan.memory),
         "level": plan.level.name,
+        "words": plan.words,
         "cell_type": plan.cell_type,
         "context_tokens": plan.context_tokens,
         "model": plan.model,

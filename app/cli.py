@@ -122,6 +122,12 @@ def make_parser() -> argparse.ArgumentParser:
     ask = command("ask", "a cited answer from your files")
     ask.add_argument("question", metavar="QUESTION")
     ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
+    ask.add_argument("--remote", action="store_true",
+                     help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
+
+    _add_remote(command, common)
 
     related = command("related", "passages like this one")
     related.add_argument(
@@ -142,12 +148,13 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         dest="choices",
         metavar="KEY=VALUE",
-        help="with the budgets: index.level, index.text_cache_mb, assistant.model, "
+        help="with the budgets: index.level, index.words, index.text_cache_mb, assistant.model, "
         "assistant.context_tokens, assistant.cell_type or assistant.active_experts",
     )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
     _add_models(command, common)
+    _add_memories(command, common)
     forget = command("forget", "removes every trace of a file or folder")
     forget.add_argument("path", metavar="PATH")
     doctor = command("doctor", "checks the store, the models and the device")
@@ -194,6 +201,41 @@ def _add_models(
                          help="with so many experts a token")  # fmt: skip
 
 
+def _add_memories(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    memories = command("memories", "what Satchel remembers of you, because you let it")
+    actions = memories.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="everything that is remembered", parents=[common])
+    for name, text in (
+        ("add", "remember a sentence"),
+        ("edit", "say it differently"),
+        ("remove", "forget it for good"),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        if name != "add":
+            action.add_argument(
+                "memory", type=_positive, metavar="N", help="its number in the list"
+            )
+        if name != "remove":
+            action.add_argument("text", metavar="TEXT")
+
+
+def _add_remote(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    remote = command("remote", "a server of yours that may answer questions, where you say so")
+    actions = remote.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("show", help="what is set up", parents=[common])
+    make = actions.add_parser("set", help="name the server, its model or its key", parents=[common])
+    make.add_argument("address", nargs="?", metavar="ADDRESS", help="http://127.0.0.1:8080")
+    make.add_argument("--model", metavar="NAME", help="the server's model that answers")
+    make.add_argument("--key", action="store_true",
+                      help="ask for its key, or read it from stdin; empty: none")  # fmt: skip
+    actions.add_parser("check", help="reach the server and list its models", parents=[common])
+    actions.add_parser("off", help="forget the server and its key", parents=[common])
+
+
 def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     index = command("index", "bring the index up to date")
     index.add_argument("--watch", action="store_true", help="go on with every change, until Ctrl+C")
@@ -222,7 +264,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"]):
+    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"]):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

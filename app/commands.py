@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 from app.local import Caller, Remote
 from app.output import Output
@@ -14,6 +16,7 @@ from core.errors import UserError
 from core.files.folders import absolute
 from core.messages import (
     AnswerDone,
+    AnswerNote,
     AnswerSources,
     AnswerText,
     Ask,
@@ -27,16 +30,20 @@ from core.messages import (
     Forget,
     Index,
     IndexProgress,
+    MemoriesRequest,
     Message,
     ModelProgress,
     ModelsRequest,
     Pause,
     Related,
+    RemotePreview,
+    RemoteSetup,
     Report,
     Retry,
     Search,
     SearchProgress,
     SearchResults,
+    SettingsSet,
     StatusRequest,
 )
 
@@ -166,15 +173,83 @@ def batch(caller: Caller, options: argparse.Namespace, output: Output) -> int:
 
 def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel ask`."""
-    request = Ask(caller.next_id(), options.question, options.model)
-    for reply in _replies(caller, request):
-        if isinstance(reply, AnswerSources):
-            output.sources(reply)
-        elif isinstance(reply, AnswerText):
-            output.answer_text(reply)
-        elif isinstance(reply, AnswerDone):
-            output.answer(reply)
+    consent = "yes" if options.yes else ""
+    while True:
+        preview: RemotePreview | None = None
+        request = Ask(
+            caller.next_id(),
+            options.question,
+            options.model,
+            None,
+            options.remote,
+            consent,
+            options.fresh,
+        )
+        for reply in _replies(caller, request):
+            if isinstance(reply, RemotePreview):
+                preview = reply
+            else:
+                _show_answer(reply, output)
+        if preview is None:
+            return 0
+        consent = _agreed(preview, output)
+
+
+def _show_answer(reply: Message, output: Output) -> None:
+    if isinstance(reply, AnswerSources):
+        output.sources(reply)
+    elif isinstance(reply, AnswerText):
+        output.answer_text(reply)
+    elif isinstance(reply, AnswerNote):
+        output.answer_note(reply)
+    elif isinstance(reply, AnswerDone):
+        output.answer(reply)
+
+
+def _agreed(preview: RemotePreview, output: Output) -> str:
+    """The consent to what is shown. Raises UserError when there is none."""
+    output.remote_preview(preview)
+    nothing = UserError(
+        "Nothing was sent.", "Add --yes to send it unasked, or ask without --remote."
+    )
+    if not sys.stdin.isatty():
+        raise nothing
+    sys.stderr.write("Send this? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise nothing
+    return preview.seal
+
+
+def remote(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel remote show|set|check|off`."""
+    changes: list[Message] = []
+    if options.action == "off":
+        changes = [
+            SettingsSet(caller.next_id(), "remote.address", ""),
+            SettingsSet(caller.next_id(), "remote.model", ""),
+            RemoteSetup(caller.next_id(), "key"),
+        ]
+    elif options.action == "set":
+        for key, value in (("remote.address", options.address), ("remote.model", options.model)):
+            if value is not None:
+                changes.append(SettingsSet(caller.next_id(), key, value))
+        if options.key:
+            changes.append(RemoteSetup(caller.next_id(), "key", _typed_key()))
+        if not changes:
+            raise UserError("There is nothing to set.", "Give an address, --model or --key.")
+    for change in changes:
+        _report(caller, change)
+    action: Literal["show", "check"] = "check" if options.action == "check" else "show"
+    output.remote(_report(caller, RemoteSetup(caller.next_id(), action)))
     return 0
+
+
+def _typed_key() -> str:
+    """A key, never as an argument, which other programs can see."""
+    if sys.stdin.isatty():
+        return getpass.getpass("Key: ")
+    return sys.stdin.readline().strip()
 
 
 def related(caller: Caller, options: argparse.Namespace, output: Output) -> int:
@@ -239,6 +314,14 @@ def models(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def memories(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel memories list|add|edit|remove`."""
+    memory, text = getattr(options, "memory", None), getattr(options, "text", None)
+    request = MemoriesRequest(caller.next_id(), options.action, memory, text)
+    output.memories(_report(caller, request))
+    return 0
+
+
 def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel forget PATH`; exit code 1 when anything of it is still found afterwards."""
     body = _table(_report(caller, Forget(caller.next_id(), options.path)))
@@ -278,9 +361,11 @@ COMMANDS: Mapping[str, Command] = {
     "batch": batch,
     "ask": ask,
     "related": related,
+    "remote": remote,
     "status": status,
     "budget": budget,
     "models": models,
+    "memories": memories,
     "forget": forget,
     "doctor": doctor,
     "mcp": mcp,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core.errors import FileError, UserError
 from core.files.folders import load_folders, save_folders, with_forgotten
 from core.index.reader import Wanted
+from core.index.search import Query
 from core.store.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 SAMPLED_FILES = 8  # of a folder, whose sentences are looked for afterwards
 SENTENCE_WORDS = (5, 12)
+DEPTH = 20  # passages looked at for a sentence
+MOST_EMBEDDED = 32
+DEADLINE_S = 4.0
 BLOCK_BYTES = 4_000_000
 LONGEST_SENTENCE_BYTES = 4_000
 
@@ -108,7 +112,7 @@ def prove(service: Service, path: str, sentences: Sequence[str]) -> dict[str, ob
 
 def _files_with(service: Service, catalogue: Catalogue, sentence: str) -> Iterator[str]:
     view = service.engine.view
-    documents = view.documents_at(view.words.rank(sentence, 20).positions).tolist()
+    documents = view.documents_at(view.words.rank(sentence, DEPTH).positions).tolist()
     for document, refs in catalogue.files_of(documents).items():
         chunks = view.chunks_of(document)
         spans = view.spans(view.place(int(chunks[0])))
@@ -116,6 +120,13 @@ def _files_with(service: Service, catalogue: Catalogue, sentence: str) -> Iterat
             [passages] = service.query_readers.read([Wanted(ref, spans.spans, spans.page_chars)])
             if not isinstance(passages, FileError) and any(sentence in p.text for p in passages):
                 yield ref.path
+    if view.wordless.any() and service.engine.model is not None:
+        searcher = service.engine.searcher(service.query_readers, catalogue)
+        query = Query(sentence, DEPTH, "semantic", fold=False)
+        near = searcher.search(query, MOST_EMBEDDED, DEADLINE_S)
+        for hit, text in zip(near.hits, near.passages, strict=True):
+            if text is not None and sentence in text:
+                yield hit.path
 
 
 def stored_forms(sentence: str) -> tuple[bytes, ...]:

@@ -24,6 +24,7 @@ from core.budget.govern import (
     waive,
 )
 from core.budget.measure import measure_battery, measure_free, measure_memory
+from core.budget.network import metered
 from core.budget.person import idle_s
 from core.budget.pressure import stalled_s
 from core.budget.screen import full_screen
@@ -73,6 +74,7 @@ class Sampler:
             others_share=self._load.others_share(own, now_s) if wishes.under_load else None,
             person_idle_s=self._slow.person_idle_s,
             full_screen=self._slow.full_screen,
+            metered=self._slow.metered,
         )
 
     @staticmethod
@@ -86,6 +88,7 @@ class Sampler:
             battery_share=share,
             person_idle_s=idle_s() if wishes.under_load else None,
             full_screen=full_screen(own) if wishes.in_full_screen else None,
+            metered=metered() if wishes.when_metered else None,
         )
 
     def _pressure(self, now_s: float) -> float | None:
@@ -135,6 +138,7 @@ def wishes_of(settings: Settings) -> Wishes:
         cast("OnBattery", settings.text("index.pause_on_battery")),
         bool(settings.get("index.pause_under_load")),
         bool(settings.get("index.pause_in_full_screen")),
+        bool(settings.get("index.pause_when_metered")),
     )
 
 

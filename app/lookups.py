@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.budget_report import preview_budget
 from app.checks import why
 from app.reports import folders_report, status_report
+from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
 from core.chat.citations import unmarked
@@ -27,6 +28,7 @@ from core.messages import (
     FoldersCheck,
     FoldersList,
     Locator,
+    MemoriesRequest,
     Message,
     PageImage,
     PagePreview,
@@ -106,32 +108,34 @@ class Lookups:
             stale = message.early and session.outdated(message.id)
             return stale or session.is_cancelled(message.id)
 
+        phrases = bool(parse(query.text).phrases)
+        by = self._means()
+        mode, note = choose_mode(message.mode, by, phrases=phrases)
         searcher = self._searcher(message.exact)
         limit = int(self._service.settings.number("search.max_recomputes"))
-        if message.early and message.mode == "hybrid" and not parse(query.text).phrases:
+        if message.early and message.mode == "hybrid" and by.has_words and not phrases:
             words = replace(query, mode="lexical")
             first = searcher.search(words, limit, DEADLINE_S, given_up)
             session.reply(_reply(message.id, first, final=False))
-        note = self._service.engine.damage(self._service.catalogue())
-        if message.mode == "hybrid" and self._service.engine.model is None:
-            query = replace(query, mode="lexical")
-            note = "Found by words only: the embedding model is missing; run `make setup`."
-        elif message.mode == "hybrid" and self._service.governor.decision.words_only:
-            query = replace(query, mode="lexical")
-            note = "Found by words only: other programs need the memory."
-        elif message.mode == "semantic":
+        if mode != "lexical":
             self._service.governor.check_memory()
         results = searcher.search(
-            query,
+            replace(query, mode=mode),
             limit,
             EXACT_DEADLINE_S if message.exact else DEADLINE_S,
             given_up,
             exact=message.exact,
             on_phrases=lambda done, total: self._tell(session, message.id, done, total),
         )
+        note = note or self._service.engine.damage(self._service.catalogue())
         session.reply(_reply(message.id, results, final=True, note=note))
         if not message.exact:
             self._times.note(self._service.engine.model_name, results)
+
+    def _means(self) -> Means:
+        engine, memory = self._service.engine, self._service.governor.decision
+        has_model, has_memory = engine.model is not None, not memory.words_only
+        return means(engine.view, has_model=has_model, has_memory=has_memory)
 
     @staticmethod
     def _tell(session: Session, number: int, done: int, total: int) -> None:
@@ -327,6 +331,8 @@ class Lookups:
             return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
         if isinstance(message, ConversationDelete):
             return {"deleted": service.history.delete(message.conversation)}
+        if isinstance(message, MemoriesRequest):
+            return service.memories.carry_out(message)
         raise TypeError(type(message).__name__)
 
 

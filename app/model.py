@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from app.children import Child, ChildGone, ChildSlow
+from app.replies import Replies
 from core.chat.assistant import ModelAnswer
 from core.errors import Cancelled, UserError
 from core.messages import (
+    INTERRUPTED,
     Cancel,
+    CellType,
     ChatTurn,
+    Complete,
     Failed,
     Fingerprinted,
     FingerprintModel,
     ForetellText,
+    ForgetSaved,
     Generate,
     Generated,
     HoldWeights,
@@ -41,9 +46,17 @@ class Shape:
     """
 
     context_tokens: int
-    cell_type: Literal["f16", "q8_0"] = "q8_0"
+    cell_type: CellType = "q8_0"
     held_bytes: int | None = None
     active_experts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlace:
+    """Where keys and values are kept, and how many bytes of them may be there now."""
+
+    folder: Path
+    limit_bytes: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +68,18 @@ class Wanted:
     shape: Shape
 
 
+Request = LoadModel | Generate | Complete | FingerprintModel | ForetellText
+
+NOTHING_SAID = ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
 FINGERPRINTED = Shape(512)  # always the same, or what is computed would not be
 POLL_S = 0.05
 SQUEEZED_SHARE = 0.75  # of the room for experts, given up while memory is short
 LOAD_TIMEOUT_S = 300.0
 SILENCE_TIMEOUT_S = 300.0
+
+
+class _Interrupted(Exception):
+    """What ran in the background ended, because another model was loaded."""
 
 
 def _never() -> bool:
@@ -80,8 +100,12 @@ class ModelWorker:
         threads: int,
         idle_s: float,
         traces: Path | None = None,
+        saved: SavedPlace | None = None,
     ) -> None:
-        """`traces` is the folder where it is kept what models use how often."""
+        """`traces` is the folder where it is kept what models use how often, `saved` that of keys
+        and values.
+        """
+        self._saved = saved
         self._command = command
         self._traces = traces
         self._shape = Shape(context_tokens)
@@ -91,6 +115,8 @@ class ModelWorker:
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
         self._child: Child | None = None
+        self._replies: Replies | None = None
+        self._background = 0  # how many requests go on while nobody holds the lock
         self._loaded: Wanted | None = None
         self._wanted: Wanted | None = None
         self._used_at = time.monotonic()
@@ -128,7 +154,7 @@ class ModelWorker:
         with self._working():
             child = self._ready(self._wanted, given_up)
             if child is None:
-                return ModelAnswer("", "cancelled", 0, 0, 0, 0.0, 0.0)
+                return NOTHING_SAID
             answer = self._generate(child, question, passages, history, on_text, given_up)
             if self._loaded is not None and self._refused is None:
                 self.on_answer(self._loaded.path, answer)
@@ -140,8 +166,7 @@ class ModelWorker:
             child = self._ready(Wanted(path, (), FINGERPRINTED), _never)
             assert child is not None
             request = FingerprintModel(next(self._ids), text)
-            child.send(request)
-            reply = self._wait(child, request.id, SILENCE_TIMEOUT_S, _never)
+            reply = self._ask(child, request, SILENCE_TIMEOUT_S, _never)
             if isinstance(reply, Failed):
                 raise UserError(reply.title, reply.advice)
             assert isinstance(reply, Fingerprinted)
@@ -158,8 +183,7 @@ class ModelWorker:
             if child is None:
                 raise self._refused or Cancelled()
             request = ForetellText(next(self._ids), text)
-            child.send(request)
-            reply = self._wait(child, request.id, SILENCE_TIMEOUT_S, given_up)
+            reply = self._ask(child, request, SILENCE_TIMEOUT_S, given_up)
             if reply is None:
                 child.send(Cancel(request.id))
                 raise self._refused or Cancelled()
@@ -204,6 +228,7 @@ class ModelWorker:
             self._end()
         if self._child is None:
             self._child = Child(self._command)
+            self._replies = Replies(self._child, self._hear)
         if self._loaded != wanted:
             self._loaded = self._held = None
             request = LoadModel(
@@ -216,9 +241,10 @@ class ModelWorker:
                 held_bytes=wanted.shape.held_bytes,
                 traces=self._traces_of(wanted.path),
                 active_experts=wanted.shape.active_experts,
+                saved_folder=str(self._saved.folder) if self._saved else None,
+                saved_bytes=self._saved.limit_bytes() if self._saved else 0,
             )
-            self._child.send(request)
-            reply = self._wait(self._child, request.id, LOAD_TIMEOUT_S, cancelled)
+            reply = self._ask(self._child, request, LOAD_TIMEOUT_S, cancelled)
             if reply is None:
                 self._end()
                 return None
@@ -250,53 +276,133 @@ class ModelWorker:
             passages=tuple(passages),
             history=tuple(history),
             max_answer_tokens=self._answer_tokens,
+            saved_bytes=self._saved.limit_bytes() if self._saved else None,
         )
-        child.send(request)
+        return self._said(self._send(child, request), request, on_text, cancelled)
+
+    def complete(
+        self,
+        system: str,
+        text: str,
+        max_tokens: int,
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> ModelAnswer:
+        """Go on from a text, however long, while somebody waits for it. Raises UserError."""
+
+        def given_up() -> bool:
+            return self._refused is not None or cancelled()
+
+        with self._working():
+            child = self._ready(self._wanted, given_up)
+            if child is None:
+                return NOTHING_SAID
+            request = Complete(next(self._ids), system, text, max_tokens)
+            return self._said(self._send(child, request), request, on_text, given_up)
+
+    def complete_in_background(
+        self, system: str, text: str, max_tokens: int, cancelled: Callable[[], bool]
+    ) -> ModelAnswer:
+        """As `complete`, from any thread, giving way to everything else that is asked for.
+
+        It is paused for that and goes on, or begins again where another model was needed
+        meanwhile. Raises UserError, also when the worker was ended because its memory was wanted.
+        """
+        while True:
+            with self._working():
+                child = self._ready(self._wanted, cancelled)
+                if child is None:
+                    return NOTHING_SAID
+                request = Complete(next(self._ids), system, text, max_tokens, background=True)
+                replies = self._send(child, request)
+                self._background += 1
+            try:
+                return self._said(replies, request, lambda _text: None, cancelled)
+            except _Interrupted:
+                continue
+            except (ChildGone, ChildSlow) as error:
+                raise UserError(
+                    "The language model was ended while it worked in the background.",
+                    "It begins again with the next try.",
+                ) from error
+            finally:
+                with self._lock:
+                    self._background -= 1
+                    self._used_at = time.monotonic()
+                    self._watch_idle()
+
+    def _said(
+        self,
+        replies: Replies,
+        request: Generate | Complete,
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> ModelAnswer:
+        """What the worker replies to a request that was sent, piece by piece and as a whole."""
         text: list[str] = []
         used = prompt_tokens = answer_tokens = 0
-        while True:
-            reply = self._wait(child, request.id, SILENCE_TIMEOUT_S, cancelled)
-            if reply is None:
-                child.send(Cancel(request.id))
-                return ModelAnswer(
-                    "".join(text), "cancelled", used, prompt_tokens, answer_tokens, 0.0, 0.0
-                )
-            if isinstance(reply, Failed):
-                raise UserError(reply.title, reply.advice)
-            if isinstance(reply, PromptReady):
-                used, prompt_tokens = reply.passages_used, reply.prompt_tokens
-            elif isinstance(reply, Token):
-                text.append(reply.text)
-                answer_tokens += 1
-                on_text(reply.text)
-            elif isinstance(reply, Generated):
-                return ModelAnswer(
-                    "".join(text),
-                    reply.stopped,
-                    used,
-                    reply.prompt_tokens,
-                    reply.answer_tokens,
-                    reply.prefill_ms,
-                    reply.decode_ms,
-                    reply.reused_tokens,
-                )
+        # A long text takes long to read, and what is in the background may wait for hours.
+        longest_s = math.inf if isinstance(request, Complete) else SILENCE_TIMEOUT_S
+        try:
+            while True:
+                reply = self._wait(replies, request.id, longest_s, cancelled)
+                if reply is None:
+                    replies.child.send(Cancel(request.id))
+                    return ModelAnswer(
+                        "".join(text), "cancelled", used, prompt_tokens, answer_tokens, 0.0, 0.0
+                    )
+                if isinstance(reply, Failed) and reply.title == INTERRUPTED:
+                    raise _Interrupted
+                if isinstance(reply, Failed):
+                    raise UserError(reply.title, reply.advice)
+                if isinstance(reply, PromptReady):
+                    used, prompt_tokens = reply.passages_used, reply.prompt_tokens
+                elif isinstance(reply, Token):
+                    text.append(reply.text)
+                    answer_tokens += 1
+                    on_text(reply.text)
+                elif isinstance(reply, Generated):
+                    return _whole("".join(text), used, reply)
+        finally:
+            replies.done(request.id)
+
+    def _ask(
+        self, child: Child, request: Request, timeout_s: float, cancelled: Callable[[], bool]
+    ) -> Message | None:
+        """The one reply to a request; None when cancelled meanwhile."""
+        replies = self._send(child, request)
+        try:
+            return self._wait(replies, request.id, timeout_s, cancelled)
+        finally:
+            replies.done(request.id)
+
+    def _send(self, child: Child, request: Request) -> Replies:
+        """Send a request; where its replies come. `done` has to be said to that in the end."""
+        replies = self._replies
+        if replies is None or replies.child is not child:
+            raise ChildGone("it was ended")
+        replies.expect(request.id)
+        child.send(request)
+        return replies
+
+    def _hear(self, message: Message) -> None:
+        """What the worker says unasked; what is left of earlier requests is passed over."""
+        if isinstance(message, WeightsHeld):
+            self._held = message
 
     def _wait(
-        self, child: Child, request_id: int, timeout_s: float, cancelled: Callable[[], bool]
+        self, replies: Replies, request_id: int, timeout_s: float, cancelled: Callable[[], bool]
     ) -> Message | None:
-        """The next reply to a request; what is left of earlier ones is passed over."""
+        """The next reply to a request; None when cancelled meanwhile."""
         deadline = time.monotonic() + timeout_s
         while not cancelled():
             try:
-                reply = child.receive(POLL_S)
-            except ChildSlow:
+                return replies.next(request_id, POLL_S)
+            except ChildSlow as error:
+                if not replies.child.alive:
+                    raise ChildGone(replies.child.ending()) from error
                 if time.monotonic() > deadline:
                     raise
-                continue
-            if isinstance(reply, WeightsHeld):
-                self._held = reply
-            elif getattr(reply, "id", None) == request_id:
-                return reply
         return None
 
     def _watch_idle(self) -> None:
@@ -308,13 +414,13 @@ class ModelWorker:
 
     def _end_if_idle(self) -> None:
         with self._lock:
-            if time.monotonic() - self._used_at >= self._idle_s:
+            if not self._background and time.monotonic() - self._used_at >= self._idle_s:
                 self._end()
 
     def _end(self) -> None:
         if self._child is not None:
             self._child.close()
-        self._child = None
+        self._child = self._replies = None
         self._loaded = None
         self._held = None
 
@@ -342,13 +448,10 @@ class ModelWorker:
 
     def held(self) -> WeightsHeld | None:
         """How the weights are kept in memory, as last heard; None when no model is loaded."""
-        child = self._child
-        if child is not None and self._lock.acquire(blocking=False):
+        replies = self._replies
+        if replies is not None and self._lock.acquire(blocking=False):
             try:
-                with contextlib.suppress(ChildGone):
-                    self._wait(child, 0, 0.0, _never)
-            except ChildSlow:
-                pass  # all that it has said is read
+                replies.hear_all()
             finally:
                 self._lock.release()
         return self._held
@@ -362,6 +465,13 @@ class ModelWorker:
         finally:
             self._lock.release()
         return True
+
+    def forget_saved(self, conversation: int) -> None:
+        """Have the worker keep nothing of a conversation that was deleted."""
+        child = self._child
+        if child is not None:
+            with contextlib.suppress(ChildGone):
+                child.send(ForgetSaved(conversation))
 
     def give_up(self, why: UserError) -> None:
         """End the worker now; an answer in the making ends with this error."""
@@ -379,3 +489,19 @@ class ModelWorker:
             child.close()
         with self._lock:
             self._end()
+
+
+def _whole(text: str, passages_used: int, reply: Generated) -> ModelAnswer:
+    return ModelAnswer(
+        text=text,
+        stopped=reply.stopped,
+        passages_used=passages_used,
+        prompt_tokens=reply.prompt_tokens,
+        answer_tokens=reply.answer_tokens,
+        prefill_ms=reply.prefill_ms,
+        decode_ms=reply.decode_ms,
+        reused_tokens=reply.reused_tokens,
+        restored_tokens=reply.restored_tokens,
+        dropped_tokens=reply.dropped_tokens,
+        recalled=reply.recalled,
+    )

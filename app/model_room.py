@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.planning import Choices
-from core.budget.facts import CELL_SHARES
 from core.budget.ram import room_for_model
 from core.llm.facts import ModelFacts
 from core.llm.fit import Fit, fits, memory_needed
+from core.llm.kv.cells import CELL_SHARES
 from core.settings import Settings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,14 +14,17 @@ import msgspec
 from app.models_lines import gpu_line, models_lines, progress_line
 from app.quantities import duration as _duration
 from app.quantities import size as _size
+from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
 from app.results import results_body, results_lines
 from core.errors import UserError
 from core.messages import (
     AnswerDone,
+    AnswerNote,
     AnswerSources,
     AnswerText,
     IndexProgress,
     ModelProgress,
+    RemotePreview,
     SearchProgress,
     SearchResults,
 )
@@ -43,6 +47,7 @@ class Output:
     def __init__(self, json: bool) -> None:
         self._json = json
         self._streamed = False
+        self._memories: tuple[str, ...] = ()
         self._progress_shown = False
         self._tenth = 0  # of a fetch, told last
 
@@ -150,6 +155,8 @@ class Output:
                 "come there while Satchel is open, or at once with "
                 f"`satchel index --level {body['level']}`"
             )
+        if not body["words"]:
+            self._line("no word index is kept: passages are found by their meaning only")
         self._line(f"took {_duration(body['seconds'])}")
         self.store_bytes(body["store_bytes"], body["text_bytes"])
         for failure in body["failures"]:
@@ -191,7 +198,10 @@ class Output:
 
     def sources(self, sources: AnswerSources) -> None:
         """The passages that the answer may rest on, before its first word."""
+        self._memories = sources.memories
         if not self._json:
+            for memory in sources.memories:
+                self._line(f"  (remembered: {memory})")
             for source in sources.sources:
                 self._line(f"  [{source.n}] {source.path}")
             if sources.extract is not None:
@@ -207,6 +217,28 @@ class Output:
             sys.stdout.flush()
             self._streamed = True
 
+    def answer_note(self, note: AnswerNote) -> None:
+        """Something to know about the answer in the making."""
+        if self._streamed and note.restart:
+            self._line()
+        print(shown(note.text), file=sys.stderr, flush=True)
+
+    def remote_preview(self, preview: RemotePreview) -> None:
+        """Exactly what a remote engine would be sent."""
+        if self._json:
+            self._print_json(preview_body(preview))
+        else:
+            for line in preview_lines(preview):
+                self._line(line)
+
+    def remote(self, body: Any) -> None:
+        """How it stands with the remote engine."""
+        if self._json:
+            self._print_json(body)
+        else:
+            for line in remote_lines(body):
+                self._line(line)
+
     def answer(self, answer: AnswerDone) -> None:
         """The end of an answer: its citations with their quotes."""
         if self._json:
@@ -218,20 +250,39 @@ class Output:
                     "timings_ms": answer.timings_ms,
                     "tokens": {"prompt": answer.prompt_tokens, "answer": answer.answer_tokens},
                     "model": answer.model,
+                    "made": msgspec.to_builtins(answer.made),
                     "stopped": answer.stopped,
+                    "cached": None
+                    if answer.cached_age_s is None
+                    else {"age_s": answer.cached_age_s},
+                    "memories": list(self._memories),
+                    "offers": [msgspec.to_builtins(offer) for offer in answer.offers],
                     "unsupported": [list(span) for span in answer.unsupported],
                 }
             )
             return
         self._line()
-        if not answer.found:
-            return
+        if answer.cached_age_s is not None:
+            age = _duration(answer.cached_age_s)
+            self._line(
+                f"  (answered {age} ago; nothing it rests on has changed; ask anew: --fresh)"
+            )
+        if answer.found:
+            self._citations(answer)
+        for offer in answer.offers:
+            self._line()
+            self._line(f'Remember this? "{offer.text}" Keep it with:')
+            self._line(f"  satchel memories add {shlex.quote(offer.text)}")
+
+    def _citations(self, answer: AnswerDone) -> None:
         self._line()
         for citation in answer.citations:
             where = f", page {citation.locator.page}" if citation.locator.page else ""
             self._line(f'  [{citation.n}] {citation.path}{where}: "{_one_line(citation.quote)}"')
         for start, end in answer.unsupported:
             self._line(f'  Not in your files: "{_one_line(answer.answer[start:end])}"')
+        self._line()
+        self._line(made_line(answer.made))
 
     def status(self, body: Any) -> None:
         """Device, budgets, usage and index."""
@@ -310,6 +361,16 @@ class Output:
         for line in models_lines(body):
             self._line(line)
 
+    def memories(self, body: Any) -> None:
+        """What is remembered of the person."""
+        if self._json:
+            self._print_json(body)
+            return
+        if not body["memories"]:
+            self._line("Nothing is remembered. Add something with: satchel memories add TEXT")
+        for memory in body["memories"]:
+            self._line(f"{memory['id']:>3}  {memory['text']}  ({memory['kind']})")
+
     def forgotten(self, body: Any) -> None:
         """What was removed."""
         if self._json:
@@ -384,7 +445,7 @@ def _level(index: Mapping[str, Any]) -> str:
     text = f"level {index['level']}" + (f", {code} bytes of code a passage" if code else "")
     if index["levelling"]:
         text += f"; {index['level_chunks']} of {index['chunks']} passages are there"
-    return text
+    return text if index["words"] else f"{text}; no word index"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

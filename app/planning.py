@@ -8,9 +8,7 @@ from typing import get_args
 from app.extractors import processors
 from app.model_outlook import Outlooks
 from core.budget.facts import (
-    CELL_SHARES,
     MB,
-    CellType,
     Corpus,
     FewerExperts,
     Limits,
@@ -31,6 +29,7 @@ from core.llm.experts import quality
 from core.llm.facts import ModelFacts, try_facts
 from core.llm.fetch import model_path
 from core.llm.fit import overhead_bytes
+from core.llm.kv.cells import CELL_SHARES, CellType
 from core.llm.store import installed
 from core.settings import Settings, Value
 from core.store.catalogue import Catalogue
@@ -39,6 +38,7 @@ DISK, RAM = "budget.disk_mb", "budget.ram_mb"
 # What may be chosen together with the budgets, and is previewed with them.
 CHOICES = (
     "index.level",
+    "index.words",
     "index.text_cache_mb",
     "assistant.model",
     "assistant.context_tokens",
@@ -83,6 +83,7 @@ class Choices:
             answer_tokens=int(self.number("assistant.answer_tokens")),
             cell_type=next((one for one in known if one == cell), "q8_0"),
             active_experts=int(self.number("assistant.active_experts")),
+            words=self.text("index.words"),
         )
 
 
@@ -165,6 +166,8 @@ def measure_corpus(home: Home, engine: Engine, catalogue: Catalogue) -> Corpus:
     return Corpus(
         level=store.dial.level,
         at_level=store.chunks_at_level >= store.view.live_chunks,
+        words=not store.view.wordless.any(),
+        wordless_within=catalogue.notes.wordless_within,
         files=catalogue.files.coverage()["indexed"],
         chunks=chunks,
         text_bytes=text_bytes,

@@ -100,6 +100,7 @@ def index_report(home: Home, engine: Engine, outcome: Outcome) -> Table:
         "embedded_chunks": outcome.embedded_chunks,
         "level": engine.store.dial.level.name,
         "level_chunks": engine.store.chunks_at_level,
+        "words": engine.store.dial.words,
         "stopped": str(outcome.stopped) if outcome.stopped else None,
         "problems": list(outcome.unreadable),
         "failures": engine.catalogue.files.in_state(
@@ -134,6 +135,8 @@ def _level_report(engine: Engine) -> Table:
         "level": store.dial.level.name,
         "level_chunks": done,
         "levelling": done < chunks,
+        "words": store.dial.words,
+        "wordless_chunks": int(store.view.wordless.sum()),
         "code_bytes_a_chunk": engine.rotation.code_bytes if store.dial.level.code_bytes else 0,
         "levels": [dataclasses.asdict(level) for level in LEVELS],
         "levels_measured_with": MEASURED_WITH,

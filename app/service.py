@@ -25,10 +25,12 @@ from app.fetches import Fetches, is_fetch
 from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
+from app.memories import Memories
 from app.mistakes import as_mistake
 from app.model import ModelWorker
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
+from app.remote import Remote
 from app.session import HomeBusy, Session
 from app.work import Work
 from core.budget.facts import Corpus, Speeds
@@ -56,6 +58,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    MemoriesRequest,
     Message,
     ModelsRequest,
     PagePreview,
@@ -63,6 +66,7 @@ from core.messages import (
     Preview,
     Raise,
     Related,
+    RemoteSetup,
     Retry,
     Search,
     SettingsGet,
@@ -98,6 +102,7 @@ LOOK = (
     ConversationsList,
     ConversationGet,
     ConversationDelete,
+    MemoriesRequest,
 )
 
 
@@ -161,6 +166,8 @@ class Service:
         self._ask = ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
         self.lookups = Lookups(self)
+        self.remote = Remote(self)
+        self.memories = Memories(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
@@ -219,6 +226,8 @@ class Service:
             session.close()
         elif is_fetch(message):
             self._fetches.submit(session, message)
+        elif isinstance(message, RemoteSetup):
+            self.remote.submit(session, message)
         elif isinstance(message, WORK) and not _only_looks(message):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
@@ -389,6 +398,7 @@ class Service:
         self._idle.close()
         self.governor.close()
         self._fetches.close()
+        self.remote.close()
         self.work.close()
         self.model.close()
         for executor in (self._search, self._ask, self._look):

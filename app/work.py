@@ -114,7 +114,10 @@ class Work:
         """Look whether the index is at its level; whether that is still to be done."""
         store = self._service.engine.store
         if store.behind or store.sample_wanted:
-            self._upkeep.want(LEVEL, f"the index comes to the level {store.dial.level.name}")
+            what = f"the index comes to the level {store.dial.level.name}"
+            if store.behind and store.wordless == store.behind:
+                what = "files are read for the word index"
+            self._upkeep.want(LEVEL, what)
         else:
             self._upkeep.done(LEVEL)
         return self._upkeep.wants(LEVEL)

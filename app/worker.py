@@ -9,30 +9,39 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import os
-import queue
 import signal
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.stdio import Channel, child_channel
+from app.wishes import Wish, Wishes
+from core.chat.parts import Parted, in_turns, parted
 from core.chat.prompt import PromptTemplate, build_prompt, load_template
 from core.errors import Cancelled, UserError
+from core.llm.chat_message import ChatMessage
 from core.llm.devices import gpu_devices
 from core.llm.fingerprint import BEST, STEPS
+from core.llm.generation import Generation, Outcome
 from core.llm.gguf import read_header
-from core.llm.native import NativeModel, StopFlag, build_name, check_loads
-from core.llm.runtime import Outcome, Runtime
+from core.llm.kv.saved import Origin, SavedKv, fingerprint_file
+from core.llm.native import ATTENTION, NativeModel, StopFlag, build_name, check_loads
+from core.llm.runtime import Runtime
 from core.messages import (
+    INTERRUPTED,
     Cancel,
+    ChatTurn,
     CheckModel,
+    Complete,
     Done,
     Failed,
     FindGpus,
     Fingerprinted,
     FingerprintModel,
     ForetellText,
+    ForgetSaved,
     Generate,
     Generated,
     Gpus,
@@ -50,7 +59,10 @@ from core.messages import (
 
 _PR_SET_PDEATHSIG = 1
 
-Request = LoadModel | Generate | CheckModel | FingerprintModel | ForetellText | FindGpus
+Request = LoadModel | Generate | Complete | CheckModel | FingerprintModel | ForetellText | FindGpus
+
+
+NOTHING_SAID = Outcome("cancelled", 0, 0, 0, 0.0, 0.0)
 
 
 class Worker:
@@ -62,7 +74,9 @@ class Worker:
         self._runtime: Runtime | None = None
         self._again: LoadModel | None = None  # what was loaded from a file that has changed
         self._held_bytes: tuple[int | None] | None = None  # wished for since the model was loaded
-        self._requests: queue.SimpleQueue[tuple[Request, StopFlag]] = queue.SimpleQueue()
+        self._wishes: Wishes[Request, Generation] = Wishes()
+        self._saved: SavedKv | None = None
+        self._forgotten: set[int] = set()  # conversations of which nothing may be saved
         self._stops: dict[int, StopFlag] = {}
         self._stops_lock = threading.Lock()
 
@@ -70,12 +84,15 @@ class Worker:
         """Serve for ever; the process ends when the channel is closed."""
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         while True:
-            request, stop = self._requests.get()
-            self._carry_out(request, stop)
+            wish = self._wishes.take()
+            self._carry_out(wish)
+            if wish.going is not None:
+                self._wishes.put_back(wish)
+                continue
             with self._stops_lock:
                 # The asker may have used the id again as soon as it saw the end.
-                if self._stops.get(request.id) is stop:
-                    del self._stops[request.id]
+                if self._stops.get(wish.request.id) is wish.stop:
+                    del self._stops[wish.request.id]
 
     def _read(self) -> None:
         try:
@@ -97,11 +114,20 @@ class Worker:
                 stop.raise_()
         elif isinstance(message, HoldWeights):
             self._hold(message.held_bytes)
+        elif isinstance(message, ForgetSaved):
+            self._forget_saved(message.conversation)
         elif isinstance(message, Request):
             stop = StopFlag()
             with self._stops_lock:
                 self._stops[message.id] = stop
-            self._requests.put((message, stop))
+            background = isinstance(message, Complete) and message.background
+            self._wishes.put(Wish(message, stop, background))
+
+    def _forget_saved(self, conversation: int) -> None:
+        """On the thread that reads, so that nothing of it is saved from now on."""
+        self._forgotten.add(conversation)
+        if self._saved is not None:
+            self._saved.forget(conversation)
 
     def _hold(self, held_bytes: int | None) -> None:
         """On the thread that reads, so that it acts in the middle of an answer."""
@@ -113,7 +139,8 @@ class Worker:
     def _tell_held(self, runtime: Runtime) -> None:
         self._channel.send(WeightsHeld(**dataclasses.asdict(runtime.residency())))
 
-    def _carry_out(self, request: Request, stop: StopFlag) -> None:
+    def _carry_out(self, wish: Wish[Request, Generation]) -> None:
+        request, stop = wish.request, wish.stop
         try:
             if isinstance(request, LoadModel):
                 self._load(request, stop)
@@ -127,10 +154,12 @@ class Worker:
             elif isinstance(request, FindGpus):
                 self._channel.send(Gpus(request.id, build_name(), gpu_devices()))
             else:
-                self._generate(request, stop)
+                self._answer(request, wish)
         except UserError as error:
+            wish.going = None
             self._channel.send(Failed(request.id, error.title, error.advice))
         except Cancelled:
+            wish.going = None
             self._channel.send(Failed(request.id, "The model was stopped.", ""))
 
     def _check(self, request: CheckModel) -> None:
@@ -162,6 +191,8 @@ class Worker:
                 trained_context_tokens=runtime.trained_context_tokens,
                 resident_bytes=runtime.resident_bytes,
                 load_ms=runtime.load_ms,
+                cell_type=runtime.cell_type,
+                memory_why=runtime.ability.why,
             )
         )
 
@@ -175,18 +206,42 @@ class Worker:
             threads=request.threads,
             stop=stop,
             adapters=[Path(adapter) for adapter in request.adapters],
-            quantized=request.cell_type == "q8_0",
+            cell_type=request.cell_type,
             held_bytes=request.held_bytes,
             traces_path=Path(request.traces) if request.traces else None,
             active_experts=request.active_experts,
         )
         self._runtime = runtime
+        self._saved = self._open_saved(request, runtime)
+        runtime.use_saved(self._saved)
         if self._held_bytes is not None:
             runtime.resize(*self._held_bytes)
         return runtime
 
+    def _open_saved(self, request: LoadModel, runtime: Runtime) -> SavedKv | None:
+        """What is on disk of this model as it is loaded now."""
+        if request.saved_folder is None or not runtime.ability.pages:
+            return None
+        files = [Path(request.path), *(Path(adapter) for adapter in request.adapters)]
+        origin = Origin(
+            model=files[0].stem,
+            fingerprint=fingerprint_file(files, str(request.active_experts)),
+            build=build_name(),
+            cell_type=runtime.cell_type,
+            attention=ATTENTION[runtime.cell_type],
+        )
+        saved = SavedKv(Path(request.saved_folder), origin, request.saved_bytes)
+        for conversation in self._forgotten:
+            saved.forget(conversation)
+        return saved
+
     def _let_go(self) -> None:
-        """Two models need not fit in memory together."""
+        """Two models need not fit in memory together, and what was begun with one ends."""
+        for wish in self._wishes.drop_background():
+            if wish.going is not None:
+                wish.going.close()
+            self._channel.send(Failed(wish.request.id, INTERRUPTED, ""))
+        self._saved = None
         runtime, self._runtime, self._again = self._runtime, None, None
         if runtime is not None:
             runtime.close()
@@ -212,33 +267,76 @@ class Worker:
             raise UserError("No language model is loaded.", "Choose a model and ask again.")
         return self._runtime
 
-    def _generate(self, request: Generate, stop: StopFlag) -> None:
+    def _answer(self, request: Generate | Complete, wish: Wish[Request, Generation]) -> None:
+        """Answer, or go on with it; what is paused is kept in `wish.going`."""
         runtime = self._loaded()
-        if stop.raised:
-            self._channel.send(_generated(request.id, Outcome("cancelled", 0, 0, 0, 0.0, 0.0)))
+        if wish.stop.raised:
+            wish.going = None
+            self._channel.send(_generated(request.id, NOTHING_SAID))
             return
-        answer_tokens = min(max(request.max_answer_tokens, 1), runtime.context_tokens // 2)
+        recalled: dict[str, int] = {}
+        generation = wish.going
+        if generation is None:
+            answer_tokens = min(max(request.max_answer_tokens, 1), runtime.context_tokens // 2)
+            if isinstance(request, Generate) and request.saved_bytes is not None and self._saved:
+                self._saved.limit(request.saved_bytes)
+            prompt, used = self._prompt(runtime, request, answer_tokens)
+            recalled = prompt.recalled
+            chosen = runtime.choose(prompt.parts, len(prompt.end), answer_tokens)
+            tokens = sum(len(part.tokens) for part in chosen) + len(prompt.end)
+            self._channel.send(PromptReady(request.id, used, tokens))
+            generation = runtime.begin(
+                prompt.parts,
+                prompt.end,
+                max_tokens=answer_tokens,
+                on_text=lambda text: self._channel.send(Token(request.id, text)),
+            )
+        outcome = runtime.run(generation, wish.stop)
+        if outcome is None:
+            wish.going = generation
+            return
+        wish.going = None
+        self._tell_held(runtime)
+        turns = tuple(turn for name, turn in recalled.items() if name in outcome.held)
+        self._channel.send(_generated(request.id, outcome, turns))
+        runtime.remember()
+        if not self._wishes.someone_waits:
+            runtime.settle()
+
+    def _prompt(
+        self, runtime: Runtime, request: Generate | Complete, answer_tokens: int
+    ) -> tuple[Parted, int]:
+        """The prompt in parts, and how many passages it holds."""
+        if isinstance(request, Complete):
+            messages = [ChatMessage("user", request.text)]
+            if request.system:
+                messages.insert(0, ChatMessage("system", request.system))
+            return self._parted(runtime, messages, ()), 0
+        pages = runtime.ability.pages and in_turns(request.history)
         prompt = build_prompt(
             request.question,
             request.passages,
-            request.history,
+            () if pages else request.history,
             template=self._template,
             prompt_tokens=runtime.context_tokens - answer_tokens,
             count_tokens=runtime.count_tokens,
+            keeps_question=runtime.ability.pages,
         )
-        self._channel.send(PromptReady(request.id, prompt.passages_used, prompt.tokens))
-        outcome = runtime.generate(
-            runtime.tokenize_chat(prompt.messages),
-            max_tokens=answer_tokens,
-            on_text=lambda text: self._channel.send(Token(request.id, text)),
-            stop=stop,
-        )
-        self._tell_held(runtime)
-        self._channel.send(_generated(request.id, outcome))
-        runtime.remember()
+        history = request.history if pages else ()
+        return self._parted(runtime, prompt.messages, history), prompt.passages_used
+
+    @staticmethod
+    def _parted(
+        runtime: Runtime,
+        messages: Sequence[ChatMessage],
+        history: Sequence[ChatTurn],
+    ) -> Parted:
+        if runtime.ability.pages:
+            return parted(messages, history, runtime.tokenize_each)
+        return Parted((), tuple(runtime.tokenize_chat(messages)), {})
 
 
-def _generated(request_id: int, outcome: Outcome) -> Generated:
+def _generated(request_id: int, outcome: Outcome, recalled: Sequence[int] = ()) -> Generated:
     return Generated(
         id=request_id,
         stopped=outcome.stopped,
@@ -247,6 +345,9 @@ def _generated(request_id: int, outcome: Outcome) -> Generated:
         prefill_ms=outcome.prefill_ms,
         decode_ms=outcome.decode_ms,
         reused_tokens=outcome.reused_tokens,
+        restored_tokens=outcome.recalled_tokens,
+        dropped_tokens=outcome.dropped_tokens,
+        recalled=tuple(recalled),
     )
 
 

@@ -31,7 +31,7 @@ from core.errors import FileError
 from core.home import find_home
 from core.index.codes import Rotation, scan
 from core.index.embedder import BATCH, Embedder, find_model
-from core.index.fit_codes import fit_rotation
+from core.index.fit_codes import fit_rotation, own_width
 from core.index.frontier import Corpus, Frontier, with_words
 from core.index.graph import Graph, build_edges, open_graph, pack_edges
 from core.index.models import STARTER, embedding_folder
@@ -338,7 +338,8 @@ def table(passages: Passages, code_bytes: int, kinds: Sequence[str]) -> None:
 def _rotation(kind: str, code_bytes: int, vectors: Floats) -> Rotation:
     if kind == "own":
         chosen = np.random.default_rng(0).permutation(len(vectors))[:FIT_SAMPLE]
-        return fit_rotation(vectors[np.sort(chosen)], code_bytes)
+        width = own_width(vectors.shape[1], code_bytes)
+        return fit_rotation(vectors[np.sort(chosen)], code_bytes, width=width)
     shipped = shipped_rotation("all-minilm-l6-v2", code_bytes)
     assert shipped is not None
     return shipped

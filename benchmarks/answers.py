@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cache import cache_precision, open_embedder
 from common import data_folder, machine, read_jsonl
 
 from app.children import python_child
@@ -94,6 +95,9 @@ def main() -> int:
             rows = bench.measure(options.distractors, options.whole)
         finally:
             bench.close()
+    # Paraphrases were written of the questions that come with the data, and of no others.
+    if options.questions is None:
+        rows["all"]["cache_precision"] = cache_precision(open_embedder().embed)
     show(rows, options.json, len(items))
     return 1 if any(missed(name, value) for name, value in rows["all"].items()) else 0
 
@@ -180,7 +184,7 @@ class Bench:
     def _ask(self, number: int) -> Asked:
         item = self._items[number]
         done: AnswerDone | None = None
-        for reply in self._caller.ask(Ask(self._caller.next_id(), item["question"])):
+        for reply in self._caller.ask(Ask(self._caller.next_id(), item["question"], fresh=True)):
             fail(reply)
             if isinstance(reply, AnswerDone):
                 done = reply

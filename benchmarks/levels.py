@@ -165,7 +165,7 @@ class Desk:
                 lambda: None,
                 Memory(),
             ),
-        ).run()
+        ).run(on_current=lambda _outcome: True)
         if outcome.stopped:
             sys.exit(f"benchmark: {outcome.stopped}")
 

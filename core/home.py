@@ -36,6 +36,11 @@ class Home:
         return self.config / "folders.json"
 
     @property
+    def remote_key(self) -> Path:
+        """The key for the remote engine, where it wants one."""
+        return self.config / "remote-key"
+
+    @property
     def catalogue(self) -> Path:
         """The catalogue database: derived from the files, can be rebuilt."""
         return self.data / "catalogue.db"

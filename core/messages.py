@@ -22,6 +22,10 @@ ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
 Phase = Literal["scanning", "indexing", "merging", "levelling", "watching", "paused", "idle"]
 
 
+# What a model's memory is made of; see core.llm.kv.cells.
+CellType = Literal["f16", "q8_0", "q8_q4", "q4_0"]
+
+
 class ProtocolError(Exception):
     """A line is not a message of this version: the other side is broken or of another release."""
 
@@ -121,10 +125,37 @@ class Citation(msgspec.Struct, frozen=True):
     quote: str
 
 
+class MemoryOffer(msgspec.Struct, frozen=True):
+    """A sentence in which the person said something of themselves that may be remembered."""
+
+    text: str
+    kind: Literal["fact", "preference"]
+
+
 class ChatTurn(msgspec.Struct, frozen=True):
-    """One earlier turn of a conversation."""
+    """One side of an earlier turn. `turn` and `conversation` are their numbers, 0 for none; it is
+    `recalled` when what is asked now is about it, and not just one of the last.
+    """
 
     role: Literal["user", "assistant"]
+    text: str
+    turn: int = 0
+    conversation: int = 0
+    recalled: bool = False
+
+
+class Made(msgspec.Struct, frozen=True):
+    """Where an answer was made: by which model, at which server ("" here), and why so if told."""
+
+    model: str = ""
+    server: str = ""
+    why: str = ""
+
+
+class SentText(msgspec.Struct, frozen=True):
+    """One message that a remote engine is sent."""
+
+    role: Literal["system", "user", "assistant"]
     text: str
 
 
@@ -281,7 +312,7 @@ class LoadModel(Message, frozen=True):
 
     Of its weights `held_bytes` may be in memory, None for all. What it uses how often is kept
     in the file `traces`. A token uses `active_experts` of a layer, None for as many as the
-    model says.
+    model says. Of its keys and values `saved_bytes` may be kept in `saved_folder`.
     """
 
     id: int
@@ -289,10 +320,12 @@ class LoadModel(Message, frozen=True):
     context_tokens: int
     threads: int
     adapters: tuple[str, ...] = ()
-    cell_type: Literal["f16", "q8_0"] = "q8_0"
+    cell_type: CellType = "q8_0"
     held_bytes: int | None = None
     traces: str | None = None
     active_experts: int | None = None
+    saved_folder: str | None = None
+    saved_bytes: int = 0
 
 
 class HoldWeights(Message, frozen=True):
@@ -331,7 +364,10 @@ class CheckModel(Message, frozen=True):
 
 
 class ModelLoaded(Message, frozen=True):
-    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading."""
+    """Ends a LoadModel. `resident_bytes` is the worker's resident set after loading.
+
+    `cell_type` is what its memory is made of, and `memory_why` says what of it is switched off.
+    """
 
     id: int
     name: str
@@ -340,6 +376,8 @@ class ModelLoaded(Message, frozen=True):
     trained_context_tokens: int
     resident_bytes: int
     load_ms: float
+    cell_type: CellType = "q8_0"
+    memory_why: str = ""
 
 
 class FindGpus(Message, frozen=True):
@@ -396,7 +434,8 @@ class Generate(Message, frozen=True):
     """Answer `question` from numbered `passages` (1-based, in this order).
 
     The worker builds the prompt and leaves out the last passages if the context
-    cannot hold them all.
+    cannot hold them all. Turns stay in its memory, or on disk, where `saved_bytes` may be
+    kept (None for as many as before).
     """
 
     id: int
@@ -404,6 +443,26 @@ class Generate(Message, frozen=True):
     passages: tuple[str, ...]
     history: tuple[ChatTurn, ...] = ()
     max_answer_tokens: int = 256
+    saved_bytes: int | None = None
+
+
+class Complete(Message, frozen=True):
+    """Go on from a text, however long it is. Replied as Generate is.
+
+    In the `background` it waits while anything else is asked for, and goes on after that.
+    """
+
+    id: int
+    system: str
+    text: str
+    max_answer_tokens: int = 256
+    background: bool = False
+
+
+class ForgetSaved(Message, frozen=True):
+    """Remove what is saved of a conversation, and save nothing of it any more. No reply."""
+
+    conversation: int
 
 
 class PromptReady(Message, frozen=True):
@@ -422,7 +481,12 @@ class Token(Message, frozen=True):
 
 
 class Generated(Message, frozen=True):
-    """Ends a Generate. `stopped` is "end", "length" or "cancelled"."""
+    """Ends a Generate or Complete. `stopped` is "end", "length" or "cancelled".
+
+    Of the prompt `reused_tokens` were in memory and `restored_tokens` came back from disk;
+    `dropped_tokens` of a long text were read and did not stay. `recalled` are the turns that
+    were in the prompt because the question is about them.
+    """
 
     id: int
     stopped: Literal["end", "length", "cancelled"]
@@ -430,7 +494,14 @@ class Generated(Message, frozen=True):
     answer_tokens: int
     prefill_ms: float
     decode_ms: float
-    reused_tokens: int = 0  # of the prompt, which were in memory and not computed
+    reused_tokens: int = 0
+    restored_tokens: int = 0
+    dropped_tokens: int = 0
+    recalled: tuple[int, ...] = ()
+
+
+# The title of the Failed that ends what ran in the background when another model was loaded.
+INTERRUPTED = "Another model was needed meanwhile."
 
 
 # --- service: requests --------------------------------------------------------------------
@@ -461,12 +532,30 @@ class Related(Message, frozen=True):
 
 
 class Ask(Message, frozen=True):
-    """A question to be answered from the files."""
+    """A question to be answered from the files.
+
+    `remote` lets the remote engine answer. Before the first time in a conversation that ends
+    with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
+    without having been shown. A `fresh` answer is made anew, even when a kept one would do.
+    """
 
     id: int
     question: str
     model: str | None = None
     conversation: int | None = None
+    remote: bool = False
+    consent: str = ""
+    fresh: bool = False
+
+
+class RemoteSetup(Message, frozen=True):
+    """How it stands with the remote engine (`show`), which models it has (`check`), or keep a
+    `key` for it, "" for none. Ends with Report; the key itself is in no reply.
+    """
+
+    id: int
+    action: Literal["show", "check", "key"] = "show"
+    key: str = ""
 
 
 class Index(Message, frozen=True):
@@ -645,6 +734,18 @@ class ConversationDelete(Message, frozen=True):
     conversation: int
 
 
+class MemoriesRequest(Message, frozen=True):
+    """What is remembered of the person, or a change of it. Ends with Report: `memories`.
+
+    `refuse` says that a sentence that was offered is not to be offered again.
+    """
+
+    id: int
+    action: Literal["list", "add", "edit", "remove", "refuse"] = "list"
+    memory: int | None = None
+    text: str | None = None
+
+
 class Subscribe(Message, frozen=True):
     """From now on send State and IndexProgress as they change. Never ends by itself."""
 
@@ -710,6 +811,7 @@ class AnswerSources(Message, frozen=True):
     id: int
     sources: tuple[Citation, ...]
     conversation: int
+    memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
     extract: Citation | None = None
 
 
@@ -720,11 +822,39 @@ class AnswerText(Message, frozen=True):
     text: str
 
 
+class AnswerNote(Message, frozen=True):
+    """Something to know about the answer in the making; with `restart` what came is void."""
+
+    id: int
+    text: str
+    restart: bool = False
+
+
+class RemotePreview(Message, frozen=True):
+    """Ends an Ask of which nothing was sent yet: exactly what would be, and to whom.
+
+    `body` is the request to the byte, `messages` its texts. `seal` stands for these bytes to
+    this place.
+    """
+
+    id: int
+    seal: str
+    server: str
+    url: str
+    model: str
+    messages: tuple[SentText, ...]
+    body: str
+    with_key: bool
+    encrypted: bool
+    here: bool
+
+
 class AnswerDone(Message, frozen=True):
     """Ends an Ask: the whole answer with unknown citations dropped.
 
-    `found` is false when the files do not say; `stopped` as in Generated. `unsupported` are
-    character ranges of the answer that no passage supports.
+    `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
+    tells how old an answer is that was given before and rests on what has not changed since.
+    `unsupported` are character ranges of the answer that no passage supports.
     """
 
     id: int
@@ -736,6 +866,9 @@ class AnswerDone(Message, frozen=True):
     answer_tokens: int
     stopped: str = "end"
     model: str = ""
+    made: Made = Made()
+    cached_age_s: float | None = None
+    offers: tuple[MemoryOffer, ...] = ()
     unsupported: tuple[tuple[int, int], ...] = ()
 
 
@@ -811,7 +944,8 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, Gpus, AnswerDone, PreviewText, Report, Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, PreviewText, Report,
+            Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,18 @@ import tomli_w
 
 from core.atomic import write_atomic
 from core.budget.govern import ON_BATTERY
+from core.chat.remote import parse_endpoint
 from core.errors import UserError
-from core.index.levels import DEFAULT_LEVEL, LEVEL_NAMES
+from core.index.levels import ALWAYS, DEFAULT_LEVEL, LEVEL_NAMES, WORDS_KEPT
 
 Value = bool | int | float | str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One declared setting. `low` and `high` bound numbers; `choices` bounds texts."""
+    """One declared setting. `low` and `high` bound numbers; `choices` bounds texts; `form` raises
+    UserError for a text that does not have its form, and is not asked about an empty one.
+    """
 
     key: str
     default: Value
@@ -29,6 +32,7 @@ class Setting:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    form: Callable[[str], object] | None = None
 
     def check(self, value: object) -> Value:
         """The value in this setting's type. Raises UserError when it does not fit."""
@@ -45,6 +49,11 @@ class Setting:
                 raise self._refusal(value)
         if self.choices and value not in self.choices:
             raise self._refusal(value)
+        if self.form is not None and isinstance(value, str) and value:
+            try:
+                self.form(value)
+            except UserError as error:
+                raise UserError(f"{self.key} cannot be {value!r}.", error.advice) from error
         assert isinstance(value, (bool, int, float, str, tuple))
         return value
 
@@ -128,6 +137,14 @@ DECLARED: tuple[Setting, ...] = (
         choices=LEVEL_NAMES,
     ),
     Setting(
+        "index.words",
+        ALWAYS,
+        "Whether passages are found by their words, too: the word index takes about a tenth of "
+        "the text's size. Without it they are found by meaning only, and what stands in quotation "
+        "marks by reading every file. While there is room: it is given up before new files wait.",
+        choices=WORDS_KEPT,
+    ),
+    Setting(
         "index.pause_on_battery",
         "below half",
         "Indexing waits while the computer runs on battery: never, with less than half of it "
@@ -143,6 +160,11 @@ DECLARED: tuple[Setting, ...] = (
         "index.pause_in_full_screen",
         True,
         "Indexing waits while an app fills the whole screen.",
+    ),
+    Setting(
+        "index.pause_when_metered",
+        False,
+        "Indexing waits while the network connection is metered: for folders on a network drive.",
     ),
     Setting(
         "search.max_recomputes",
@@ -198,11 +220,54 @@ DECLARED: tuple[Setting, ...] = (
         high=32_000,
     ),
     Setting(
+        "assistant.memories",
+        True,
+        "Satchel offers to remember what you say of yourself in a question, and uses what you "
+        "let it remember.",
+    ),
+    Setting(
+        "assistant.kept_answers_mb",
+        2.0,
+        "Most disk space for answers that are given again at once when a question is repeated "
+        "and nothing they rest on has changed; 0 keeps none, in MB.",
+        low=0,
+        high=1000,
+    ),
+    Setting(
         "assistant.idle_minutes",
         5.0,
         "The model leaves memory after this long without a question, in minutes.",
         low=0.1,
         high=1440,
+    ),
+    Setting(
+        "remote.address",
+        "",
+        "A server of yours that answers questions, https://... or http:// on your own network; any "
+        "that speaks like OpenAI's. Empty, nothing leaves this computer.",
+        form=parse_endpoint,
+    ),
+    Setting("remote.model", "", "The server's model that answers; empty for its own choice."),
+    Setting(
+        "remote.connect_s",
+        5.0,
+        "Longest wait for the server to be reached, in seconds.",
+        low=0.1,
+        high=120,
+    ),
+    Setting(
+        "remote.first_word_s",
+        60.0,
+        "Longest wait for the first word of the server's answer, in seconds.",
+        low=0.1,
+        high=3600,
+    ),
+    Setting(
+        "remote.silence_s",
+        20.0,
+        "Longest silence in the middle of the server's answer, in seconds.",
+        low=0.1,
+        high=3600,
     ),
     Setting(
         "models.mirror",

@@ -18,6 +18,7 @@ from ui.text import tr
 LEVEL, MODEL = "index.level", "assistant.model"
 KEYS = (
     LEVEL,
+    "index.words",
     "index.text_cache_mb",
     MODEL,
     "assistant.context_tokens",
@@ -142,6 +143,13 @@ def name_and_words(key: str) -> tuple[str, str]:
     """What a choice is called and what it buys."""
     return {
         LEVEL: (tr("Level of the index"), ""),
+        "index.words": (
+            tr("Word index"),
+            tr(
+                "It takes about a tenth of the text's size; without it passages are found by "
+                "their meaning only."
+            ),
+        ),
         "index.text_cache_mb": (
             tr("Texts of slow files"),
             tr("Kept texts of PDFs and the like need not be read again in a search; 0 keeps none."),

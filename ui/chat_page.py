@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Literal
 
 import msgspec
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from core.messages import (
     AnswerDone,
+    AnswerNote,
     AnswerSources,
     AnswerText,
     Ask,
@@ -17,13 +19,17 @@ from core.messages import (
     ConversationDelete,
     ConversationGet,
     Failed,
+    Made,
+    MemoriesRequest,
     Message,
+    RemotePreview,
     Report,
 )
 from ui.client import Asker
 from ui.conversations import ConversationsPanel
 from ui.entry import EntryField
 from ui.parts import Banner, EmptyState, Look, button, clear, column, fill_height, label, row, rule
+from ui.remote import RemoteSwitch, server_name
 from ui.tables import Row, rows_of, text_of
 from ui.text import count_text, tr
 from ui.turn import TurnView
@@ -66,6 +72,7 @@ class ChatPage(QWidget):
         self._body.addWidget(self.empty)
         self._body.addWidget(self.area)
         self.entry = EntryField(tr("Question"), tr("Ask a question about your files"))
+        self.remote = RemoteSwitch()
         self.send_button = button(tr("Ask"), self.send, "primary")
         self.stop_button = button(tr("Stop"), self.stop)
         main = column(self._body, self._build_composer(), spacing=0)
@@ -111,7 +118,8 @@ class ChatPage(QWidget):
             wrap=True,
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        inner = column(self.banner, composer, hint, spacing=8)
+        self.remote.toggled.connect(self._invite)
+        inner = column(self.banner, composer, row(self.remote, 1), hint, spacing=8)
         inner.setContentsMargins(26, 8, 26, 12)
         foot = QWidget()
         foot.setMaximumWidth(WIDEST)
@@ -132,8 +140,11 @@ class ChatPage(QWidget):
             self.entry.clear()
             self.ask(question)
 
-    def ask(self, question: str) -> None:
-        """Ask a question in the open conversation; one in hand is stopped first."""
+    def ask(self, question: str, fresh: bool = False) -> None:
+        """Ask a question in the open conversation; one in hand is stopped first.
+
+        A `fresh` answer is made anew, even when one from before would do.
+        """
         if self.answering:
             self.stop()
         self._leave_opening()
@@ -141,15 +152,41 @@ class ChatPage(QWidget):
         turn = TurnView(self._look, question)
         turn.target_chosen.connect(self.target_chosen)
         turn.retried.connect(lambda text, old=turn: self._retry(old, text))
+        turn.memory_kept.connect(lambda text: self._remember("add", text))
+        turn.memory_refused.connect(lambda text: self._remember("refuse", text))
+        turn.refreshed.connect(lambda text: self.ask(text, fresh=True))
         self._add_turn(turn)
+        self._put(turn, question, self.remote.on, fresh=fresh)
+
+    def _put(
+        self, turn: TurnView, question: str, remote: bool, consent: str = "", fresh: bool = False
+    ) -> None:
+        """Put a question whose turn is shown; `consent` is to what was shown of it."""
         self._following = True
         before = self.conversation
         self._set_answering(True)
         self._request = self._client.ask(
-            lambda number: Ask(number, question, conversation=self.conversation),
+            lambda number: Ask(number, question, None, before, remote, consent, fresh),
             lambda message: self._reply(turn, before, message),
             turn.slow,
         )
+
+    def _ask_consent(self, turn: TurnView, preview: RemotePreview) -> None:
+        """Nothing was sent yet: the person looks at it and says so, or has it answered here."""
+        question = turn.question
+        self._request = 0
+        self._set_answering(False)
+
+        def send() -> None:
+            self.stop()
+            self._put(turn, question, True, preview.seal)
+
+        def keep() -> None:
+            self.stop()
+            self.remote.setChecked(False)
+            self._put(turn, question, False)
+
+        turn.ask_consent(preview, send, keep)
 
     def stop(self) -> None:
         """Stop the answer in hand, at once."""
@@ -172,8 +209,14 @@ class ChatPage(QWidget):
             self.conversation = message.conversation
             self.panel.open_id = message.conversation
             turn.sources(message.sources, extract=message.extract)
+            turn.remembered(message.memories)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
+        elif isinstance(message, AnswerNote):
+            turn.told(message)
+        elif isinstance(message, RemotePreview):
+            self.conversation = before
+            self._ask_consent(turn, message)
         elif isinstance(message, AnswerDone):
             turn.done(message)
             self._finished()
@@ -181,6 +224,15 @@ class ChatPage(QWidget):
             self.conversation = before  # one that was begun for this is not kept
             turn.failed(message)
             self._finished()
+
+    def _remember(self, action: Literal["add", "refuse"], text: str) -> None:
+        """Let something be remembered that the person said, or not be offered again."""
+
+        def reply(message: Message) -> None:
+            if isinstance(message, Failed):
+                self.banner.fail(message, lambda: self._remember(action, text))
+
+        self._client.ask(lambda number: MemoriesRequest(number, action, text=text), reply)
 
     def _finished(self) -> None:
         self._request = 0
@@ -210,6 +262,7 @@ class ChatPage(QWidget):
     def new(self) -> None:
         """Begin a new conversation."""
         self.stop()
+        self.remote.setChecked(False)
         self._leave_opening()
         self.conversation = None
         self._forget_turns()
@@ -221,6 +274,7 @@ class ChatPage(QWidget):
         if conversation == self.conversation and self.turns:
             return
         self.stop()
+        self.remote.setChecked(False)
         self._leave_opening()
         self._forget_turns()
         self.conversation = conversation
@@ -242,8 +296,15 @@ class ChatPage(QWidget):
         self.empty.change(
             "chat",
             tr("Ask about your files"),
-            tr("Answers name the passages they rest on. Nothing leaves this computer."),
+            self._promise(),
         )
+
+    def _promise(self) -> str:
+        named = tr("Answers name the passages they rest on.")
+        if self.remote.on:
+            sent = tr("Passages that fit your question are sent to %1; you see them first.")
+            return f"{named} {sent.replace('%1', server_name(self.remote.address))}"
+        return f"{named} {tr('Nothing leaves this computer.')}"
 
     def _opened(self, message: Message) -> None:
         self._opening = 0
@@ -268,13 +329,14 @@ class ChatPage(QWidget):
         for item in rows_of(found, "citations"):
             with contextlib.suppress(msgspec.ValidationError):
                 citations.append(msgspec.convert(item, Citation))
-        leads = citations[0] if citations and citations[0].n == 1 and found.get("found") else None
-        turn.sources(citations, extract=leads)
         unsupported: list[tuple[int, int]] = []
         with contextlib.suppress(msgspec.ValidationError):
-            spans = found.get("unsupported", ())
-            unsupported = msgspec.convert(spans, list[tuple[int, int]])
+            unsupported = msgspec.convert(found.get("unsupported", ()), list[tuple[int, int]])
+        leads = citations[0] if citations and citations[0].n == 1 and found.get("found") else None
+        turn.sources(citations, extract=leads)
         turn.finish(text_of(found, "answer"), bool(found.get("found")), citations, unsupported)
+        with contextlib.suppress(msgspec.ValidationError):
+            turn.say_where(msgspec.convert(found.get("made") or {}, Made))
         return turn
 
     def ask_to_delete(self, conversation: int) -> None:

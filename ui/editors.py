@@ -211,6 +211,11 @@ def choice_names(key: str) -> dict[str, str]:
             "below half": tr("Below half"),
             "always": tr("Always"),
         },
+        "index.words": {
+            "always": tr("Always"),
+            "while there is room": tr("While there is room"),
+            "never": tr("Never"),
+        },
         "assistant.cell_type": {
             "auto": tr("Automatic"),
             "f16": tr("16 bits (f16)"),

@@ -10,7 +10,9 @@ from PySide6.QtWidgets import QWidget
 from core.messages import Failed, Message, ModelsRequest, Report, SettingsGet, SettingsSet
 from ui.client import Asker
 from ui.editors import Editor, Value, make_editor
+from ui.memories_card import MemoriesCard
 from ui.parts import Banner, Look, button, card, clear, column, label, page_of, row, rule
+from ui.remote import RemoteCard
 from ui.tables import Row, rows_of, text_of
 from ui.text import shown, tame, tr
 
@@ -31,9 +33,11 @@ class SettingsPage(QWidget):
         self._client = client
         self.rows: dict[str, SettingRow] = {}
         self._models: dict[str, list[str]] = {}
+        self.remote = RemoteCard(look, client)
         self.banner = Banner(look)
         self.loading = label(tr("Reading the settings…"), "muted")
         self.groups = column(spacing=14)
+        self.memories = MemoriesCard(look, client)
         self.storage_button = button(tr("Disk and memory budgets"), self.storage_wanted.emit)
         look.dress(self.storage_button, "storage", "text")
         page = column(
@@ -41,6 +45,7 @@ class SettingsPage(QWidget):
             self.banner,
             self.loading,
             self.groups,
+            self.memories,
             1,
             spacing=14,
         )
@@ -50,6 +55,7 @@ class SettingsPage(QWidget):
         """Ask for the settings again."""
         self._client.ask(SettingsGet, self._reply, self.banner.working)
         self._client.ask(ModelsRequest, self._models_reply)
+        self.memories.reload()
 
     def _reply(self, message: Message) -> None:
         self.loading.hide()
@@ -80,6 +86,7 @@ class SettingsPage(QWidget):
             made = self.rows.get(text_of(setting, "key"))
             if made is not None:
                 made.show_value(setting.get("value"))
+        self.remote.reload()
         self.values_known.emit({text_of(item, "key"): item.get("value") for item in table})
 
     def _build(self, table: object) -> None:
@@ -100,6 +107,10 @@ class SettingsPage(QWidget):
                 if number:
                     inside.addWidget(rule())
                 inside.addWidget(made)
+            if group == "remote":
+                self.remote = RemoteCard(self._look, self._client)
+                inside.insertWidget(1 + 2 * 2, self.remote)
+                inside.insertWidget(1 + 2 * 2, rule())
             inside.setContentsMargins(18, 16, 18, 16)
             self.groups.addWidget(card(inside))
 
@@ -190,6 +201,7 @@ def group_name(group: str) -> str:
         "search": tr("Search"),
         "assistant": tr("Assistant"),
         "models": tr("Models"),
+        "remote": tr("A server of yours"),
         "window": tr("Window"),
     }.get(group, shown(group).replace("_", " ").capitalize())
 
@@ -207,16 +219,25 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "extract.timeout_s": tr("Time for one file"),
         "extract.memory_mb": tr("Memory for one file"),
         "index.level": tr("Level of the index"),
+        "index.words": tr("Word index"),
         "index.text_cache_mb": tr("Text cache"),
         "index.embedding_model": tr("Search model"),
         "index.pause_on_battery": tr("Wait on battery"),
         "index.pause_under_load": tr("Wait under load"),
         "index.pause_in_full_screen": tr("Wait in full screen"),
+        "index.pause_when_metered": tr("Wait on a metered connection"),
         "assistant.cell_type": tr("Cells of the context"),
         "assistant.idle_minutes": tr("Model stays in memory for"),
         "assistant.context_tokens": tr("Context"),
         "assistant.answer_tokens": tr("Longest answer"),
         "assistant.passage_tokens": tr("Passages for a question"),
+        "assistant.memories": tr("Remember what you say of yourself"),
+        "assistant.kept_answers_mb": tr("Answers given again"),
+        "remote.address": tr("Address"),
+        "remote.model": tr("Its model"),
+        "remote.connect_s": tr("Wait to reach it"),
+        "remote.first_word_s": tr("Wait for the first word"),
+        "remote.silence_s": tr("Longest silence"),
         "files.exclude": tr("Left out everywhere"),
         "window.on_close": tr("Closing the window"),
         "window.theme": tr("Colours"),

@@ -120,6 +120,19 @@ def time_left(seconds: float | None) -> str:
     return counted(round(minutes / 60), tr("about an hour left"), tr("about %1 hours left"))
 
 
+def age_text(seconds: float) -> str:
+    """How long ago something was, roughly."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return tr("a moment ago")
+    if minutes < 60:
+        return counted(minutes, tr("a minute ago"), tr("%1 minutes ago"))
+    hours = round(minutes / 60)
+    if hours < 36:
+        return counted(hours, tr("an hour ago"), tr("%1 hours ago"))
+    return counted(round(hours / 24), tr("a day ago"), tr("%1 days ago"))
+
+
 def date_text(seconds: int | None) -> str:
     """A day in words, 14 Mar 2024, here and by the person's clock; empty when nobody knows."""
     if seconds is None:

@@ -2,142 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBrowser, QWidget
+from PySide6.QtCore import QSize, Qt, Signal, SignalInstance
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
-from core.messages import AnswerDone, Citation, Failed
+from core.messages import (
+    AnswerDone,
+    AnswerNote,
+    Citation,
+    Failed,
+    Made,
+    MemoryOffer,
+    RemotePreview,
+)
+from ui.answer_text import AnswerText, ExtractCard
 from ui.icons import file_icon
 from ui.parts import Banner, Elided, Look, button, clear, column, label, row
 from ui.preview import Target
-from ui.text import one_line, place_text, split_path, tame, tr
+from ui.remote import ConsentView, made_text
+from ui.text import age_text, one_line, place_text, split_path, tame, tr
 
-FLUSH_MS = 40
 BUBBLE_WIDTH = 480
-LINE_PERCENT = 135
-_CITED = re.compile(r"\[(\d{1,3})\]")
-_UNFINISHED = re.compile(r"\[\d{0,3}$")
-
-
-class AnswerText(QTextBrowser):
-    """The words of an answer, as plain text; only its [n] are links, and they stay inside."""
-
-    cited = Signal(int)
-
-    def __init__(self, look: Look) -> None:
-        super().__init__()
-        self._look = look
-        self._waiting = ""
-        self._whole = ""
-        self._known: frozenset[int] = frozenset()
-        self._unsupported: tuple[tuple[int, int], ...] = ()
-        self.setProperty("role", "answer")
-        self.setAccessibleName(tr("Answer"))
-        self.setOpenLinks(False)
-        self.setOpenExternalLinks(False)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setUndoRedoEnabled(False)
-        self.document().setDocumentMargin(2)
-        self.document().documentLayout().documentSizeChanged.connect(self._fit)
-        self.anchorClicked.connect(self._clicked)
-        self._timer = QTimer(self, singleShot=True, interval=FLUSH_MS)
-        self._timer.timeout.connect(self.flush)
-        look.changed.connect(self._redraw)
-
-    def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: ARG002, N802
-        """Nothing is ever fetched for an answer."""
-        return None
-
-    def know(self, numbers: Sequence[int]) -> None:
-        """The sources that [n] may lead to."""
-        self._known = frozenset(numbers)
-
-    def add(self, piece: str) -> None:
-        """Take the next piece; pieces are drawn together, a few times a second."""
-        self._waiting += piece
-        if not self._timer.isActive():
-            self._timer.start()
-
-    def flush(self) -> None:
-        """Draw what waits, but for the beginning of a citation that is not whole yet."""
-        unfinished = _UNFINISHED.search(self._waiting)
-        cut = unfinished.start() if unfinished else len(self._waiting)
-        ready, self._waiting = self._waiting[:cut], self._waiting[cut:]
-        self._draw(ready)
-
-    def put(self, text: str, unsupported: Sequence[tuple[int, int]] = ()) -> None:
-        """Show this text instead of what was there; ranges without support are underlined."""
-        self._timer.stop()
-        self._waiting = self._whole = ""
-        self._unsupported = tuple(unsupported)
-        self.clear()
-        self._draw(text)
-
-    def text(self) -> str:
-        """What is shown."""
-        return self._whole
-
-    def _redraw(self) -> None:
-        self.put(self._whole + self._waiting, self._unsupported)
-
-    def _draw(self, text: str) -> None:
-        begun = len(self._whole)
-        self._whole += text
-        cursor = QTextCursor(self.document())
-        cursor.movePosition(QTextCursor.MoveOperation.End)
-        plain = QTextCharFormat()
-        plain.setForeground(QColor(self._look.theme.colours.text))
-        at = 0
-        cursor.beginEditBlock()
-        spaced = QTextBlockFormat()
-        spaced.setLineHeight(
-            LINE_PERCENT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
-        )
-        cursor.mergeBlockFormat(spaced)
-        for found in _CITED.finditer(text):
-            self._insert(cursor, begun + at, begun + found.start(), plain)
-            number = int(found.group(1))
-            cursor.insertText(found.group(), self._link(number) if number in self._known else plain)
-            at = found.end()
-        self._insert(cursor, begun + at, len(self._whole), plain)
-        cursor.endEditBlock()
-
-    def _insert(self, cursor: QTextCursor, at: int, end: int, plain: QTextCharFormat) -> None:
-        """Draw a part of the whole text, what has no support in it underlined."""
-        doubtful = QTextCharFormat(plain)
-        doubtful.setForeground(QColor(self._look.theme.colours.muted))
-        doubtful.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DotLine)
-        doubtful.setToolTip(tr("No passage in your files supports this."))
-        for start, stop in self._unsupported:
-            if at < stop and start < end:
-                cursor.insertText(tame(self._whole[at : max(at, start)]), plain)
-                cursor.insertText(tame(self._whole[max(at, start) : min(stop, end)]), doubtful)
-                at = min(stop, end)
-        cursor.insertText(tame(self._whole[at:end]), plain)
-
-    def _link(self, number: int) -> QTextCharFormat:
-        style = QTextCharFormat()
-        style.setAnchor(True)
-        style.setAnchorHref(f"cite:{number}")
-        style.setForeground(QColor(self._look.theme.colours.accent_strong))
-        style.setBackground(QColor(self._look.theme.colours.accent_soft))
-        style.setFontWeight(QFont.Weight.DemiBold)
-        return style
-
-    def _clicked(self, url: QUrl) -> None:
-        number = url.path()
-        if url.scheme() == "cite" and number.isdecimal():
-            self.cited.emit(int(number))
-
-    def _fit(self) -> None:
-        height = round(self.document().size().height()) + 6
-        if height != self.height():
-            self.setFixedHeight(height)
 
 
 class SourceButton(QPushButton):
@@ -177,39 +63,14 @@ class SourceButton(QPushButton):
         return QSize(hint.width(), hint.height() + 4)
 
 
-class ExtractCard(QFrame):
-    """The words of a file that answer most likely, shown before the model has begun."""
-
-    chosen = Signal(int)
-
-    def __init__(self, look: Look) -> None:
-        super().__init__()
-        self.setProperty("card", "true")
-        self._n = 0
-        self.quote = ""
-        self._text = label("", wrap=True)
-        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._open = button(tr("Open"), lambda: self.chosen.emit(self._n), "plain")
-        look.dress(self._open, "open", "muted")
-        head = row(label(tr("From your files"), "small"), 1, self._open, spacing=8)
-        inside = column(head, self._text, spacing=4)
-        inside.setContentsMargins(14, 8, 10, 12)
-        self.setLayout(inside)
-        self.hide()
-
-    def tell(self, extract: Citation) -> None:
-        """Show the words of a passage as they are."""
-        self._n, self.quote = extract.n, one_line(extract.quote)
-        self._text.setText(f"\u201c{self.quote}\u201d [{extract.n}]")
-        self.setAccessibleName(f"{tr('From your files')}: {self.quote}")
-        self.show()
-
-
 class TurnView(QWidget):
     """A question and what became of it."""
 
     target_chosen = Signal(object)
     retried = Signal(str)
+    refreshed = Signal(str)
+    memory_kept = Signal(str)
+    memory_refused = Signal(str)
 
     def __init__(self, look: Look, question: str) -> None:
         super().__init__()
@@ -235,6 +96,19 @@ class TurnView(QWidget):
         self.extract = ExtractCard(look)
         self.extract.chosen.connect(self._cited)
         self.note = Banner(look)
+        self.made = label("", "small", wrap=True)
+        self.made.hide()
+        self._consent: ConsentView | None = None
+        self.age = label("", "small")
+        self.refresh = button(tr("Refresh"), lambda: self.refreshed.emit(self.question), "quiet")
+        self.refresh.setToolTip(tr("Ask again, and let the model answer anew"))
+        self.memories = label("", "small", wrap=True)
+        self.memories.hide()
+        self.offer = Banner(look)
+        self._age_row = QWidget()
+        self._age_row.setProperty("ground", "none")
+        self._age_row.setLayout(row(self.age, self.refresh, 1, spacing=10))
+        self._age_row.hide()
         self.heading = label("", "small")
         self.heading.hide()
         self._source_list = column(spacing=6)
@@ -242,14 +116,57 @@ class TurnView(QWidget):
             asked_row,
             self.extract,
             self.status,
+            self.memories,
             self.answer,
+            self._age_row,
             self.note,
+            self.made,
+            self.offer,
             self.heading,
             self._source_list,
             spacing=10,
         )
         layout.setContentsMargins(0, 6, 0, 14)
+        self._layout = layout
         self.setLayout(layout)
+
+    def ask_consent(
+        self, preview: RemotePreview, send: Callable[[], None], keep: Callable[[], None]
+    ) -> None:
+        """Show what would be sent to a server, before anything is."""
+        self.state = "consent"
+        self.status.hide()
+
+        def then(run: Callable[[], None]) -> None:
+            if self._consent is not None:
+                self._consent.hide()
+                self._consent.deleteLater()
+                self._consent = None
+            self.again()
+            run()
+
+        self._consent = ConsentView(self._look, preview, lambda: then(send), lambda: then(keep))
+        self._layout.insertWidget(self._layout.indexOf(self.note), self._consent)
+        self._consent.keep_button.setFocus()
+
+    def again(self) -> None:
+        """What was said so far is void; an answer is awaited anew."""
+        self.state = "waiting"
+        self.answer.put("")
+        self.answer.hide()
+        self.status.setText(tr("Reading the passages…"))
+        self.status.show()
+
+    def told(self, note: AnswerNote) -> None:
+        """Something to know about the answer in the making."""
+        if note.restart:
+            self.again()
+        self.note.tell(note.text)
+
+    def say_where(self, made: Made) -> None:
+        """Say where the answer was made."""
+        self.made.setText(made_text(made))
+        self.made.setVisible(bool(self.made.text()))
 
     def sources(
         self, sources: Sequence[Citation], heading: str = "", extract: Citation | None = None
@@ -268,6 +185,32 @@ class TurnView(QWidget):
         self.heading.setVisible(bool(sources))
         if self.state == "waiting":
             self.status.setText(tr("Reading the passages…"))
+
+    def remembered(self, memories: Sequence[str]) -> None:
+        """Show what is remembered of the person and was used for this answer."""
+        said = " ".join(one_line(memory) for memory in memories)
+        self.memories.setText(tr("Remembered: %1").replace("%1", said))
+        self.memories.setVisible(bool(memories))
+
+    def _offer(self, offers: Sequence[MemoryOffer]) -> None:
+        """Ask, one after another, whether to remember what the person said of themselves."""
+        if not offers:
+            return
+        first, rest = offers[0].text, offers[1:]
+
+        def answered(signal: SignalInstance) -> None:
+            signal.emit(first)
+            self._offer(rest)
+
+        self.offer.tell(
+            tr("Remember this?"),
+            one_line(first),
+            "question",
+            tr("Keep"),
+            lambda: answered(self.memory_kept),
+            tr("No"),
+            lambda: answered(self.memory_refused),
+        )
 
     def add(self, piece: str) -> None:
         """The next piece of the answer."""
@@ -288,6 +231,15 @@ class TurnView(QWidget):
             self.stopped()
             return
         self.finish(done.answer, done.found, done.citations, done.unsupported)
+        if done.found:
+            self.say_where(done.made)
+        self._offer(done.offers)
+        if done.cached_age_s is not None:
+            age = age_text(done.cached_age_s)
+            self.age.setText(
+                tr("Answered %1; nothing it rests on has changed since.").replace("%1", age)
+            )
+            self._age_row.show()
         if done.stopped == "length" and done.found:
             self.note_more(tr("The answer reached its greatest length and ends here."))
 

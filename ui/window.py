@@ -219,6 +219,7 @@ class MainWindow(QMainWindow):
             self._look.theme.choose(theme)
         if isinstance(on_close, str):
             self._on_close = on_close
+        self.chat.remote.know(str(values.get("remote.address") or ""))
 
     def come_forward(self) -> None:
         """Show the window before all others."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.budget.facts import Corpus
-from core.index.levels import DEFAULT_LEVEL, LEVELS, OWN_CHUNKS, Level, level_named
+from core.index.levels import (
+    ALWAYS,
+    DEFAULT_LEVEL,
+    LEVELS,
+    NEVER,
+    OWN_CHUNKS,
+    WHERE_ROOM,
+    Level,
+    level_named,
+)
 from core.index.room import LEAST_ROOM_BYTES
 from core.store.database import LOG_BYTES
 
@@ -25,24 +34,34 @@ ROOM_TO_RISE = 0.85  # of the budget: a richer level has to fit into that much t
 class DiskShare:
     """Bytes by part, which with `free` add up to the budget, and the level they are for.
 
-    `fits` is the share of the corpus that there is room for.
+    `words` says whether there is a word index, `fits` the share of the corpus that there is
+    room for.
     """
 
     parts: dict[str, int]
     level: Level
+    words: bool
     fits: float
     text_bytes_that_fit: int
 
 
 def share_disk(
-    budget_bytes: int, corpus: Corpus, wished: Level, text_cache_bytes: int
+    budget_bytes: int, corpus: Corpus, wished: Level, text_cache_bytes: int, words: str = ALWAYS
 ) -> DiskShare:
-    """The richest level up to the one wished for whose index fits, then the text cache."""
+    """The richest level up to the one wished for whose index fits, then the text cache.
+
+    `words` is what is wished of the word index.
+    """
     reserve = RESERVE_BYTES + corpus.catalogue
     fixed = corpus.history + corpus.other + reserve
     room = max(0, budget_bytes - fixed)
-    level = _level_that_fits(room, corpus, wished)
-    parts = index_parts(corpus, level)
+    level = _level_that_fits(room, corpus, wished, words != NEVER)
+    has_words = words == ALWAYS or (
+        words == WHERE_ROOM
+        and budget_bytes > corpus.wordless_within
+        and _words_fit(room, corpus, level)
+    )
+    parts = index_parts(corpus, level, has_words)
     fits = min(1.0, room / total) if (total := sum(parts.values())) else 1.0
     if fits < 1:
         parts = {name: int(size * fits) for name, size in parts.items()}
@@ -54,10 +73,17 @@ def share_disk(
         "other": max(0, min(corpus.other + reserve, budget_bytes - corpus.history)),
     }
     free = max(0, budget_bytes - sum(parts.values()))
-    return DiskShare(parts | {"free": free}, level, fits, fitting_text(room, corpus, level))
+    fitting = fitting_text(room, corpus, level, has_words)
+    return DiskShare(parts | {"free": free}, level, has_words, fits, fitting)
 
 
-def _level_that_fits(room: int, corpus: Corpus, wished: Level) -> Level:
+def _words_fit(room: int, corpus: Corpus, level: Level) -> bool:
+    """Whether the index fits with its words; to come back they need some room to spare."""
+    allowed = room if corpus.words else room * ROOM_TO_RISE
+    return sum(index_parts(corpus, level).values()) <= allowed
+
+
+def _level_that_fits(room: int, corpus: Corpus, wished: Level, words: bool) -> Level:
     """The level wished for, or the one without its embeddings, which are given up first.
 
     Giving them up embeds nothing; every other way down, and every way up, embeds all passages
@@ -67,12 +93,14 @@ def _level_that_fits(room: int, corpus: Corpus, wished: Level) -> Level:
         return wished
     rises = corpus.level is not None and corpus.level.bytes_a_chunk < wished.bytes_a_chunk
     allowed = room * ROOM_TO_RISE if rises else room
-    fits = sum(index_parts(corpus, wished).values()) <= allowed
+    fits = sum(index_parts(corpus, wished, words).values()) <= allowed
     return wished if fits else level_named(DEFAULT_LEVEL)
 
 
-def index_parts(corpus: Corpus, level: Level) -> dict[str, int]:
-    """Bytes of each part of the index at a level: measured where it would not change."""
+def index_parts(corpus: Corpus, level: Level, words: bool = True) -> dict[str, int]:
+    """Bytes of each part of the index at a level, with or without `words`: measured where it
+    would not change.
+    """
     chunks = corpus.chunks
     codes = corpus.codes
     embeddings = corpus.embeddings
@@ -85,8 +113,14 @@ def index_parts(corpus: Corpus, level: Level) -> dict[str, int]:
         "graph": corpus.graph,
         "spans": corpus.spans,
         "embeddings": embeddings,
-        "lexical": corpus.lexical,
+        "lexical": _word_bytes(corpus) if words else 0,
     }
+
+
+def _word_bytes(corpus: Corpus) -> int:
+    if corpus.words:
+        return corpus.lexical
+    return max(corpus.lexical, round(LEXICAL_SHARE * corpus.text_bytes))
 
 
 def code_bytes(level: Level, chunks: int) -> int:
@@ -96,16 +130,17 @@ def code_bytes(level: Level, chunks: int) -> int:
     return level.code_bytes * chunks + level.fixed_bytes
 
 
-def bytes_a_text_byte(corpus: Corpus, level: Level) -> float:
+def bytes_a_text_byte(corpus: Corpus, level: Level, words: bool = True) -> float:
     """What a byte of text costs in the index at a level, by the home's own texts if it has some."""
     if corpus.text_bytes < 1_000_000 or not corpus.chunks:
         places = LEVELS[0].bytes_a_chunk
         chunk = places + level.code_bytes + level.kept_bytes(corpus.dimensions)
-        return chunk / CHUNK_TEXT_BYTES + LEXICAL_SHARE + FILE_BYTES / FILE_TEXT_BYTES
-    parts = index_parts(corpus, level)
+        lexical = LEXICAL_SHARE if words else 0.0
+        return chunk / CHUNK_TEXT_BYTES + lexical + FILE_BYTES / FILE_TEXT_BYTES
+    parts = index_parts(corpus, level, words)
     return (sum(parts.values()) - level.fixed_bytes) / corpus.text_bytes
 
 
-def fitting_text(room: int, corpus: Corpus, level: Level) -> int:
+def fitting_text(room: int, corpus: Corpus, level: Level, words: bool = True) -> int:
     """Bytes of text whose index fits into this much."""
-    return int(max(0, room - level.fixed_bytes) / bytes_a_text_byte(corpus, level))
+    return int(max(0, room - level.fixed_bytes) / bytes_a_text_byte(corpus, level, words))

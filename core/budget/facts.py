@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from core.index.levels import Level
+from core.index.levels import ALWAYS, Level
+from core.llm.kv.cells import CELL_SHARES, CellType
 
 MB = 1_000_000
-
-CellType = Literal["f16", "q8_0"]
-# Bytes of a KV cell beside one of f16: a block of 32 numbers takes 34 bytes instead of 64.
-CELL_SHARES: dict[CellType, float] = {"f16": 1.0, "q8_0": 34 / 64}
 
 PROMPT_TOKENS = 250  # of a question beside its passages: instructions, the question, the template
 
@@ -29,7 +25,8 @@ class Corpus:
     """What is in the index now and the bytes that each part of it takes.
 
     `level` is the one that its passages are at or come to (`at_level` tells which);
-    `dimensions` are those of an embedding.
+    `words` says whether all of them are in a word index, `wordless_within` is the disk budget
+    that had no room for one, 0 for none; `dimensions` are those of an embedding.
     """
 
     level: Level | None = None
@@ -47,6 +44,8 @@ class Corpus:
     history: int = 0
     other: int = 0
     dimensions: int = 384
+    words: bool = True
+    wordless_within: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ class Wishes:
     answer_tokens: int = 200
     cell_type: CellType = "q8_0"
     active_experts: int = 0  # a token is to use; 0 for automatic
+    words: str = ALWAYS  # one of core.index.levels.WORDS_KEPT
 
     @property
     def prompt_tokens(self) -> int:

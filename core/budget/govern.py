@@ -35,9 +35,11 @@ class Cause(IntEnum):
     BATTERY = 2
     LOAD = 3
     SCREEN = 4
+    METERED = 5
 
 
-WISHED = frozenset({Cause.BATTERY, Cause.LOAD, Cause.SCREEN})  # those that the person may set aside
+# Those that the person may set aside.
+WISHED = frozenset({Cause.BATTERY, Cause.LOAD, Cause.SCREEN, Cause.METERED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Readings:
     others_share: float | None = None
     person_idle_s: float | None = None
     full_screen: bool | None = None
+    metered: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Wishes:
     on_battery: OnBattery = "never"
     under_load: bool = False
     in_full_screen: bool = False
+    when_metered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ AWAY_S = 300.0  # nobody is there to mind the load
 
 CALM_S: Mapping[Cause, float] = {
     Cause.MEMORY: 3.0, Cause.DISK: 3.0, Cause.BATTERY: 3.0, Cause.LOAD: 10.0, Cause.SCREEN: 5.0,
+    Cause.METERED: 5.0,
 }  # fmt: skip
 RELAPSE_S = 60.0  # a return that lasts less makes the next one wait twice as long
 MOST_CALM_S = 120.0
@@ -220,6 +225,7 @@ def _needs(
         Cause.BATTERY: _battery(now, wishes),
         Cause.LOAD: _load(now, wishes),
         Cause.SCREEN: (1, 1) if wishes.in_full_screen and now.full_screen else (0, 0),
+        Cause.METERED: (1, 1) if wishes.when_metered and now.metered else (0, 0),
     }
 
 
@@ -295,7 +301,9 @@ def _in_words(cause: Cause, now: Readings) -> str:
         return "the computer runs on battery" + share.replace("%", " %")
     if cause is Cause.LOAD:
         return "other programs need the processor"
-    return "an app is in full screen"
+    if cause is Cause.SCREEN:
+        return "an app is in full screen"
+    return "the network connection is metered"
 
 
 def _free(free_bytes: int | None) -> str:

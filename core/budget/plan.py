@@ -1,9 +1,10 @@
 """The plan: how the person's disk and memory budgets are shared out. One pure function.
 
 Disk: what cannot be given up comes first (catalogue, conversations), then the index at the
-level wished for, or without the embeddings it keeps, then texts of files that are slow to
-read. Memory: search, then the language model with the context its task needs, then a second
-reader of files and recent embeddings. What is left stays free.
+level wished for, or without the embeddings it keeps, or even without words where that is
+allowed, then texts of files that are slow to read. Memory: search, then the language model with
+the context its task needs, then a second reader of files and recent embeddings. What is left
+stays free.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import dataclass
 from core.budget.disk import fitting_text, share_disk
 from core.budget.facts import (
     MB,
-    CellType,
     Corpus,
     FewerExperts,
     Limits,
@@ -28,6 +28,7 @@ from core.budget.sizes import in_words, plainly
 from core.errors import UserError
 from core.home import SMALLEST_DISK_BUDGET_BYTES
 from core.index.levels import Level
+from core.llm.kv.cells import CellType
 
 SMALLEST = Limits(SMALLEST_DISK_BUDGET_BYTES, SMALLEST_BYTES)
 INDEX_PARTS = ("catalogue", "codes", "graph", "spans", "embeddings", "lexical")
@@ -59,6 +60,7 @@ class Plan:
     first_token_s: float | None
     tokens_per_s: float | None
     fewer: FewerExperts | None = None  # experts a token than the model was made with
+    words: bool = True  # whether there is a word index
 
     @property
     def can_answer(self) -> bool:
@@ -89,7 +91,9 @@ def make_plan(
     Total: limits under the smallest get the shares of what little there is; `check_limits`
     tells the person.
     """
-    disk = share_disk(limits.disk_bytes, corpus, wishes.level, wishes.text_cache_bytes)
+    disk = share_disk(
+        limits.disk_bytes, corpus, wishes.level, wishes.text_cache_bytes, wishes.words
+    )
     shared = share_with_model(limits.ram_bytes, corpus.chunks, wishes, model)
     memory = shared.memory
     answers = model is not None and memory.context_tokens > 0
@@ -114,6 +118,7 @@ def make_plan(
         first_token_s=first_token_s,
         tokens_per_s=speeds.decode_tokens_per_s if answers else None,
         fewer=shared.fewer if answers else None,
+        words=disk.words,
     )
 
 

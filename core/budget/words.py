@@ -8,7 +8,7 @@ from core.budget.facts import MB, Corpus, ModelNeeds, Wishes
 from core.budget.plan import Plan, rounded_up
 from core.budget.ram import MOST_CHUNKS
 from core.budget.sizes import in_words, plainly
-from core.index.levels import Level
+from core.index.levels import ALWAYS, NEVER, WHERE_ROOM, Level
 
 NOTICED_SHARE = 0.1  # a prediction that changes by less is not worth a sentence
 NOTICED_BYTES = MB
@@ -25,6 +25,17 @@ def _why_disk(plan: Plan, corpus: Corpus, wishes: Wishes) -> Iterator[str]:
         yield (
             f"The level {wishes.level.name} that was chosen has no room; it is taken again when "
             "it has."
+        )
+    if not plan.words:
+        yield (
+            "No word index is kept: passages are found by their meaning only, and what stands in "
+            "quotation marks by reading the files."
+            + ("" if wishes.words == NEVER else " It is made again when it has room.")
+        )
+    elif plan.fits < 1 and wishes.words == ALWAYS and plan.disk["lexical"]:
+        yield (
+            f"{plan.disk['lexical'] / plan.index_bytes:.0%} of the index are words; without them "
+            f"more would fit (`satchel budget --set 'index.words={WHERE_ROOM}'`)."
         )
     if plan.fits < 1:
         yield (
@@ -139,6 +150,7 @@ def changes(now: Plan, then: Plan, used_on_disk: Mapping[str, int]) -> list[str]
     return [
         *_speed("A search takes", now.query_s, then.query_s),
         *_levels(now, then),
+        *_words(now, then),
         *_disk(now, then, used_on_disk),
         *_room(now, then),
         *_answers(now, then),
@@ -178,6 +190,13 @@ def _levels(now: Plan, then: Plan) -> Iterator[str]:
         f"The index goes from the level {now.level.name} to {then.level.name}: a search finds "
         f"{found} of the ten best passages."
     )
+
+
+def _words(now: Plan, then: Plan) -> Iterator[str]:
+    if now.words and not then.words:
+        yield "The word index is given up: passages are found by their meaning only."
+    elif then.words and not now.words:
+        yield "Passages are found by their words, too: the files are read again for that."
 
 
 def _room(now: Plan, then: Plan) -> Iterator[str]:

@@ -21,7 +21,7 @@ PASSAGES_SEARCHED = 8
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What a model said. Times in milliseconds; `stopped` as in messages.Generated."""
+    """What a model said. Times in milliseconds; the rest as in messages.Generated."""
 
     text: str
     stopped: str
@@ -31,6 +31,9 @@ class ModelAnswer:
     prefill_ms: float
     decode_ms: float
     reused_tokens: int = 0
+    restored_tokens: int = 0
+    dropped_tokens: int = 0
+    recalled: tuple[int, ...] = ()
 
 
 class Model(Protocol):
@@ -78,6 +81,7 @@ class Gathered:
 class Answer:
     """An answer with its citations; `found` is false when the files do not say.
 
+    `recalled_turns` earlier turns were before the model because the question is about them.
     `unsupported` are the parts of the text that no passage supports.
     """
 
@@ -88,6 +92,7 @@ class Answer:
     prompt_tokens: int
     answer_tokens: int
     stopped: str
+    recalled_turns: int = 0
     unsupported: tuple[Span, ...] = ()
 
 
@@ -166,6 +171,7 @@ def answer_question(
         prompt_tokens=said.prompt_tokens,
         answer_tokens=said.answer_tokens,
         stopped=said.stopped,
+        recalled_turns=len(said.recalled),
         unsupported=unsupported,
     )
 

@@ -19,38 +19,36 @@ _NUMBER_WORDS = (
     "sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|"
     "hundreds?|thousands?|millions?|billions?|dozens?|half|third|quarter|percent|single|several"
 )
-_QUESTIONS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        (
-            "count",
-            r"\bhow (?:many|much|long|old|tall|high|large|big|far|deep|wide|often|fast|heavy)\b|"
-            r"\bwhat (?:\w+ )?(?:percentage|percent|number|amount|proportion|distance|price|cost|"
-            r"rate|size|length|height|weight|population|age|score|share|fraction)\b",
-        ),
-        (
-            "when",
-            r"\bwhen\b|\b(?:what|which|whose) (?:\w+ )?(?:years?|dates?|days?|months?|century|"
-            r"centuries|decades?|time period|period|era|time)\b",
-        ),
-        ("why", r"\bwhy\b|\bbecause of what\b|\bfor what (?:reason|purpose)\b|\bwhat caused?\b"),
-        (
-            "who",
-            r"\b(?:who|whom|whose)\b|\bwhat (?:person|man|woman|author|king|queen|president)\b",
-        ),
-        (
-            "where",
-            r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:city|cities|country|countries|state|states|"
-            r"town|place|island|region|street|river|continent|county|province|location|"
-            r"neighbou?rhood|district|area)\b",
-        ),
-        (
-            "name",
-            r"\b(?:called|named?|nickname|known as|term|title|synonym|abbreviat\w+|word for|"
-            r"refer(?:red)? to)\b",
-        ),
-    )
+_CUES: tuple[tuple[Kind, str], ...] = (
+    (
+        "count",
+        r"\bhow (?:many|much|long|old|tall|high|large|big|far|deep|wide|often|fast|heavy)\b|"
+        r"\bwhat (?:\w+ )?(?:percentage|percent|number|amount|proportion|distance|price|cost|"
+        r"rate|size|length|height|weight|population|age|score|share|fraction)\b",
+    ),
+    (
+        "when",
+        r"\bwhen\b|\b(?:what|which|whose) (?:\w+ )?(?:years?|dates?|days?|months?|century|"
+        r"centuries|decades?|time period|period|era|time)\b",
+    ),
+    ("why", r"\bwhy\b|\bbecause of what\b|\bfor what (?:reason|purpose)\b|\bwhat caused?\b"),
+    (
+        "who",
+        r"\b(?:who|whom|whose)\b|\bwhat (?:person|man|woman|author|king|queen|president)\b",
+    ),
+    (
+        "where",
+        r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:city|cities|country|countries|state|states|"
+        r"town|place|island|region|street|river|continent|county|province|location|"
+        r"neighbou?rhood|district|area)\b",
+    ),
+    (
+        "name",
+        r"\b(?:called|named?|nickname|known as|term|title|synonym|abbreviat\w+|word for|"
+        r"refer(?:red)? to)\b",
+    ),
 )
+_QUESTIONS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _CUES)
 _DATE = re.compile(
     rf"\b(?:1[0-9]{{3}}|20[0-9]{{2}})(?:s|\b)|\b\d{{1,2}}(?:st|nd|rd|th)[ -]centur|"
     rf"\b(?:{_MONTHS})\b\.?(?: \d[\d,]*)+|\b\d{{1,2}} (?:{_MONTHS})\b|"

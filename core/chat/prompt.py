@@ -74,13 +74,15 @@ def build_prompt(
     template: PromptTemplate,
     prompt_tokens: int,
     count_tokens: CountTokens,
+    keeps_question: bool = False,
 ) -> Prompt:
     """A prompt of at most `prompt_tokens` tokens, as far as that can be had.
 
     What does not fit goes in this order: the oldest turns of the history, the
     last passages, the end of the only passage left, the beginning of the
     question. Never fails: with a limit too small for the bare frame, the frame
-    with the last characters of the question is what comes.
+    with the last characters of the question is what comes. With `keeps_question`
+    the question is never cut, for the model takes in what is too long block by block.
     """
 
     def attempt(n_passages: int, n_turns: int, only: str | None = None) -> Prompt:
@@ -104,7 +106,7 @@ def build_prompt(
         if text:
             return attempt(1, 0, text)
     bare = attempt(0, 0)
-    if bare.tokens <= prompt_tokens:
+    if bare.tokens <= prompt_tokens or keeps_question:
         return bare
 
     def asks(part: str) -> tuple[ChatMessage, ...]:

@@ -1,7 +1,7 @@
 """Codes: a few bytes a chunk that say which chunks deserve an exact look.
 
 Embeddings are centred and rotated; each byte of a code then names the nearest
-of 256 points for eight of the coordinates. A query is kept in full and scored
+of 256 points for eight or twelve of the coordinates. A query is kept in full and scored
 through one 256-entry table for each code byte, and the sum is divided by the
 length of what the code stands for: embeddings have length one, and without
 that the estimates of chunks near the middle of a topic are too low.
@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 CodeArray = NDArray[np.uint8]
 
-WIDTH = 8  # coordinates that a byte stands for
+WIDTH = 8  # coordinates that a byte stands for, in codes that ship
+OWN_WIDTH = 12  # and in those fitted to a home, where there are as many
 POINTS = 256
 ENCODE_ROWS = 4096  # encoded together: 4 MB of scores at a time
 SCAN_ROWS = 65536  # scanned together, so that the sums stay in the processor's cache
@@ -40,8 +41,8 @@ FORMAT = 2
 class Rotation:
     """How embeddings of one model become codes.
 
-    `mean` has shape (d,), `axes` (d, 8 * code_bytes) with orthonormal columns,
-    and `books` (code_bytes, 256, 8) holds the points that each byte names. `name`
+    `mean` has shape (d,), `axes` (d, width * code_bytes) with orthonormal columns,
+    and `books` (code_bytes, 256, width) holds the points that each byte names. `name`
     tells apart the rotations that segments were written with. `own` says that it
     was fitted to the very home it is used in, so that its estimates can be trusted;
     `expected` is how faithful its codes were to passages of that home it was not fitted
@@ -60,6 +61,11 @@ class Rotation:
         """Bytes a chunk."""
         return len(self.books)
 
+    @property
+    def width(self) -> int:
+        """Coordinates that a byte stands for."""
+        return int(self.books.shape[2])
+
     def encode(self, embeddings: Floats | NDArray[np.float16]) -> CodeArray:
         """Codes of shape (n, code_bytes) for embeddings of shape (n, d)."""
         codes = np.empty((len(embeddings), self.code_bytes), dtype=np.uint8)
@@ -67,7 +73,7 @@ class Rotation:
             rows = embeddings[at : at + ENCODE_ROWS] - self.mean
             placed = np.asarray(rows @ self.axes, dtype=np.float32)
             for byte in range(self.code_bytes):
-                part = placed[:, byte * WIDTH : (byte + 1) * WIDTH]
+                part = placed[:, byte * self.width : (byte + 1) * self.width]
                 codes[at : at + ENCODE_ROWS, byte] = nearest(part, self.books[byte])
         return codes
 
@@ -81,7 +87,7 @@ class Rotation:
 
     def lengths(self, codes: CodeArray) -> Floats:
         """The lengths (n,) of what the codes stand for, the mean included."""
-        along = (self.mean @ self.axes).reshape(-1, WIDTH)
+        along = (self.mean @ self.axes).reshape(-1, self.width)
         tables = (self.books**2).sum(axis=2) + 2 * np.einsum("bd,bkd->bk", along, self.books)
         squares = _sums(tables.astype(np.float32), codes) + np.float32(self.mean @ self.mean)
         lengths: Floats = np.sqrt(np.maximum(squares, np.float32(1e-6)))
@@ -115,7 +121,7 @@ class Rotation:
 
     def tables(self, query: Floats) -> tuple[Floats, float]:
         """Lookup tables (code_bytes, 256) and a constant for a query of shape (d,); see `scan`."""
-        placed = (query @ self.axes).reshape(-1, WIDTH)
+        placed = (query @ self.axes).reshape(-1, self.width)
         tables = np.einsum("bd,bkd->bk", placed, self.books)
         return tables.astype(np.float32), float(query @ self.mean)
 
@@ -150,7 +156,8 @@ def load_rotation(path: Path) -> Rotation:
         books = data["books"].astype(np.float32) * data["book_step"].astype(np.float32)
         mean = data["mean"].astype(np.float32)
         expected = float(data["expected"]) if "expected" in data else 0.0
-    if axes.ndim != 2 or books.shape != (axes.shape[1] // WIDTH, POINTS, WIDTH):
+    fits = axes.ndim == 2 and books.ndim == 3 and books.shape[1] == POINTS
+    if not fits or books.shape[0] * books.shape[2] != axes.shape[1] or not books.size:
         raise ValueError("its parts do not fit together")
     name = hashlib.blake2b(content, digest_size=8).hexdigest()
     return Rotation(mean, orthonormal(axes), books, name, expected=expected)

@@ -29,7 +29,9 @@ GROWTH = 1.5  # of the home between one fitting and the next while it is open
 class Dial:
     """What new segments are written with."""
 
-    def __init__(self, level: Level, codes: CodeChoice) -> None:
+    def __init__(self, level: Level, codes: CodeChoice, words: bool = True) -> None:
+        """`words` says whether new segments have a word index."""
+        self.words = words
         self._rotations: dict[str, Rotation] = {}
         self._fitted_at = 0
         self.set(level, codes)
@@ -78,7 +80,8 @@ class Dial:
     @property
     def wish(self) -> Holding:
         """What segments are to have."""
-        return Holding(self.rotation.name if self.level.code_bytes else None, self.level.kept)
+        rotation = self.rotation.name if self.level.code_bytes else None
+        return Holding(rotation, self.level.kept, self.words)
 
     @property
     def lacks_rotation(self) -> bool:
@@ -86,7 +89,7 @@ class Dial:
         return self.level.code_bytes > 0 and not self.has_rotation
 
     def can_turn(self, segment: Segment, vectors: bool) -> bool:
-        """Whether a segment has what it is to have, or can get it without embedding anything.
+        """Whether a segment has what it is to have, or can get it without reading a file.
 
         `vectors` says that its embeddings are there.
         """

@@ -124,6 +124,7 @@ class Engine:
                     self.room,
                     level,
                     self.limit.error,
+                    self.limit.words_within(self._plan.words, catalogue.notes),
                 )
         except BaseException:
             catalogue.close()
@@ -147,6 +148,7 @@ class Engine:
         self._plan = plan
         self.store.most_joined = min(MOST_JOINED, plan.joined_chunks)
         self._set_level(self.limit.level_within(plan.level, self.catalogue.notes))
+        self.store.set_words(self.limit.words_within(plan.words, self.catalogue.notes))
 
     @property
     def cache(self) -> EmbeddingCache:
@@ -306,11 +308,13 @@ class Engine:
         """Give up what can be spared most easily, for the disk has no room; what that was, in
         words, None when there is nothing. For the thread that changes the store.
         """
-        found = self.limit.give_up(self.kept, self.store.dial.level, self.catalogue.notes)
+        dial = self.store.dial
+        found = self.limit.give_up(self.kept, dial.level, dial.words, self.catalogue.notes)
         if found is None:
             return None
-        said, level = found
+        said, level, words = found
         self._set_level(level)
+        self.store.set_words(words)
         return said
 
     @property

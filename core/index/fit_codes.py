@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from core.index.codes import POINTS, WIDTH, Rotation, nearest
+from core.index.codes import OWN_WIDTH, POINTS, WIDTH, Rotation, nearest
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
@@ -24,20 +24,28 @@ ROWS = 2_048  # embeddings looked at together
 LAST_ROUNDS = 3  # of the points again
 
 
-def fit_rotation(embeddings: Floats | Halves, code_bytes: int, seed: int = 0) -> Rotation:
+def own_width(dimensions: int, code_bytes: int) -> int:
+    """How many coordinates a byte of a home's own codes stands for."""
+    return max(WIDTH, min(OWN_WIDTH, dimensions // code_bytes))
+
+
+def fit_rotation(
+    embeddings: Floats | Halves, code_bytes: int, seed: int = 0, width: int = WIDTH
+) -> Rotation:
     """Fit a rotation to a sample of embeddings (n, d); n should be some thousands.
 
+    Each byte stands for `width` coordinates.
     Axes along the mean are ruled out: passages hardly differ there, but queries
     are long in that direction and would multiply the codes' error. Raises
     ValueError when there are fewer embeddings, or dimensions, than bits.
     """
-    bits = code_bytes * WIDTH
+    bits = code_bytes * width
     if len(embeddings) < bits or embeddings.shape[1] < bits:
         raise ValueError(f"embeddings of shape {embeddings.shape} cannot fit {bits} axes")
     mean = embeddings.mean(axis=0, dtype=np.float32)
     along = mean / max(float(np.linalg.norm(mean)), 1e-9)
     spread, vectors = np.linalg.eigh(_without(_covariance(embeddings, mean), along))
-    order = deal(spread[::-1][:bits], code_bytes)
+    order = deal(spread[::-1][:bits], code_bytes, width)
     basis = vectors[:, ::-1][:, :bits][:, order].astype(np.float32)
     placed = np.concatenate([part @ basis for part in _centred(embeddings, mean)])
     rng = np.random.default_rng(seed)
@@ -49,7 +57,7 @@ def fit_rotation(embeddings: Floats | Halves, code_bytes: int, seed: int = 0) ->
         for byte, part in enumerate(_parts(turned, code_bytes)):
             names = nearest(part, books[byte])
             books[byte] = _centres(part, names, books[byte])
-            decoded[:, byte * WIDTH : (byte + 1) * WIDTH] = books[byte][names]
+            decoded[:, byte * width : (byte + 1) * width] = books[byte][names]
         left, _, right = np.linalg.svd(placed.T @ decoded)
         turn = (left @ right).astype(np.float32)
     for _ in range(LAST_ROUNDS):
@@ -77,10 +85,10 @@ def _without(covariance: NDArray[np.float64], along: Floats) -> NDArray[np.float
     return rest @ covariance @ rest
 
 
-def deal(spread: NDArray[np.float64], code_bytes: int) -> Ints:
+def deal(spread: NDArray[np.float64], code_bytes: int, width: int = WIDTH) -> Ints:
     """The order of coordinates that gives each byte about the same product of spreads.
 
-    `spread` (8 * code_bytes,) is how much each coordinate varies, falling; each
+    `spread` (width * code_bytes,) is how much each coordinate varies, falling; each
     coordinate goes to the byte that has least so far and still has room.
     """
     sizes = np.log(np.maximum(spread, 1e-9) / max(float(spread[-1]), 1e-9) + 1e-6)
@@ -90,18 +98,18 @@ def deal(spread: NDArray[np.float64], code_bytes: int) -> Ints:
         byte = int(np.argmin(sums))
         members[byte].append(coordinate)
         sums[byte] += size
-        if len(members[byte]) == WIDTH:
+        if len(members[byte]) == width:
             sums[byte] = np.inf
     return np.array([one for group in members for one in group], dtype=np.int64)
 
 
 def _parts(placed: Floats, code_bytes: int) -> list[Floats]:
-    """The coordinates of each byte, as contiguous arrays (n, 8)."""
+    """The coordinates of each byte, as contiguous arrays (n, width)."""
     return [np.ascontiguousarray(p) for p in np.split(placed, code_bytes, axis=1)]
 
 
 def _first_points(part: Floats, rng: np.random.Generator) -> Floats:
-    """Points (256, 8) for one byte's coordinates, by k-means (Lloyd, 1982)."""
+    """Points (256, width) for one byte's coordinates, by k-means (Lloyd, 1982)."""
     points: Floats = part[rng.choice(len(part), POINTS, replace=len(part) < POINTS)].copy()
     for _ in range(FIRST_ROUNDS):
         points = _centres(part, nearest(part, points), points)

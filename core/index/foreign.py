@@ -46,7 +46,7 @@ def write_part(
     edges = edges[(edges >= 0).all(axis=1)]
     documents = [(int(counts[place]), segment.packed_spans(place)) for place in rows.place.tolist()]
     try:
-        words = merge([segment.words], [new_places])
+        words = merge([segment.words], [new_places]) if segment.has_words else None
     except CodecError as error:
         raise SegmentError(f"{segment.path.name}: {error}") from error
     header = segment.header

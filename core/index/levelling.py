@@ -6,6 +6,8 @@ once, at one level or the other. What cannot be read now keeps its old codes.
 
 When the home is to have a rotation of its own and has none that suits it, passages
 from all over it are embedded first and held until there are enough to fit one to.
+
+Where nothing is missing but the word index, the texts are read and nothing is embedded.
 """
 
 from __future__ import annotations
@@ -156,6 +158,9 @@ class Leveller:
         self._store.check_move(min(self._chunks_left, GROUP_CHUNKS))
         if wanted:
             return self._gather(rows, max(wanted, SAMPLE_CHUNKS))
+        if int(rows.segment[0]) in self._store.wordless:
+            self._read_words(rows.select(rows.segment == rows.segment[0]))
+            return True
         group = Group()
         try:
             for row in range(len(rows)):
@@ -191,6 +196,25 @@ class Leveller:
         self._publish(rows, group)
         return bool(group.rows)
 
+    def _read_words(self, rows: DocumentTable) -> None:
+        """Move the documents of one segment that can be read to one that has their words."""
+        found: list[int] = []
+        texts: list[str] = []
+        try:
+            for row, document in enumerate(rows.id.tolist()):
+                read = self._texts_of(document)
+                if read is None:
+                    self._memory.unreadable.add(document)
+                else:
+                    found.append(row)
+                    texts += read
+                    self._done += 1
+                    self._chunks_left -= len(read)
+                    self._report()
+        finally:
+            if found:
+                self._store.add_words(rows.select(np.array(found, dtype=np.int64)), texts)
+
     def _embed(self, rows: DocumentTable, row: int, group: Group) -> None:
         embeddings = self._embeddings(rows, row)
         if embeddings is None:
@@ -218,6 +242,20 @@ class Leveller:
         kept = self._store.kept_vectors(segment, int(rows.place[row]))
         if kept is not None:
             return kept
+        texts = self._texts_of(document)
+        if texts is None:
+            return None
+        parts = []
+        for at in range(0, len(texts), BATCH):
+            self._breathe()
+            part = texts[at : at + BATCH]
+            parts.append(self._embedder().embed(part))
+            self.embedded_chunks += len(part)
+            self._report()
+        return np.concatenate(parts)
+
+    def _texts_of(self, document: int) -> list[str] | None:
+        """The texts of a document's chunks; None when it cannot be read now."""
         view = self._store.view
         positions = view.chunks_of(document).tolist()
         work = Work(lambda: False)
@@ -226,14 +264,7 @@ class Leveller:
         passages.load_texts(positions, work)
         if any(position not in work.texts for position in positions):
             return None
-        parts = []
-        for at in range(0, len(positions), BATCH):
-            self._breathe()
-            part = [work.texts[position] for position in positions[at : at + BATCH]]
-            parts.append(self._embedder().embed(part))
-            self.embedded_chunks += len(part)
-            self._report()
-        return np.concatenate(parts)
+        return [work.texts[position] for position in positions]
 
     def _publish(self, rows: DocumentTable, group: Group) -> None:
         """Put what was embedded into segments, each of about `GROUP_CHUNKS` in their old order."""

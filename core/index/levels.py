@@ -17,6 +17,9 @@ from core.errors import UserError
 # Of which passages the embedding is kept, at 8 bits a coordinate: none, the graph's hubs, all.
 Kept = Literal["", "hubs", "all"]
 
+# Whether there is a word index, beside what is kept for meaning.
+ALWAYS, WHERE_ROOM, NEVER = WORDS_KEPT = ("always", "while there is room", "never")
+
 MEASURED_WITH = "python benchmarks/levels.py"
 HUB_SHARE = 0.03
 MOST_CODE_BYTES = 48

@@ -8,7 +8,7 @@ from core.budget.facts import MB
 from core.errors import NoRoomError
 from core.home import Home
 from core.index.kept import Kept
-from core.index.levels import Level, cheaper_level
+from core.index.levels import WHERE_ROOM, Level, cheaper_level
 from core.index.room import Growth, Room
 from core.settings import Settings
 from core.store.catalogue import Catalogue
@@ -53,24 +53,46 @@ class Limit:
         given_up = notes.given_up == self._name_of(wished)
         return cheaper if cheaper is not None and given_up else wished
 
-    def give_up(self, kept: Kept, level: Level, notes: Notes) -> tuple[str, Level] | None:
-        """Give up what can be spared most easily: in words, and the level to be at from now on.
+    def words_within(self, planned: bool, notes: Notes) -> bool:
+        """Whether words are kept: as planned, but not where they were given up in this budget."""
+        given_up = int(self._budget_mb * MB) <= notes.wordless_within
+        return planned and not (given_up and self._may_give_up_words)
 
-        None when there is nothing. What a cheaper level frees comes with merging.
+    @property
+    def _may_give_up_words(self) -> bool:
+        return self._settings.text("index.words") == WHERE_ROOM
+
+    def give_up(
+        self, kept: Kept, level: Level, words: bool, notes: Notes
+    ) -> tuple[str, Level, bool] | None:
+        """Give up what can be spared most easily: in words, the level to be at from now on, and
+        whether words are kept from now on.
+
+        None when there is nothing. What is freed comes with merging.
         """
         if not kept.texts.is_empty:
             kept.give_up_texts(True)
             said = "The kept texts of slow files were removed to make room; they are read again."
-            return said, level
-        cheaper = cheaper_level(level)
-        if cheaper is None or self._own_room is not None:
+            return said, level, words
+        if self._own_room is not None:
             return None
-        notes.set_given_up(self._name_of(level))
-        return (
-            f"The disk has no room for the level {level.name}: the index is at {cheaper.name} "
-            "now, and a search embeds more passages anew.",
-            cheaper,
-        )
+        cheaper = cheaper_level(level)
+        if cheaper is not None:
+            notes.set_given_up(self._name_of(level))
+            said = (
+                f"The disk has no room for the level {level.name}: the index is at {cheaper.name} "
+                "now, and a search embeds more passages anew."
+            )
+            return said, cheaper, words
+        if words and self._may_give_up_words:
+            notes.set_wordless_within(int(self._budget_mb * MB))
+            return (
+                "The disk has no room for the word index: passages are found by their meaning "
+                "only now.",
+                level,
+                False,
+            )
+        return None
 
     def _name_of(self, level: Level) -> str:
         return f"{level.name} within {self._budget_mb:g} MB"

@@ -93,13 +93,13 @@ class Source:
 
 
 def can_become(has: Holding, wish: Holding, vectors: bool) -> bool:
-    """Whether a segment can be brought to a level without embedding anything.
+    """Whether a segment can be brought to a level without reading or embedding anything.
 
     `vectors` says that its embeddings are at hand.
     """
     codes = vectors or wish.rotation is None or has.rotation == wish.rotation
     kept = vectors or wish.kept in ("", has.kept)
-    return codes and kept
+    return codes and kept and (has.words or not wish.words)
 
 
 def derive(vectors: Floats | Halves, rotation: Rotation | None, kept: Kept) -> Body:
@@ -249,8 +249,13 @@ def places_of(segment: Segment, number: int, rows: DocumentTable) -> Ints:
     return np.where(found >= 0, found + inside, -1)
 
 
-def join_words(segments: Sequence[Segment], places: Sequence[Ints]) -> bytes:
-    """The word index of the chunks that stay. Raises SegmentError when one is damaged."""
+def join_words(segments: Sequence[Segment], places: Sequence[Ints]) -> bytes | None:
+    """The word index of the chunks that stay; None when a segment has none.
+
+    Raises SegmentError when one is damaged.
+    """
+    if not all(segment.has_words for segment in segments):
+        return None
     if len(segments) == 1 and (places[0] == np.arange(segments[0].chunks)).all():
         return segments[0].packed_words
     try:

@@ -2,7 +2,7 @@
 
 The word index only says which documents can hold a phrase; whether they do,
 and how often, is read in their texts. So the count is right, also with no word
-index at all: then every document is read.
+index at all: then every document is read, as is each that has none.
 """
 
 from __future__ import annotations
@@ -103,10 +103,11 @@ def find_phrases(
 
 
 def _candidates(phrases: Sequence[str], allowed: Flags, view: View) -> list[int]:
-    """The documents among the allowed chunks that hold all words of the phrases."""
+    """The documents among the allowed chunks that hold all words of the phrases, or may do so."""
+    unknown = set(view.documents_at(np.flatnonzero(allowed & view.wordless)).tolist())
     documents = set(view.documents_at(np.flatnonzero(allowed)).tolist())
     for positions in view.words.each(" ".join(phrases)):
-        documents &= set(view.documents_at(positions).tolist())
+        documents &= unknown | set(view.documents_at(positions).tolist())
     return sorted(documents)
 
 

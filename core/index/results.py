@@ -116,6 +116,8 @@ class ResultMaker:
         """What could be read of some candidates; those whose files are gone are left out."""
         places = {position: self._view.place(position) for position, _ in part}
         known = self._catalogue.about([place.document for place in places.values()])
+        # A document may have been replaced since this view of the index was taken.
+        places = {at: place for at, place in places.items() if place.document in known}
         wanted = list(places)
         if wish.fold:  # what stands beside versions is likely to be compared: one reading for all
             versions = [at for at, place in places.items() if known[place.document][1] is not None]
@@ -124,7 +126,7 @@ class ResultMaker:
         drafts: list[_Draft] = []
         for position, score in part:
             state = work.states.get(position, "ok")
-            if state == "missing" or position not in work.files:
+            if state == "missing" or position not in work.files or position not in places:
                 continue
             place = places[position]
             spans = self._view.spans(place).spans
@@ -161,7 +163,9 @@ class ResultMaker:
         likely = (
             ranked
             for ranked in part
-            if (document := documents[ranked[0]]) not in shown and known[document][1] in families
+            if (document := documents[ranked[0]]) not in shown
+            and document in known
+            and known[document][1] in families
         )
         return list(islice(likely, LOOKED_AT))
 

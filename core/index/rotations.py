@@ -25,7 +25,7 @@ from core.atomic import sync_folder
 from core.errors import UserError
 from core.index.codes import FORMAT, Rotation, load_rotation, sign_books
 from core.index.embedder import REFERENCE, EmbeddingModel
-from core.index.fit_codes import fit_rotation
+from core.index.fit_codes import fit_rotation, own_width
 from core.index.room import disk_full, is_full
 
 Floats = NDArray[np.float32]
@@ -89,7 +89,8 @@ def fit_own(embeddings: Halves, folder: Path, model: EmbeddingModel, code_bytes:
     held_out = np.arange(len(embeddings)) % HELD_OUT == 0
     if len(embeddings) < HELD_OUT * LEAST_CHUNKS:
         held_out[:] = False
-    fitted = fit_rotation(embeddings[~held_out], code_bytes)
+    width = own_width(embeddings.shape[1], code_bytes)
+    fitted = fit_rotation(embeddings[~held_out], code_bytes, width=width)
     rest = (embeddings[held_out] if held_out.any() else embeddings).astype(np.float32)
     fitted = replace(fitted, expected=fitted.faithful(rest, fitted.encode(rest)))
     number = max([_number(path) for path in _owns(folder, model)], default=0) + 1

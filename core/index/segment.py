@@ -1,7 +1,7 @@
 """An immutable segment: codes, graph, spans and words of a set of chunks, in one checked file.
 
-Codes may be absent, and embeddings in 8 bits may be there, as the level of the
-index had it. Layout: the magic, the length of a JSON header, the header with its
+Codes may be absent, words too, and embeddings in 8 bits may be there, as the level
+of the index had it. Layout: the magic, the length of a JSON header, the header with its
 CRC-32, then the parts one after another. The header names each part with its place,
 length and CRC-32.
 A file is written under a temporary name, synced, and renamed; it never
@@ -31,12 +31,13 @@ from core.index.graph import Edges, Graph, open_graph, pack_edges, unpack_edges
 from core.index.levels import Kept
 from core.index.spans import DocumentSpans, pack_spans, unpack_document, unpack_spans
 from core.index.stored import Stored, pack_ids, unpack_ids
-from core.index.words import WordIndex
+from core.index.words import WordIndex, pack_words
 
 MAGIC = b"SATCHEL-SEGMENT\n"
 UNSEALED = 3  # the last format whose header had no checksum
 TOGETHER = 6  # the first format whose documents' spans are packed together
-FORMAT = 6  # since 5 codes may be absent, and embeddings there
+WORDS_OPTIONAL = 7  # the first format in which the words may be absent
+FORMAT = 7  # since 5 codes may be absent, and embeddings there
 OLDEST_FORMAT = 3
 
 Ints = NDArray[np.int64]
@@ -87,10 +88,13 @@ class Header(msgspec.Struct, frozen=True):
 
 
 class Holding(NamedTuple):
-    """What a segment has of its embeddings: the rotation of its codes, None for none."""
+    """What a segment has of its passages: the rotation of its codes, None for none; embeddings
+    that are kept; whether there is a word index.
+    """
 
     rotation: str | None
     kept: Kept
+    words: bool = True
 
 
 class Body(NamedTuple):
@@ -141,11 +145,12 @@ def write_segment(
     rotation: str,
     body: Body,
     documents: Sequence[tuple[int, bytes]],
-    words: bytes,
+    words: bytes | None,
     check: Callable[[int], None] = lambda _bytes: None,
 ) -> Sizes:
     """Write a segment of n chunks: what is derived from their embeddings, per document its
-    number of chunks and packed spans, in the order of the chunks, and their word index.
+    number of chunks and packed spans, in the order of the chunks, and their word index,
+    None for none.
 
     `check` is called with the bytes of the file before anything is written, and may raise.
     Raises OSError when the disk does not allow it; nothing is left behind then.
@@ -157,9 +162,10 @@ def write_segment(
     bodies = {
         "graph": pack_edges(body.edges, chunks),
         "table": pack_buckets(counts),
-        "words": words,
-        "spans": pack_spans(documents),
     }
+    if words is not None:
+        bodies["words"] = words
+    bodies["spans"] = pack_spans(documents)
     if code_bytes:
         bodies = {"codes": body.codes.tobytes(), **bodies}
     stored = body.stored
@@ -258,7 +264,8 @@ class Segment:
             raise SegmentError(f"{self.path.name} has a damaged header") from error
         if header.format < OLDEST_FORMAT:
             raise SegmentError(f"{self.path.name} was written by an older version of Satchel")
-        wanted = {"graph", "table", "spans", "words"}
+        wanted = {"graph", "table", "spans"}
+        wanted |= {"words"} if header.format < WORDS_OPTIONAL or "words" in header.parts else set()
         wanted |= {"codes"} if header.code_bytes else set()
         wanted |= {"stored", "embeddings8"} if header.kept else set()
         if wanted != set(header.parts):
@@ -321,9 +328,14 @@ class Segment:
 
     @property
     def holding(self) -> Holding:
-        """What it has of its embeddings."""
+        """What it has of its passages."""
         rotation = self.header.rotation if self.header.code_bytes else None
-        return Holding(rotation, self.header.kept)
+        return Holding(rotation, self.header.kept, self.has_words)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether there is a word index."""
+        return "words" in self.header.parts
 
     @cached_property
     def stored(self) -> Stored | None:
@@ -370,7 +382,11 @@ class Segment:
 
     @cached_property
     def words(self) -> WordIndex:
-        """The word index, which checks what it reads by itself. Raises SegmentError."""
+        """The word index, which checks what it reads by itself; one of no words where there is
+        none. Raises SegmentError.
+        """
+        if not self.has_words:
+            return WordIndex(pack_words(np.zeros(self.chunks, dtype=np.uint8), []))
         self.check_whole()
         part = self.header.parts["words"]
         start = self._body + part.offset
@@ -383,9 +399,9 @@ class Segment:
         return words
 
     @property
-    def packed_words(self) -> bytes:
-        """The word index as it is on disk. Raises SegmentError when it is damaged."""
-        return bytes(self._part("words"))
+    def packed_words(self) -> bytes | None:
+        """The word index as it is on disk, None for none. Raises SegmentError when damaged."""
+        return bytes(self._part("words")) if self.has_words else None
 
     def packed_spans(self, document: int) -> bytes:
         """The packed spans of the segment's document with this number."""

@@ -92,6 +92,7 @@ class SegmentStore:
         room: Callable[[], int],
         level: Level | None = None,
         no_room: Callable[[], NoRoomError] = budget_used_up,
+        words: bool = True,
     ) -> None:
         """Open every published segment.
 
@@ -100,12 +101,13 @@ class SegmentStore:
         its files have been read again. Raises UserError, and drops nothing, when a
         newer version of Satchel wrote one. `room` gives
         the bytes that the disk budget still allows, `no_room` says so when they do not do. With
-        `model` None any model's segments are taken, and nothing can be published.
+        `model` None any model's segments are taken, and nothing can be published. `words`
+        says whether there are to be word indexes.
         """
         self.folder = self._folder = folder
         self.most_joined = MOST_JOINED  # chunks of one segment: memory allows no more
         self._catalogue = catalogue
-        self.dial = Dial(level or level_named(DEFAULT_LEVEL), codes)
+        self.dial = Dial(level or level_named(DEFAULT_LEVEL), codes, words)
         rows = catalogue.segments()
         self._model = model if model is not None else (rows[0].model if rows else "")
         self._model_known = model is not None
@@ -185,7 +187,8 @@ class SegmentStore:
         rotation = self.dial.codes
         body = derive(embeddings, rotation, self.dial.level.kept)
         texts = (text for item in full for text in item.document.chunk_texts)
-        self._write(path, rotation, body, packed, build(texts, self._tokenizer))
+        words = build(texts, self._tokenizer) if self.dial.words else None
+        self._write(path, rotation, body, packed, words)
         number, ids = self._catalogue.publish(path.name, self._model, documents)
         assert number is not None
         for document, item in zip(ids, full, strict=False):
@@ -224,7 +227,8 @@ class SegmentStore:
     def fits(self, chunks: int, text_bytes: int, documents: int) -> bool:
         """Whether publishing this much stays inside the disk budget, by a generous estimate."""
         # Code, graph and spans; words; the rows of documents.
-        need = self._kept_bytes(chunks) + text_bytes // 5 + 500 * documents
+        need = self._kept_bytes(chunks) + 500 * documents
+        need += text_bytes // 5 if self.dial.words else 0
         need += ROTATION_BYTES if self.dial.lacks_rotation else 0
         return need <= self._room()
 
@@ -247,7 +251,7 @@ class SegmentStore:
         rotation: Rotation | None,
         body: Body,
         packed: Sequence[tuple[int, bytes]],
-        words: bytes,
+        words: bytes | None,
     ) -> None:
         name = "" if rotation is None else rotation.name
         try:

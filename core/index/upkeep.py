@@ -1,8 +1,8 @@
 """Upkeep of the index: merging segments, and bringing them to the level wished for.
 
 New segments are written at that level. Those that can be brought to it without
-embedding are written anew as part of merging; the others wait for
-`core.index.levelling`, which embeds their texts and hands them to `republish`.
+reading a file are written anew as part of merging; the others wait for
+`core.index.levelling`, which reads and embeds their texts and hands them to `republish`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from core.index.levels import OWN_CHUNKS, Level
 from core.index.merging import (
     DEAD_SHARE,
     Source,
+    can_become,
     derive,
     gather,
     join,
@@ -30,13 +31,16 @@ from core.index.merging import (
 )
 from core.index.room import disk_full, is_full
 from core.index.rotations import ENOUGH_CHUNKS
-from core.index.segment import Segment, SegmentError
+from core.index.segment import Body, Segment, SegmentError
 from core.index.store import ROTATION_BYTES, SegmentStore
+from core.index.word_build import build
 from core.memory import return_memory
 from core.store.rows import DocumentTable
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
+
+WORDS_SHARE = 0.13  # of the text, at most: of short passages
 
 
 class IndexStore(SegmentStore):
@@ -47,6 +51,10 @@ class IndexStore(SegmentStore):
     def set_level(self, level: Level, codes: CodeChoice) -> None:
         """Write new segments at this level, with these codes, from now on."""
         self.dial.set(level, codes)
+
+    def set_words(self, words: bool) -> None:
+        """Write new segments with a word index, or without, from now on."""
+        self.dial.words = words
 
     @property
     def _present(self) -> dict[int, Segment]:
@@ -60,10 +68,20 @@ class IndexStore(SegmentStore):
 
     @property
     def stuck(self) -> set[int]:
-        """The segments whose files have to be read and embedded anew to get where they should."""
+        """The segments whose files have to be read anew to get where they should."""
         if not self._model_known:
             return set()
         return {number for number in self._present if not self._can_turn(number)}
+
+    @property
+    def wordless(self) -> set[int]:
+        """The segments that lack nothing but a word index: their files have to be read for it."""
+        wish = self.dial.wish._replace(words=False)
+        return {
+            number
+            for number in self.stuck
+            if can_become(self._segments[number].holding, wish, self._has_vectors(number))
+        }
 
     @property
     def behind(self) -> set[int]:
@@ -145,17 +163,26 @@ class IndexStore(SegmentStore):
         return names | {self.dial.rotation.name}
 
     def _growth(self, group: Iterable[int]) -> int:
-        """Bytes by which codes and embeddings kept grow when these come to the level."""
+        """Bytes by which codes, embeddings kept and words grow when these come to the level."""
         segments = [self._segments[number] for number in group]
         held = sum(one.codes + one.embeddings for one in (s.sizes() for s in segments))
-        return self.dial.bytes_of(sum(segment.chunks for segment in segments)) - held
+        grown = self.dial.bytes_of(sum(segment.chunks for segment in segments)) - held
+        if not self.dial.words:
+            return grown - sum(segment.sizes().words for segment in segments)
+        without = sum(segment.chunks for segment in segments if not segment.has_words)
+        return grown + self._word_bytes(without)
+
+    def _word_bytes(self, chunks: int) -> int:
+        """About what the words of so many chunks take."""
+        every, text_bytes = self._catalogue.totals()
+        return round(WORDS_SHARE * text_bytes * chunks / max(1, every))
 
     def check_move(self, chunks: int) -> None:
         """Raises UserError when the disk budget cannot take all segments at the level wished for,
         or not so many chunks of them a second time while they move.
         """
-        words = self.sizes().words / max(1, self.view.chunks)
-        needed = max(self._growth(self.behind), self._kept_bytes(chunks) + round(chunks * words))
+        words = self._word_bytes(chunks) if self.dial.words else 0
+        needed = max(self._growth(self.behind), self._kept_bytes(chunks) + words)
         if needed > self._room():
             raise self._no_room(needed)
 
@@ -180,20 +207,32 @@ class IndexStore(SegmentStore):
         """Move documents, in the order of their numbers, to a new segment at the level wished for.
 
         `embeddings` (n, d) are those of their chunks. What stays in their old segments
-        stays as it is. Raises UserError when the disk is full.
+        stays as it is, and the new one has no words where an old one has none. Raises
+        UserError when the disk is full.
         """
+        sources = self._sources(rows)
+        body = derive(embeddings, self.dial.codes, self.dial.level.kept)
+        words = self._joined_words(sources) if self.dial.words else None
+        self._remember(self._move(rows, body, words), embeddings)
+
+    def add_words(self, rows: DocumentTable, texts: Iterable[str]) -> None:
+        """Move documents, in the order of their numbers, to a new segment that has their words.
+
+        `texts` are those of their chunks; all else is taken from their old segments, which
+        are among the `wordless`. Raises UserError when the disk is full.
+        """
+        words = build(texts, self._tokenizer)
+        sources = self._sources(rows)
+        body = join(sources, int(rows.chunks.sum()), self.dial.codes, self.dial.level.kept)
+        self._move(rows, body, words)
+
+    def _move(self, rows: DocumentTable, body: Body, words: bytes | None) -> int:
         path = new_path(self._folder)
-        owners = sorted(set(rows.segment.tolist()))
-        segments = [self._segments[number] for number in owners]
-        places = [places_of(self._segments[number], number, rows) for number in owners]
-        rotation = self.dial.codes
-        body = derive(embeddings, rotation, self.dial.level.kept)
-        words = join_words(segments, places)
-        self._write(path, rotation, body, self._packed(rows), words)
+        self._write(path, self.dial.codes, body, self._packed(rows), words)
         number = self._catalogue.move_documents(path.name, self._model, rows.id.tolist())
         self._segments[number] = Segment(path)
-        self._remember(number, embeddings)
         self.view = self._make_view()
+        return number
 
     # --- merging ------------------------------------------------------------------------
 
@@ -243,16 +282,16 @@ class IndexStore(SegmentStore):
             self._catalogue.replace_segments(group, None, self._model, [])
             self._swap(group, None, None)
             return
-        rotation, kept = self.dial.codes, self.dial.level.kept
+        rotation, kept, has_words = self.dial.codes, self.dial.level.kept, self.dial.words
         if not all(map(self._can_turn, group)):
             [alone] = group
             has = self._segments[alone].holding
             rotation = None if has.rotation is None else self.dial.rotations[has.rotation]
-            kept = has.kept
+            kept, has_words = has.kept, has.words
         sources = [self._source(number, rows) for number in group]
         body = join(sources, total, rotation, kept)
         path = new_path(self._folder)
-        words = join_words([s.segment for s in sources], [s.places for s in sources])
+        words = self._joined_words(sources) if has_words else None
         self._write(path, rotation, body, self._packed(rows), words)
         at_hand = None
         if total <= self.most_kept and all(number in self._embeddings for number in group):
@@ -262,6 +301,13 @@ class IndexStore(SegmentStore):
         self._swap(group, number, Segment(path))
         if at_hand is not None:
             self._embeddings[number] = at_hand
+
+    @staticmethod
+    def _joined_words(sources: Sequence[Source]) -> bytes | None:
+        return join_words([s.segment for s in sources], [s.places for s in sources])
+
+    def _sources(self, rows: DocumentTable) -> list[Source]:
+        return [self._source(number, rows) for number in sorted(set(rows.segment.tolist()))]
 
     def _source(self, number: int, rows: DocumentTable) -> Source:
         segment = self._segments[number]

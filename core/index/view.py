@@ -165,6 +165,11 @@ class View:
         """Word search over the live chunks. Raises SegmentError."""
         return WordSearch([segment.words for segment in self._segments], self.live)
 
+    @cached_property
+    def wordless(self) -> Flags:
+        """The live chunks that words do not find, for there is no word index of them."""
+        return self.live & self._chunks_where(not one.has_words for one in self._segments)
+
     def estimates(self, query: Floats) -> Floats:
         """The codes' estimate of every chunk's cosine with the query, by position.
 
@@ -189,7 +194,10 @@ class View:
     def _weights(self) -> list[float]:
         """What the estimates of each segment are multiplied by; 1 where all are of one kind."""
         present = zip(self._segments, self._foreign, strict=True)
-        if len({segment.holding for segment, foreign in present if not foreign}) < 2:
+        kinds = {
+            segment.holding._replace(words=True) for segment, foreign in present if not foreign
+        }
+        if len(kinds) < 2:
             return [1.0] * len(self._segments)
         return [
             1.0 if rotation is None or rotation.own else segment.header.scale or SHIPPED_SCALE

@@ -26,12 +26,6 @@ def admit_model(header: GgufHeader, name: str) -> None:
         )
     if kind in _NOT_MODELS:
         raise UserError(f"{name} is {_NOT_MODELS[kind]}.", "Choose the model's own GGUF file.")
-    parts = header.values.get("split.count", 0)
-    if isinstance(parts, int) and parts > 1:
-        raise UserError(
-            f"{name} is one of {parts} parts of a model.",
-            "Join them first with llama.cpp's `llama-gguf-split --merge`.",
-        )
     if header.own("attention.causal") is False or header.own("pooling_type") is not None:
         raise UserError(
             f"{name} is a model that compares texts; it cannot answer.",

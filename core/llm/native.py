@@ -19,8 +19,11 @@ import numpy.typing as npt
 
 from core.errors import Cancelled, UserError
 from core.llm.experts.manager import Residency
+from core.llm.kv.cells import CellType
+from core.llm.kv.native_cells import SEQUENCES, NativeCells, ability_of
 from core.llm.library import lib, llama_cpp
 from core.llm.offload import Offload
+from core.llm.sampler import NativeSampler
 
 _ABORTED = 2
 
@@ -36,26 +39,45 @@ class StopFlag:
 
     def __init__(self) -> None:
         self._byte = ctypes.c_bool(False)
+        self._final = False
 
     def raise_(self) -> None:
+        """Give up for good."""
+        self._final = True
         self._byte.value = True
+
+    def pause(self) -> None:
+        """Give way; what is computed goes on later, after `go_on`."""
+        self._byte.value = True
+
+    def go_on(self) -> None:
+        """Take a pause back."""
+        self._byte.value = self._final
 
     @property
     def raised(self) -> bool:
+        """Whether to give up or to give way."""
         return self._byte.value
+
+    @property
+    def is_pause(self) -> bool:
+        """Whether it is to go on later."""
+        return self._byte.value and not self._final
 
 
 @dataclass(frozen=True, slots=True)
 class ContextShape:
     """How a context is laid out: lengths in tokens, `threads` as given to llama.cpp.
 
-    `quantized` keys and values are of q8_0 where the model's head size allows it.
+    Keys and values are of `cell_type` where the model's head size allows it, else of 16 bits;
+    `key_size` numbers are a head's key, 0 for unknown.
     """
 
     context_tokens: int
     threads: int
     batch_tokens: int
-    quantized: bool = True
+    cell_type: CellType = "q8_0"
+    key_size: int = 0
 
 
 # Why llama.cpp refused the last file. Its log is the only place where it says so, and there
@@ -240,8 +262,22 @@ def apply_template(template: bytes, messages: Sequence[tuple[str, str]]) -> str 
         size = length
 
 
+_CELLS = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0, "q4_0": lib.GGML_TYPE_Q4_0}
+_KEYS_AND_VALUES: dict[CellType, tuple[str, str]] = {
+    "f16": ("f16", "f16"),
+    "q8_0": ("q8_0", "q8_0"),
+    "q8_q4": ("q8_0", "q4_0"),
+    "q4_0": ("q4_0", "q4_0"),
+}
+# How attention is computed: quantized values need the flash kind, else llama.cpp chooses.
+ATTENTION: dict[CellType, str] = dict.fromkeys(_KEYS_AND_VALUES, "flash") | {"f16": "auto"}
+
+
 class NativeContext:
-    """A context of one sequence with its key-value memory. `close` frees it."""
+    """A context of one sequence with its key-value memory. `close` frees it.
+
+    `cell_type` is the one that it has, `cells` its memory.
+    """
 
     def __init__(self, model: NativeModel, shape: ContextShape, residency: Residency) -> None:
         """`residency` keeps the model's weights in bounds while computing. Raises UserError when
@@ -255,35 +291,46 @@ class NativeContext:
             if residency.routing is not None
             else None
         )
-        handle = self._open(shape, quantized=True) if shape.quantized else None
-        self._handle: int | None = handle or self._open(shape, quantized=False)
-        if not self._handle:
+        self.cell_type: CellType = shape.cell_type
+        handle = self._open(shape, shape.cell_type)
+        if not handle and shape.cell_type != "f16":
+            self.cell_type = "f16"
+            handle = self._open(shape, "f16")
+        self._handle: int | None = handle
+        if not handle:
             raise UserError(
                 f"There is not enough memory for a context of {shape.context_tokens} tokens.",
                 "Close other programs or set a smaller context.",
             )
         self._use(model.adapters)
-        self._memory = lib.llama_get_memory(self._handle)
         self.context_tokens: int = lib.llama_n_ctx(self._handle)
+        memory = lib.llama_get_memory(handle)
+        ability = ability_of(model.handle, memory, self.cell_type, shape.key_size)
+        self.cells = NativeCells(
+            handle, min(self.context_tokens, shape.context_tokens), ability, self.decode
+        )
         self._stop = StopFlag()
         self._abort = lib.ggml_abort_callback(lambda _data: self._between_steps())
         lib.llama_set_abort_callback(self._handle, self._abort, None)
         residency.start(self._look_at_one_token)
 
-    def _open(self, shape: ContextShape, *, quantized: bool) -> int | None:
+    def _open(self, shape: ContextShape, cell_type: CellType) -> int | None:
         params = lib.llama_context_default_params()
         params.n_ctx = shape.context_tokens
         params.n_batch = params.n_ubatch = shape.batch_tokens
         params.n_threads = params.n_threads_batch = shape.threads
-        params.n_seq_max = 1
+        # One of them is what is computed on; what leaves and comes back goes through the other.
+        # Only with unified cells can a part of one be copied: else the process is aborted.
+        params.n_seq_max, params.kv_unified = SEQUENCES, True
         params.no_perf = True
         if self._eval is not None:
             params.cb_eval = self._eval
-        if quantized:
-            # q8_0 keys and values cost no quality and half the memory; a quantized V needs
-            # flash attention. Models whose head size does not allow it open the second way.
+        if cell_type != "f16":
+            # Quantized values need flash attention. Models whose head size does not allow it
+            # open the second way.
             params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_ENABLED
-            params.type_k = params.type_v = lib.GGML_TYPE_Q8_0
+        keys, values = _KEYS_AND_VALUES[cell_type]
+        params.type_k, params.type_v = _CELLS[keys], _CELLS[values]
         handle: int | None = lib.llama_init_from_model(self._model.handle, params)
         return handle
 
@@ -315,7 +362,7 @@ class NativeContext:
         token = (lib.llama_token * 1)(0)
         lib.llama_decode(self._handle, lib.llama_batch_get_one(token, 1))
         self._stop = before
-        self.forget_from(0)
+        self.cells.remove(0, None)
 
     def use_stop(self, stop: StopFlag) -> None:
         """The flag that aborts the following decodes."""
@@ -351,7 +398,7 @@ class NativeContext:
         batch = lib.llama_batch_init(count, 0, 1)
         try:
             batch.n_tokens = count
-            first = lib.llama_memory_seq_pos_max(self._memory, 0) + 1
+            first = self.cells.end
             for at, token in enumerate(tokens):
                 batch.token[at], batch.pos[at], batch.logits[at] = token, first + at, 1
                 batch.n_seq_id[at], batch.seq_id[at][0] = 1, 0
@@ -360,16 +407,6 @@ class NativeContext:
             lib.llama_batch_free(batch)
         rows = (lib.llama_get_logits_ith(self._handle, at) for at in range(count))
         return [np.ctypeslib.as_array(row, (self._model.n_vocab,)) for row in rows]
-
-    def forget_from(self, position: int) -> bool:
-        """Drop the sequence's tokens from `position` on.
-
-        False when this kind of model can only forget everything; then it has.
-        """
-        if lib.llama_memory_seq_rm(self._memory, 0, position, -1):
-            return True
-        lib.llama_memory_clear(self._memory, True)
-        return False
 
     def sample(self, sampler: NativeSampler) -> int:
         """The next token by the logits of the last decode."""
@@ -380,30 +417,3 @@ class NativeContext:
         if self._handle:
             lib.llama_free(self._handle)
         self._handle = None
-
-
-class NativeSampler:
-    """A chain that picks tokens: a penalty on repeats, then the best or a seeded draw."""
-
-    def __init__(
-        self, n_vocab: int, *, temperature: float, repeat_penalty: float, last_n: int, seed: int
-    ) -> None:
-        self.handle: int | None = lib.llama_sampler_chain_init(
-            lib.llama_sampler_chain_default_params()
-        )
-        parts = [lib.llama_sampler_init_penalties(n_vocab, last_n, repeat_penalty, 0.0, 0.0)]
-        if temperature <= 0:
-            parts.append(lib.llama_sampler_init_greedy())
-        else:
-            parts += [
-                lib.llama_sampler_init_top_k(40),
-                lib.llama_sampler_init_temp(temperature),
-                lib.llama_sampler_init_dist(seed),
-            ]
-        for part in parts:
-            lib.llama_sampler_chain_add(self.handle, part)
-
-    def close(self) -> None:
-        if self.handle:
-            lib.llama_sampler_free(self.handle)
-        self.handle = None

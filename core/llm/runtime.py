@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
@@ -24,19 +23,22 @@ from core.llm.experts.fewer import fewer_experts
 from core.llm.experts.manager import Residency
 from core.llm.experts.quality import Foretold, next_token_loss
 from core.llm.experts.report import ResidencyReport, Step
-from core.llm.facts import facts_of
-from core.llm.fit import Q8_SHARE
+from core.llm.facts import facts_of, head_sizes
+from core.llm.generation import Generation, Outcome
 from core.llm.gguf import GgufHeader, read_header
-from core.llm.loops import is_looping
+from core.llm.kv.cells import CELL_SHARES, Ability, CellType
+from core.llm.kv.memory import KvMemory
+from core.llm.kv.prompts import PromptMemory, PromptPart
+from core.llm.kv.saved import SavedKv
 from core.llm.native import (
     ContextShape,
     NativeContext,
     NativeModel,
-    NativeSampler,
     StopFlag,
     apply_template,
 )
 from core.llm.offload import decide
+from core.llm.sampler import NativeSampler
 from core.llm.text import PLAIN_STOPS, TextPieces, plain_format
 from core.messages import ScoredTokens
 
@@ -44,8 +46,10 @@ from core.messages import ScoredTokens
 # 64 to 512), and keep each graph node short, which is what bounds the wait for a stop.
 BATCH_TOKENS = 64
 MIN_CONTEXT_TOKENS = 128
-
-Stopped = Literal["end", "length", "cancelled"]
+UNEVEN_TURNS = (
+    "The model's chat template frames turns by where they stand, so earlier turns cannot leave its "
+    "memory and come back."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +64,6 @@ class Sampling:
     repeat_penalty: float = 1.05
     penalty_last_n: int = 64
     seed: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a generation went. `reused_tokens` of the prompt were in memory already."""
-
-    stopped: Stopped
-    prompt_tokens: int
-    reused_tokens: int
-    answer_tokens: int
-    prefill_ms: float
-    decode_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +82,6 @@ def default_threads() -> int:
     return max(psutil.cpu_count(logical=False) or 1, min(2, logical))
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two sequences share at the beginning."""
-    for at, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return at
-    return min(len(one), len(other))
-
-
 class Runtime:
     """A loaded model with one context."""
 
@@ -110,7 +94,7 @@ class Runtime:
         sampling: Sampling | None = None,
         stop: StopFlag | None = None,
         adapters: Sequence[Path] = (),
-        quantized: bool = True,
+        cell_type: CellType = "q8_0",
         held_bytes: int | None = None,
         traces_path: Path | None = None,
         best_step: Step = "pool",
@@ -119,8 +103,8 @@ class Runtime:
         """Load the model at `path`, changed by the LoRA `adapters`.
 
         The context is cut to what the model was trained for; `threads` 0 means
-        default_threads(). `quantized` keys and values take half the memory. Of the weights
-        `held_bytes` may be in this process, None for all; what is used how often is kept in
+        default_threads(). Keys and values are of `cell_type`, where the model allows it. Of the
+        weights `held_bytes` may be in this process, None for all; what is used how often is kept in
         `traces_path`, and `best_step` is the fastest way that is tried. A token uses
         `active_experts` of a layer, None for as many as the model says. Raises UserError when
         the file or the memory is not fit, Cancelled when `stop` is raised while loading.
@@ -132,22 +116,27 @@ class Runtime:
         overrides = fewer_experts(self.header, active_experts)
         self._residency = Residency(path, held_bytes, traces_path, best_step, active_experts)
         facts = facts_of(self.header, path.stem, path.stat().st_size)
-        cells = Q8_SHARE if quantized else 1.0
-        offload = decide(gpu_devices(), facts, context_tokens, cells)
-        self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
+        offload = decide(gpu_devices(), facts, context_tokens, CELL_SHARES[cell_type])
+        try:
+            self._model = NativeModel(path, stop or StopFlag(), overrides, offload)
+        except (Cancelled, UserError):
+            self._residency.close()
+            raise
         trained = self._model.trained_context_tokens
         wanted = max(context_tokens, MIN_CONTEXT_TOKENS)
         shape = ContextShape(
             context_tokens=min(wanted, trained) if trained > 0 else wanted,
             threads=threads if threads > 0 else default_threads(),
             batch_tokens=BATCH_TOKENS,
-            quantized=quantized,
+            cell_type=cell_type,
+            key_size=head_sizes(self.header)[0],
         )
         try:
             for adapter in adapters:
                 self._model.add_adapter(adapter)
             self._context = NativeContext(self._model, shape, self._residency)
         except UserError:
+            self._residency.close()
             self._model.close()
             raise
         self.context_tokens: int = min(self._context.context_tokens, shape.context_tokens)
@@ -156,7 +145,13 @@ class Runtime:
         probe = (("user", "x"),)
         if self._template is not None and apply_template(self._template, probe) is None:
             self._template = None
-        self._memory: list[int] = []
+        self.cell_type: CellType = self._context.cell_type
+        share = CELL_SHARES[self.cell_type]
+        memory = KvMemory(
+            self._context.cells, round(share * facts.kv_bytes_a_token_f16), BATCH_TOKENS
+        )
+        self._prompts = PromptMemory(memory, trained)
+        self._even = self._frames_are_even()
         self.load_ms = (time.perf_counter() - started) * 1e3
 
     @property
@@ -169,6 +164,27 @@ class Runtime:
         """The resident set of this process."""
         size: int = psutil.Process().memory_info().rss
         return size
+
+    @property
+    def ability(self) -> Ability:
+        """What the model's memory allows, and why not more."""
+        ability = self._context.cells.ability
+        if ability.pages and not self._even:
+            return Ability(pages=False, shifts=ability.shifts, why=UNEVEN_TURNS)
+        return ability
+
+    @property
+    def memory(self) -> KvMemory:
+        """What is in the model's memory."""
+        return self._prompts.memory
+
+    def use_saved(self, saved: SavedKv | None) -> None:
+        """Where parts of prompts that leave memory are kept; None for nowhere."""
+        self._prompts.saved = saved
+
+    def settle(self) -> None:
+        """Save what is in memory and can be needed again."""
+        self._prompts.settle()
 
     def resize(self, held_bytes: int | None, done: Callable[[], None] = lambda: None) -> None:
         """Let so much of the weights be in memory from now on, None for all.
@@ -198,17 +214,35 @@ class Runtime:
         The model's own template frames the messages. Their text is never read
         as control tokens, so a document cannot speak as the user or the system.
         """
-        slots = [f"\ue000{at}\ue001" for at in range(len(messages))]
-        rendered = self._render(
-            [(message.role, slot) for message, slot in zip(messages, slots, strict=True)]
-        )
-        tokens: list[int] = []
-        rest = rendered
-        for message, slot in zip(messages, slots, strict=True):
-            frame, _, rest = rest.partition(slot)
-            tokens += self._model.tokenize(frame, first=not tokens, special=True)
+        return [token for part in self.tokenize_each(messages) for token in part]
+
+    def tokenize_each(self, messages: Sequence[ChatMessage]) -> list[list[int]]:
+        """The same by message, each with the frame before it; last the frame of what comes."""
+        frames = self._frames([message.role for message in messages])
+        parts: list[list[int]] = []
+        for frame, message in zip(frames, messages, strict=False):
+            tokens = self._model.tokenize(frame, first=not parts, special=True)
             tokens += self._model.tokenize(message.text.strip(), first=False, special=False)
-        return tokens + self._model.tokenize(rest, first=False, special=True)
+            parts.append(tokens)
+        return [*parts, self._model.tokenize(frames[-1], first=not parts, special=True)]
+
+    def _frames(self, roles: Sequence[str]) -> list[str]:
+        """What stands before each message, and after the last."""
+        slots = [f"\ue000{at}\ue001" for at in range(len(roles))]
+        rest = self._render(list(zip(roles, slots, strict=True)))
+        frames: list[str] = []
+        for slot in slots:
+            frame, _, rest = rest.partition(slot)
+            frames.append(frame)
+        return [*frames, rest]
+
+    def _frames_are_even(self) -> bool:
+        """Whether a turn is framed the same wherever it stands, so that it can leave and be put
+        elsewhere.
+        """
+        turn = ["user", "assistant"]
+        _, first, answer, *middle, last, _ = self._frames(["system", *turn, *turn, "user"])
+        return [first, answer] == middle and last == first
 
     def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         """How many tokens `tokenize_chat` gives."""
@@ -216,17 +250,17 @@ class Runtime:
 
     def logits_after(self, messages: Sequence[ChatMessage]) -> list[float]:
         """The scores of all tokens for the first one of an answer to these messages."""
-        self._prefill(self.tokenize_chat(messages))
+        self._prompts.bring((), self.tokenize_chat(messages), 0)
         return self._context.logits()
 
     def fingerprint(self, text: str, steps: int, best: int) -> Fingerprint:
         """The `best` tokens with their scores after a text, and `steps` - 1 times after going on
         with the best one. Always the same for the same file, build and processor.
         """
-        self._rewind(0)
+        self._prompts.clear()
         prompt = self._model.tokenize(text, first=True, special=False)[: self.context_tokens // 2]
         started = time.perf_counter()
-        self._prefill(prompt)
+        self._prompts.bring((), prompt, 0)
         prefill_ms = (time.perf_counter() - started) * 1e3
         found: list[ScoredTokens] = []
         decode_s = 0.0
@@ -236,9 +270,9 @@ class Runtime:
             scores = tuple(round(logits[token], 3) for token in tokens)
             found.append(ScoredTokens(tuple(tokens), scores))
             started = time.perf_counter()
-            self._append([tokens[0]])
+            self._prompts.extend(tokens[0])
             decode_s += time.perf_counter() - started
-        self._rewind(0)
+        self._prompts.clear()
         return Fingerprint(tuple(found), len(prompt), prefill_ms, decode_s * 1e3)
 
     def foretell(self, text: str, stop: StopFlag) -> Foretold:
@@ -246,7 +280,7 @@ class Runtime:
 
         Raises Cancelled when `stop` is raised, UserError as `generate`.
         """
-        self._rewind(0)
+        self._prompts.clear()
         self._context.use_stop(stop)
         tokens = self._model.tokenize(text, first=True, special=False)[: self.context_tokens]
         losses: list[float] = []
@@ -259,7 +293,7 @@ class Runtime:
                     losses.append(next_token_loss(row, following))
                     best.append(int(row.argmax()))
         finally:
-            self._rewind(0)
+            self._prompts.clear()
         return Foretold(tuple(losses), tuple(best))
 
     def generate(
@@ -272,37 +306,46 @@ class Runtime:
     ) -> Outcome:
         """Continue `prompt` and hand the text to `on_text` in pieces of whole characters.
 
-        Ends at an end-of-generation token, after `max_tokens`, where the context
-        is full, when the text goes in circles ("length"), or soon after `stop` is
-        raised ("cancelled"). Raises UserError when the prompt does not fit the
-        context or llama.cpp fails.
+        Ends at an end-of-generation token, after `max_tokens`, when the text goes in circles or
+        there is no more room ("length"), or soon after `stop` is raised ("cancelled"). Of what is
+        longer than the context the middle goes, where the model allows it. Raises UserError when
+        the prompt cannot be taken in or llama.cpp fails.
         """
-        if len(prompt) >= self.context_tokens:
-            raise UserError(
-                f"The question is too long for the model's {self.context_tokens} tokens.",
-                "Ask a shorter question, or choose a model with a larger context.",
-            )
-        self._context.use_stop(stop)
-        started = time.perf_counter()
-        reused = 0
-        answer: list[int] = []
-        stopped: Stopped = "cancelled"
-        prefilled = started
-        try:
-            reused = self._prefill(prompt)
-            prefilled = time.perf_counter()
-            stopped = self._decode(answer, max_tokens, on_text)
-        except Cancelled:
-            if not answer:
-                prefilled = time.perf_counter()
-        return Outcome(
-            stopped=stopped,
-            prompt_tokens=len(prompt),
-            reused_tokens=reused,
-            answer_tokens=len(answer),
-            prefill_ms=(prefilled - started) * 1e3,
-            decode_ms=(time.perf_counter() - prefilled) * 1e3,
+        outcome = self.run(self.begin((), prompt, max_tokens=max_tokens, on_text=on_text), stop)
+        if outcome is None:
+            raise RuntimeError("what cannot go on was paused")
+        return outcome
+
+    def begin(
+        self,
+        parts: Sequence[PromptPart],
+        end: Sequence[int],
+        *,
+        max_tokens: int,
+        on_text: Callable[[str], None],
+    ) -> Generation:
+        """An answer to a prompt of parts and an end, to be `run`."""
+        sampling = self._sampling
+        sampler = NativeSampler(
+            self._model.n_vocab,
+            temperature=sampling.temperature,
+            repeat_penalty=sampling.repeat_penalty,
+            last_n=sampling.penalty_last_n,
+            seed=sampling.seed,
         )
+        pieces = TextPieces(() if self._template is not None else PLAIN_STOPS)
+        reserve = min(max_tokens, self.context_tokens // 2)
+        return Generation(parts, end, max_tokens, reserve, on_text, sampler, pieces)
+
+    def choose(
+        self, parts: Sequence[PromptPart], end_tokens: int, answer_tokens: int
+    ) -> list[PromptPart]:
+        """What of these parts, and of what is in memory, there is room for before such an end."""
+        return self._prompts.choose(parts, end_tokens, answer_tokens)
+
+    def run(self, generation: Generation, stop: StopFlag) -> Outcome | None:
+        """Go on with an answer until it ends; None when `stop` asked for a pause."""
+        return generation.run(self._model, self._context, self._prompts, stop)
 
     def close(self) -> None:
         """Free the model and its context."""
@@ -316,65 +359,3 @@ class Runtime:
             if rendered is not None and all(slot in rendered for _, slot in messages):
                 return rendered
         return plain_format(messages)
-
-    def _prefill(self, prompt: Sequence[int]) -> int:
-        """Bring the memory to exactly `prompt`; how many of its tokens were there."""
-        # The last token is always computed, since its logits start the answer.
-        reused = min(common_prefix(self._memory, prompt), len(prompt) - 1)
-        reused = self._rewind(reused)
-        for at in range(reused, len(prompt), BATCH_TOKENS):
-            self._append(prompt[at : at + BATCH_TOKENS])
-        return reused
-
-    def _decode(
-        self, answer: list[int], max_tokens: int, on_text: Callable[[str], None]
-    ) -> Stopped:
-        sampling = self._sampling
-        pieces = TextPieces(() if self._template is not None else PLAIN_STOPS)
-        sampler = NativeSampler(
-            self._model.n_vocab,
-            temperature=sampling.temperature,
-            repeat_penalty=sampling.repeat_penalty,
-            last_n=sampling.penalty_last_n,
-            seed=sampling.seed,
-        )
-        stopped: Stopped = "length"
-        try:
-            while len(answer) < max_tokens:
-                token = self._context.sample(sampler)
-                if self._model.is_end(token):
-                    stopped = "end"
-                    break
-                answer.append(token)
-                _show(on_text, pieces.feed(self._model.piece(token)))
-                if pieces.stopped:
-                    stopped = "end"
-                    break
-                if is_looping(answer) or len(self._memory) >= self.context_tokens:
-                    break
-                self._append([token])
-            _show(on_text, pieces.finish())
-        finally:
-            sampler.close()
-        return stopped
-
-    def _append(self, tokens: Sequence[int]) -> None:
-        before = len(self._memory)
-        try:
-            self._context.decode(tokens)
-        except (Cancelled, UserError):
-            self._rewind(before)
-            raise
-        self._memory.extend(tokens)
-
-    def _rewind(self, position: int) -> int:
-        """Forget the memory from `position` on; where it then ends."""
-        if not self._context.forget_from(position):
-            position = 0
-        del self._memory[position:]
-        return position
-
-
-def _show(on_text: Callable[[str], None], text: str) -> None:
-    if text:
-        on_text(text)

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from core.llm.admit import admit_adapter, admit_model
 from core.llm.experts import quality
 from core.llm.facts import kept_path
 from core.llm.fetch import model_path
-from core.llm.gguf import read_header
+from core.llm.gguf import Part, read_header, read_parts
+from core.llm.join import join_parts, whole_name
 
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
@@ -77,16 +78,21 @@ def add(
     """Put a local GGUF file into the store, under a name made of the file's name.
 
     It is hard-linked where the disk allows, so that it takes no second space,
-    and copied otherwise. `check` may refuse it by raising. Raises UserError when it is
-    not a sound model, when another one has the name, or when there is not enough space.
+    and copied otherwise. Given the first of several parts, all of them are joined into one file.
+    `check` may refuse it by raising. Raises UserError when it is not a sound model, when
+    another one has the name, or when there is not enough space.
     """
     source = file.expanduser().resolve()
-    admit_model(read_header(source), source.name)
-    name = safe_name(source.stem)
+    parts = read_parts(source)
+    admit_model(parts[0].header, source.name)
+    name = safe_name(source.stem if len(parts) == 1 else whole_name(source.stem))
     target = model_path(models_dir, name)
     if not _is_there(source, target, f"There is a model called {name} already.", name):
         check(source)
-        _place(source, target)
+        if len(parts) == 1:
+            _place(source, target)
+        else:
+            _join(parts, target)
     return InstalledModel(name, target, target.stat().st_size)
 
 
@@ -164,14 +170,24 @@ def _unlink(file: InstalledFile) -> None:
 
 
 def _place(source: Path, target: Path) -> None:
+    _store(target, lambda temporary: _link_or_copy(source, temporary))
+
+
+def _join(parts: Sequence[Part], target: Path) -> None:
+    def put(temporary: Path) -> None:
+        _check_space(sum(part.path.stat().st_size for part in parts), temporary.parent)
+        join_parts(parts, temporary)
+
+    _store(target, put)
+
+
+def _store(target: Path, put: Callable[[Path], None]) -> None:
+    """Have `put` write a file, and put that into its place. Raises UserError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".add-", dir=target.parent) as folder:
             temporary = Path(folder) / target.name
-            try:
-                os.link(source, temporary)
-            except OSError:
-                _copy(source, temporary)
+            put(temporary)
             temporary.replace(target)
     except OSError as error:
         raise UserError(
@@ -180,14 +196,21 @@ def _place(source: Path, target: Path) -> None:
         ) from error
 
 
-def _copy(source: Path, target: Path) -> None:
-    needed = source.stat().st_size
-    if shutil.disk_usage(target.parent).free < needed:
-        raise UserError(
-            f"The copy needs {needed / 1e6:.0f} MB, which are not free.",
-            f"Free some space on the disk of {target.parent}.",
-        ) from None
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+        return
+    except OSError:
+        _check_space(source.stat().st_size, target.parent)
     with source.open("rb") as reader, target.open("wb") as writer:
         shutil.copyfileobj(reader, writer, 1 << 20)
         writer.flush()
         os.fsync(writer.fileno())
+
+
+def _check_space(needed_bytes: int, folder: Path) -> None:
+    if shutil.disk_usage(folder).free < needed_bytes:
+        raise UserError(
+            f"The copy needs {needed_bytes / 1e6:.0f} MB, which are not free.",
+            f"Free some space on the disk of {folder.parent}.",
+        )

@@ -314,6 +314,12 @@ class Catalogue:
             rows = [str(error)]
         return [f"the catalogue is damaged: {row}" for row in rows if row != "ok"]
 
+    def state(self) -> tuple[int, int, int]:
+        """Numbers of which one is another whenever any document came or went."""
+        row = self.db.execute("SELECT value FROM meta WHERE key='next_chunk'").fetchone()
+        count, added = self.db.execute("SELECT count(*), coalesce(sum(id),0) FROM document").get
+        return (0 if row is None else int(row[0])), int(count), int(added)
+
     # --- sizes --------------------------------------------------------------------------
 
     def totals(self) -> tuple[int, int]:

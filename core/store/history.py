@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,11 +14,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from core.messages import ChatTurn, Citation, Locator
-from core.store.database import errors, open_database, sizes
-from core.store.migrations import HISTORY, migrate
+from core.messages import ChatTurn, Citation, Locator, Made
+from core.store.database import errors
+from core.store.personal import PersonalDb
 
 TITLE_CHARS = 80
+MADE_HERE = Made()
 
 Parameters = ParamSpec("Parameters")
 Found = TypeVar("Found")
@@ -46,16 +46,14 @@ class History:
 
         `room` gives the bytes that it may grow by for a while.
         """
+        self.own = PersonalDb(path, room)
         self._path = path
-        self._room = room
-        self._lock = threading.RLock()
-        self._db = open_database(path)
-        with errors(path):
-            migrate(self._db, HISTORY, "history")
+        self._lock = self.own.lock
+        self._db = self.own.db
 
     def close(self) -> None:
         """Close the database."""
-        self._db.close()
+        self.own.close()
 
     @_one_at_a_time
     def begin(self, question: str) -> int:
@@ -83,14 +81,18 @@ class History:
         found: bool,
         citations: Sequence[Citation],
         sources: Sequence[str] = (),
-    ) -> None:
-        """Keep a question with its answer; `sources` are the files that the model was shown."""
+        made: Made = MADE_HERE,
+    ) -> int:
+        """Keep a question with its answer, and the turn's number.
+
+        `sources` are the files that the model was shown, `made` says where it was answered.
+        """
         now = time.time()
         with errors(self._path), self._db:
             self._db.execute(
-                "INSERT INTO turn(conversation, question, answer, found, asked_at) "
-                "VALUES(?,?,?,?,?)",
-                (conversation, question, answer, found, now),
+                "INSERT INTO turn(conversation, question, answer, found, asked_at, made) "
+                "VALUES(?,?,?,?,?,?)",
+                (conversation, question, answer, found, now, msgspec.json.encode(made).decode()),
             )
             turn = self._db.last_insert_rowid()
             self._db.executemany(
@@ -111,6 +113,7 @@ class History:
                 [(turn, os.fsencode(path)) for path in dict.fromkeys(sources)],
             )
             self._db.execute("UPDATE conversation SET changed_at=? WHERE id=?", (now, conversation))
+        return turn
 
     @_one_at_a_time
     def turns(self, conversation: int) -> list[ChatTurn]:
@@ -137,8 +140,8 @@ class History:
     def show(self, conversation: int) -> list[dict[str, object]]:
         """The turns of one conversation with their citations, for showing."""
         shown = []
-        for turn, question, answer, found, asked_at in self._db.execute(
-            "SELECT id, question, answer, found, asked_at FROM turn WHERE conversation=? "
+        for turn, question, answer, found, asked_at, made in self._db.execute(
+            "SELECT id, question, answer, found, asked_at, made FROM turn WHERE conversation=? "
             "ORDER BY id",
             (conversation,),
         ).fetchall():
@@ -155,6 +158,7 @@ class History:
                     "found": bool(found),
                     "asked_at": asked_at,
                     "citations": [msgspec.to_builtins(c) for c in citations],
+                    "made": json.loads(str(made or "{}")),
                 }
             )
         return shown
@@ -165,7 +169,7 @@ class History:
         with errors(self._path), self._db:
             self._db.execute("DELETE FROM conversation WHERE id=?", (conversation,))
         gone = self._db.changes() > 0
-        self._scrub()
+        self.own.scrub()
         return gone
 
     @_one_at_a_time
@@ -193,7 +197,7 @@ class History:
                 self._db.execute("DELETE FROM turn WHERE id=?", (turn,))
         if turns:
             self.drop_empty()
-            self._scrub()
+            self.own.scrub()
         return len(turns)
 
     def _resting_on(self, path: str) -> set[int]:
@@ -206,10 +210,3 @@ class History:
             )
             if seen == whole or seen.startswith(below)
         }
-
-    def _scrub(self) -> None:
-        """Leave nothing of deleted rows in the file or its log; SQLite has made them zeros."""
-        with errors(self._path):
-            if sizes(self._path)[0] <= self._room():
-                self._db.execute("VACUUM")
-            self._db.wal_checkpoint(mode=3)

@@ -310,6 +310,37 @@ HISTORY: tuple[Migration, ...] = (
         CREATE INDEX source_turn ON source(turn);
         """,
     ),
+    Migration("0002-where-answers-were-made", "ALTER TABLE turn ADD COLUMN made TEXT"),
+    Migration(
+        "0003-kept-answers",
+        """
+        CREATE TABLE kept_answer(
+            turn INTEGER PRIMARY KEY REFERENCES turn(id) ON DELETE CASCADE,
+            vector BLOB NOT NULL,
+            rests TEXT NOT NULL,
+            files TEXT NOT NULL,
+            replies TEXT NOT NULL,
+            cost_ms REAL NOT NULL,
+            kept_at REAL NOT NULL,
+            used INTEGER NOT NULL DEFAULT 0,
+            used_at REAL NOT NULL
+        );
+        """,
+    ),
+    Migration(
+        "0004-memories",
+        """
+        CREATE TABLE memory(
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            text TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL,
+            made_at REAL NOT NULL,
+            vector BLOB NOT NULL DEFAULT x'',
+            model TEXT NOT NULL DEFAULT ''
+        );
+        CREATE TABLE memory_refused(digest BLOB PRIMARY KEY) WITHOUT ROWID;
+        """,
+    ),
 )
 
 

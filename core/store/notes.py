@@ -54,10 +54,20 @@ class Notes:
         """Note what was given up for the disk budget."""
         self._set("given_up", what)
 
+    @property
+    def wordless_within(self) -> int:
+        """The disk budget, in bytes, in which the word index was given up; 0 for none."""
+        found = self._get("wordless_within")
+        return int(found) if isinstance(found, int) else 0
+
+    def set_wordless_within(self, budget_bytes: int) -> None:
+        """Note the disk budget in which the word index was given up."""
+        self._set("wordless_within", budget_bytes)
+
     def _get(self, key: str) -> apsw.SQLiteValue:
         row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
         return None if row is None else row[0]
 
-    def _set(self, key: str, value: str) -> None:
+    def _set(self, key: str, value: str | int) -> None:
         with errors(self._path), self._db:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))

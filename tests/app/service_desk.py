@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.local import InProcess
+from app.local import Caller, InProcess
 from core.home import find_home
 from core.messages import Message, Report, Search, SearchResults, StatusRequest
 
@@ -25,7 +25,7 @@ def serving(home: Path, environment: Mapping[str, str] | None = None) -> Iterato
         caller.close()
 
 
-def last(caller: InProcess, request: Message) -> Any:
+def last(caller: Caller, request: Message) -> Any:
     """The reply that ends a request."""
     return list(caller.ask(request))[-1]
 

@@ -275,7 +275,8 @@ def test_the_machine_is_read(tmp_path: Path) -> None:
     place = find_home(str(tmp_path), os.environ)
     place.create()
     sampler = Sampler(place, lambda: {"service": [os.getpid()]})
-    found = sampler(Wishes("always", under_load=True, in_full_screen=True), 0.0, False)
+    mindful = Wishes("always", under_load=True, in_full_screen=True, when_metered=True)
+    found = sampler(mindful, 0.0, False)
     assert found.memory_available_bytes
     assert found.disk_free_bytes
     assert found.others_share is None, "it takes a while to know"

@@ -25,7 +25,7 @@ from core.budget.govern import (
     waive,
 )
 
-MINDFUL = Wishes("below half", under_load=True, in_full_screen=True)
+MINDFUL = Wishes("below half", under_load=True, in_full_screen=True, when_metered=True)
 
 maybe_share = st.none() | st.floats(0, 1)
 maybe_bytes = st.none() | st.integers(0, 64_000 * MB)
@@ -40,8 +40,11 @@ any_readings = st.builds(
     others_share=maybe_share,
     person_idle_s=st.none() | st.floats(0, 10_000),
     full_screen=st.none() | st.booleans(),
+    metered=st.none() | st.booleans(),
 )
-any_wishes = st.builds(Wishes, st.sampled_from(ON_BATTERY), st.booleans(), st.booleans())
+any_wishes = st.builds(
+    Wishes, st.sampled_from(ON_BATTERY), st.booleans(), st.booleans(), st.booleans()
+)
 
 
 def run(
@@ -170,6 +173,8 @@ def test_why_is_said_in_words() -> None:
     assert "battery (90 %)" in str(run([replace(battery, battery_share=0.9)], always)[-1].why)
     assert run([replace(battery, on_battery=False)], always)[-1].why is None
     assert run([Readings(full_screen=True)])[-1].why == "paused because an app is in full screen"
+    assert "connection is metered" in str(run([Readings(metered=True)])[-1].why)
+    assert run([Readings(metered=True)], Wishes())[-1].why is None
     assert "processor" in str(run([Readings(others_share=0.8)])[-1].why)
     assert run([Readings(others_share=0.8, person_idle_s=AWAY_S)])[-1].why is None
     nearly = Readings(disk_bytes=10**11, disk_free_bytes=123 * MB)

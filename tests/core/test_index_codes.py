@@ -6,10 +6,20 @@ from helpers import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.index.codes import PAIRED_ROWS, POINTS, WIDTH, Rotation, load_rotation, scan, sign_books
-from core.index.fit_codes import deal, fit_rotation
+from core.index.codes import (
+    OWN_WIDTH,
+    PAIRED_ROWS,
+    POINTS,
+    WIDTH,
+    Rotation,
+    load_rotation,
+    scan,
+    sign_books,
+)
+from core.index.fit_codes import deal, fit_rotation, own_width
 
 DIMENSIONS = 64
+WIDTHS = st.sampled_from((WIDTH, OWN_WIDTH))
 
 
 def vectors(count: int, seed: int) -> np.ndarray:
@@ -22,13 +32,15 @@ def vectors(count: int, seed: int) -> np.ndarray:
     return unit.astype(np.float32)
 
 
-def some_rotation(seed: int, code_bytes: int = 2, dimensions: int = 20) -> Rotation:
+def some_rotation(
+    seed: int, code_bytes: int = 2, dimensions: int = 20, width: int = WIDTH
+) -> Rotation:
     rng = np.random.default_rng(seed)
-    axes, _ = np.linalg.qr(rng.standard_normal((dimensions, WIDTH * code_bytes)))
+    axes, _ = np.linalg.qr(rng.standard_normal((dimensions, width * code_bytes)))
     return Rotation(
         rng.standard_normal(dimensions).astype(np.float32),
         axes.astype(np.float32),
-        rng.standard_normal((code_bytes, POINTS, WIDTH)).astype(np.float32),
+        rng.standard_normal((code_bytes, POINTS, width)).astype(np.float32),
     )
 
 
@@ -56,27 +68,29 @@ def test_axes_are_orthonormal_and_none_lies_along_the_mean(rotation: Rotation) -
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 10_000), st.integers(0, 30))
-def test_a_code_names_the_nearest_points(seed: int, count: int) -> None:
-    rotation = some_rotation(seed)
-    rows = np.random.default_rng(seed + 1).standard_normal((count, 20)).astype(np.float32)
+@given(st.integers(0, 10_000), st.integers(0, 30), WIDTHS)
+def test_a_code_names_the_nearest_points(seed: int, count: int, width: int) -> None:
+    rotation = some_rotation(seed, dimensions=30, width=width)
+    rows = np.random.default_rng(seed + 1).standard_normal((count, 30)).astype(np.float32)
     codes = rotation.encode(rows)
     assert codes.shape == (count, 2)
     assert codes.dtype == np.uint8
     placed = (rows - rotation.mean) @ rotation.axes
     for byte in range(2):
-        part = placed[:, byte * WIDTH : (byte + 1) * WIDTH]
+        part = placed[:, byte * width : (byte + 1) * width]
         away = np.linalg.norm(part[:, None] - rotation.books[byte][None], axis=2)
         chosen = away[np.arange(count), codes[:, byte]]
         np.testing.assert_allclose(chosen, away.min(axis=1, initial=np.inf), rtol=1e-4)
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 10_000), st.integers(0, 30))
-def test_an_estimate_is_the_cosine_with_what_the_code_stands_for(seed: int, count: int) -> None:
-    rotation = some_rotation(seed)
+@given(st.integers(0, 10_000), st.integers(0, 30), WIDTHS)
+def test_an_estimate_is_the_cosine_with_what_the_code_stands_for(
+    seed: int, count: int, width: int
+) -> None:
+    rotation = some_rotation(seed, dimensions=30, width=width)
     rng = np.random.default_rng(seed + 1)
-    query = rng.standard_normal(20).astype(np.float32)
+    query = rng.standard_normal(30).astype(np.float32)
     codes = rng.integers(0, 256, (count, 2), dtype=np.uint8)
     stands_for = rotation.mean + rotation.decode(codes)
     lengths = rotation.lengths(codes)
@@ -111,21 +125,24 @@ def test_estimates_find_the_nearest_and_better_than_signs(rotation: Rotation) ->
     assert found(rotation, corpus, queries, 30) > found(signs, corpus, queries, 30)
 
 
-@given(st.integers(1, 12), st.integers(0, 999))
-def test_coordinates_are_dealt_evenly(code_bytes: int, seed: int) -> None:
-    spread = np.sort(np.random.default_rng(seed).random(WIDTH * code_bytes) + 0.01)[::-1]
-    order = deal(spread, code_bytes)
-    assert sorted(order.tolist()) == list(range(WIDTH * code_bytes))
+@given(st.integers(1, 12), st.integers(0, 999), WIDTHS)
+def test_coordinates_are_dealt_evenly(code_bytes: int, seed: int, width: int) -> None:
+    spread = np.sort(np.random.default_rng(seed).random(width * code_bytes) + 0.01)[::-1]
+    order = deal(spread, code_bytes, width).tolist()
+    assert sorted(order) == list(range(width * code_bytes))
     # The coordinates that vary most go to different bytes.
-    owners = [order.tolist().index(one) // WIDTH for one in range(code_bytes)]
+    owners = [order.index(one) // width for one in range(code_bytes)]
     assert len(set(owners)) == code_bytes
 
 
-def test_a_saved_rotation_codes_alike(rotation: Rotation, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [WIDTH, OWN_WIDTH])
+def test_a_saved_rotation_codes_alike(width: int, tmp_path: Path) -> None:
+    rotation = fit_rotation(vectors(1500, 1), 4, width=width)
     path = tmp_path / "r.npz"
     rotation.save(path)
     loaded = load_rotation(path)
-    np.testing.assert_allclose(loaded.axes.T @ loaded.axes, np.eye(32), atol=1e-4)
+    assert (loaded.width, loaded.code_bytes) == (width, 4)
+    np.testing.assert_allclose(loaded.axes.T @ loaded.axes, np.eye(4 * width), atol=1e-4)
     np.testing.assert_allclose(loaded.axes, rotation.axes, atol=0.06)
     corpus, queries = vectors(2000, 5), vectors(60, 6)
     assert found(loaded, corpus, queries, 30) > found(rotation, corpus, queries, 30) - 0.05
@@ -146,6 +163,12 @@ def test_a_damaged_rotation_is_refused(rotation: Rotation, tmp_path: Path) -> No
         load_rotation(path)
     with pytest.raises(OSError, match="No such file"):
         load_rotation(tmp_path / "none.npz")
+
+
+def test_a_byte_of_a_homes_own_codes_stands_for_more_where_there_is_more() -> None:
+    assert [own_width(384, size) for size in (8, 16, 24, 32, 48)] == [12, 12, 12, 12, 8]
+    assert own_width(96, 8) == 12
+    assert own_width(64, 8) == 8
 
 
 @pytest.mark.parametrize(("count", "code_bytes"), [(20, 4), (500, 9)])

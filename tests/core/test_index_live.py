@@ -258,3 +258,18 @@ def test_a_file_that_changes_all_the_time_leaves_time_to_others() -> None:
         ahead.replace({1}, [(1, ref("1", 10))])
         assert next_one() == 1
         now += 0.1
+
+
+def test_a_search_goes_on_while_a_document_is_replaced(lab: Lab) -> None:
+    for number in range(4):
+        lab.write(f"note{number}.txt", f"The ferry number {number} leaves the harbour at noon.")
+    lab.index()
+    before = lab.store.view
+    lab.write("note2.txt", "Bread rests over night.")
+    lab.index()
+    found = lab.searcher(before).search(lab.query("when does the ferry leave", fold=True), 32, 60.0)
+    assert sorted(Path(hit.path).name for hit in found.hits if hit.state == "ok") == [
+        "note0.txt",
+        "note1.txt",
+        "note3.txt",
+    ]

@@ -11,8 +11,9 @@ import pytest
 
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
+from core.llm.kv.prompts import common_prefix
 from core.llm.native import StopFlag
-from core.llm.runtime import Runtime, common_prefix
+from core.llm.runtime import Runtime
 from core.llm.text import TextPieces, plain_format
 
 STOP_LIMIT_S = 0.2
@@ -84,15 +85,24 @@ def test_never_says_more_than_allowed(runtime: Runtime) -> None:
     assert (outcome.stopped, outcome.answer_tokens) == ("length", 5)
 
 
-def test_the_context_bounds_prompt_and_answer() -> None:
+def test_the_context_bounds_what_is_in_memory_and_not_what_can_be_read() -> None:
     small = Runtime(starter_model(), context_tokens=128)
+    held: list[int] = []
     try:
-        prompt = small.tokenize_chat(chat("one two three " * 32))
-        outcome = small.generate(prompt, max_tokens=500, on_text=lambda _: None, stop=StopFlag())
-        assert 100 < len(prompt) < 128
-        assert len(prompt) + outcome.answer_tokens <= small.context_tokens + 1
-        with pytest.raises(UserError, match="too long"):
-            small.generate(prompt * 10, max_tokens=5, on_text=lambda _: None, stop=StopFlag())
+        prompt = small.tokenize_chat(chat("one two three " * 300))
+        assert len(prompt) > 7 * small.context_tokens
+
+        def watch(_text: str) -> None:
+            held.append(small.memory.tokens)
+
+        outcome = small.generate(prompt, max_tokens=80, on_text=watch, stop=StopFlag())
+        assert max(held) <= 128
+        assert outcome.dropped_tokens >= len(prompt) - 128
+        assert outcome.answer_tokens > 0
+        again = small.tokenize_chat(about_varn("When does the harbour of Varn close?"))
+        pieces: list[str] = []
+        small.generate(again, max_tokens=24, on_text=pieces.append, stop=StopFlag())
+        assert "nine" in "".join(pieces)
     finally:
         small.close()
 

@@ -84,7 +84,6 @@ def test_names_are_safe() -> None:
     [
         ({"general_PLACE_type": "adapter"}, "is an adapter"),
         ({"general_PLACE_type": "mmproj"}, "sees pictures"),
-        ({"split_PLACE_count": 3}, "one of 3 parts"),
         ({"llama_PLACE_attention_PLACE_causal": False}, "compares texts"),
         ({"llama_PLACE_pooling_type": 1}, "compares texts"),
         ({"tokenizer_PLACE_ggml_PLACE_tokens": []}, "no vocabulary"),

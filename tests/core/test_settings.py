@@ -25,6 +25,8 @@ def values(setting: Setting) -> st.SearchStrategy[Any]:
         return st.floats(low, high)
     if isinstance(setting.default, tuple):
         return st.lists(st.text(max_size=10), max_size=4).map(tuple)
+    if setting.form is not None:
+        return st.sampled_from(["", "http://127.0.0.1:8080", "https://ai.example.org/v1"])
     return st.text(max_size=20)
 
 
@@ -57,6 +59,7 @@ BAD: list[tuple[str, Any]] = [
     ("budget.disk_mb", float("inf")),
     ("budget.ram_mb", float("inf")),
     ("budget.ram_mb", 10),
+    ("remote.address", "ai.example.org"),
     ("files.exclude", "*.txt"),
     ("search.max_recomputes", 32.0),
     ("search.max_recomputes", 7),

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, Indexed, satchel, satchel_json, watching
+from helpers import ROOT, Indexed, one_line, satchel, satchel_json, watching
 from test_crash import answers, assert_same_answers, library
 from test_live import until
 
@@ -111,3 +111,29 @@ def test_levels_while_it_watches_and_serves(shelf: Indexed) -> None:
     plan = satchel_json(home, "budget", "--preview")
     assert plan["plan"]["level"] == "hubs"
     assert any("level hubs" in reason for reason in plan["reasons"])
+
+
+def test_the_word_index_is_given_up_and_comes_back(shelf: Indexed) -> None:
+    home = shelf.home
+    level, _, chunks = level_of(home)
+    phrase = '"Chapter 7"'
+    counted = satchel_json(home, "search", phrase)["phrases"]
+    assert counted["documents"] == 1
+    preview = satchel_json(home, "budget", "--set", "index.words=never", "--preview")
+    assert "The word index is given up" in " ".join(preview["changes"])
+    assert preview["plan"]["disk"]["lexical"] == 0
+    satchel_json(home, "budget", "--set", "index.words=never")
+    body = satchel_json(home, "index")
+    assert (body["words"], body["store_bytes"]["lexical"], body["embedded_chunks"]) == (False, 0, 0)
+    assert "no word index" in satchel(home, "status").stdout
+    found = satchel(home, "search", "lighthouse keeper 23")
+    assert "Found by meaning only" in found.stdout + found.stderr
+    assert satchel_json(home, "search", phrase)["phrases"] == counted
+    refused = one_line(satchel(home, "search", "lighthouse", "--mode", "lexical"))
+    assert "No word index is kept" in refused
+    satchel_json(home, "budget", "--set", "index.words=always")
+    assert satchel_json(home, "status")["index"]["wordless_chunks"] == chunks
+    body = satchel_json(home, "index", "--level", level)
+    assert (body["words"], body["level_chunks"], body["embedded_chunks"]) == (True, chunks, 0)
+    assert body["store_bytes"]["lexical"] > 0
+    assert satchel_json(home, "search", "lighthouse", "--mode", "lexical")["results"]

@@ -19,11 +19,13 @@ from report_samples import budget, status
 from samples import (
     hit,
     many,
+    remote_preview,
     sources,
 )
 
 from core.messages import (
     AnswerDone,
+    AnswerNote,
     AnswerSources,
     AnswerText,
     BudgetRequest,
@@ -31,6 +33,9 @@ from core.messages import (
     Failed,
     FoldersList,
     IndexProgress,
+    Made,
+    MemoriesRequest,
+    MemoryOffer,
     Message,
     ModelProgress,
     ModelsRequest,
@@ -48,6 +53,10 @@ ANSWER = (
     "spring of that year unless both sides sign a renewal [2]. It may be renewed once, for "
     "another five years, if notice is given six months before [1]."
 )
+MEMORIES = [
+    {"id": 1, "text": "I prefer short answers.", "kind": "preference"},
+    {"id": 2, "text": "My landlord is called Ola Hansen.", "kind": "fact"},
+]
 
 
 def answered(text: str, found: bool, cited: bool, stopped: str = "end") -> Callable[[int], Message]:
@@ -120,6 +129,18 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.shoot("chat-stopped", mode)
     g.question(given, answered(ANSWER, True, True))
     g.shoot("chat-answer", mode)
+    g.question(
+        given, lambda n: AnswerDone(n, ANSWER, True, sources(), {}, 0, 0, cached_age_s=97_000.0)
+    )
+    g.shoot("chat-answer-again", mode)
+    g.question(
+        lambda n: AnswerSources(n, sources(), 3, ("I prefer short answers.",)),
+        lambda n: AnswerDone(
+            n, ANSWER, True, sources(), {}, 0, 0,
+            offers=(MemoryOffer("I live in Bergen.", "fact"),),
+        ),
+    )  # fmt: skip
+    g.shoot("chat-memory", mode)
     g.window.chat.turns[-1].answer.cited.emit(1)
     g.window.chat.ask_to_delete(3)
     g.shoot("chat-cited-and-delete", mode)
@@ -144,6 +165,29 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.window.chat.new()
     g.window.chat.open(2)
     g.shoot("chat-kept", mode)
+    g.window.chat.new()
+    remote_states(g, mode)
+
+
+def remote_states(g: Gallery, mode: str) -> None:
+    """A server of the person's: the switch, what would be sent, and where the answer was made."""
+    g.window.chat.remote.know("http://192.168.1.20:8080")
+    g.window.chat.remote.setChecked(True)
+    g.shoot("remote-switched-on", mode)
+    g.question(given, remote_preview)
+    g.shoot("remote-consent", mode)
+    made = Made("big", "192.168.1.20:8080")
+    g.question(given, lambda n: AnswerDone(n, ANSWER, True, sources(), {}, 0, 0, made=made))
+    g.shoot("remote-answer", mode)
+    why = "192.168.1.20:8080 fell silent for 20 s. It was answered on this computer instead."
+    made = Made("smollm2-135m-instruct", "", why)
+    g.question(
+        given,
+        lambda n: AnswerNote(n, why, restart=True),
+        lambda n: AnswerDone(n, ANSWER, True, sources(), {}, 0, 0, made=made),
+    )
+    g.shoot("remote-replaced", mode)
+    g.window.chat.remote.know("")
     g.window.chat.new()
 
 
@@ -259,8 +303,14 @@ def other_states(g: Gallery, mode: str) -> None:
     usual(g.client, mode)
     g.window.open_page("settings")
     g.shoot("settings", mode)
+    g.client.report(g.client.last(MemoriesRequest), {"memories": MEMORIES})
+    g.window.settings.memories.ask_to_remove(2, MEMORIES[1]["text"])
+    g.scroll_to(g.window.settings, g.window.settings.memories)
+    g.shoot("settings-memories", mode)
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
     g.shoot("settings-refused", mode)
+    g.scroll_to(g.window.settings, g.window.settings.remote)
+    g.shoot("settings-remote", mode)
     g.client.lose(Link("lost", "Satchel's background service stopped unexpectedly.",
                        "It is being started again; nothing of your files is lost."))  # fmt: skip
     g.window.open_page("search")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 
 from PySide6.QtCore import QBuffer, QIODevice, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter
 
-from core.messages import UNTITLED, About, Citation, Copy, Hit, Locator
+from core.messages import UNTITLED, About, Citation, Copy, Hit, Locator, RemotePreview, SentText
 from core.settings import DECLARED
 
 LEASE = (
@@ -195,6 +196,19 @@ def settings(**chosen: str) -> list[dict[str, object]]:
         }
         for s in DECLARED
     ]
+
+
+def remote_preview(number: int) -> RemotePreview:
+    """What a server of the person's would be sent."""
+    texts = (
+        SentText("system", "You answer a question about a person's own files."),
+        SentText("user", f"[1] {LEASE}\n\n[2] Notice is given in spring.\n\nQuestion: When?"),
+    )
+    body = {"model": "big", "messages": [], "stream": True, "max_tokens": 200}
+    return RemotePreview(
+        number, "a seal", "192.168.1.20:8080", "http://192.168.1.20:8080/v1/chat/completions",
+        "big", texts, json.dumps(body), True, False, False,
+    )  # fmt: skip
 
 
 def _plain(value: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QTextCharFormat
@@ -19,6 +20,8 @@ from core.messages import (
     ConversationDelete,
     ConversationGet,
     ConversationsList,
+    MemoriesRequest,
+    MemoryOffer,
     Preview,
 )
 from ui.turn import SourceButton, TurnView
@@ -205,6 +208,47 @@ def test_a_damaged_answer_does_no_harm(window: MainWindow, client: ScriptedClien
     window.chat.open(5)
     client.report(client.last(ConversationGet), {"turns": [{"question": 3, "citations": [{}]}, 8]})
     window.grab()
+
+
+def test_an_answer_from_before_tells_its_age_and_can_be_asked_anew(
+    window: MainWindow, client: ScriptedClient, asked: Ask
+) -> None:
+    client.reply(AnswerSources(asked.id, sources(), 7))
+    client.reply(done(asked.id, "On 31 May 2028 [1]."))
+    assert not turn(window).refresh.isVisible()
+    window.chat.ask(asked.question)
+    again = client.last(Ask)
+    assert not again.fresh
+    client.reply(AnswerSources(again.id, sources(), 7))
+    old = msgspec.structs.replace(done(again.id, "On 31 May 2028 [1]."), cached_age_s=7300.0)
+    client.reply(old)
+    assert turn(window).state == "answered"
+    assert "2 hours ago" in turn(window).age.text()
+    turn(window).refresh.click()
+    assert client.last(Ask).fresh
+    assert client.last(Ask).question == asked.question
+    assert len(window.chat.turns) == 3
+
+
+def test_a_sentence_of_the_person_is_remembered_only_when_they_say_so(
+    window: MainWindow, client: ScriptedClient, asked: Ask
+) -> None:
+    sent = AnswerSources(asked.id, sources(), 7, ("I prefer <b>short</b> answers.",))
+    client.reply(sent)
+    assert turn(window).memories.text() == "Remembered: I prefer <b>short</b> answers."
+    offers = (MemoryOffer("I live in Bergen.", "fact"), MemoryOffer("I own a boat.", "fact"))
+    told = done(asked.id, "On 31 May 2028 [1].")
+    client.reply(msgspec.structs.replace(told, offers=offers))
+    offer = turn(window).offer
+    assert "I live in Bergen." in offer.accessibleName()
+    assert not client.all(MemoriesRequest)
+    offer._action.click()
+    kept = client.last(MemoriesRequest)
+    assert (kept.action, kept.text) == ("add", "I live in Bergen.")
+    assert "I own a boat." in offer.accessibleName()
+    offer._other.click()
+    assert client.last(MemoriesRequest).action == "refuse"
+    assert not offer.isVisible()
 
 
 def test_the_words_of_a_file_are_there_before_the_model_has_begun(

@@ -35,7 +35,6 @@ class AdvisedUnits:
         self.read_bytes = 0  # the system does not say
         self.resident_bytes = 0
         self.fault: UserError | None = None
-        self._before = [path.stat().st_size for path in layout.files]
         self._cached = _Cached(layout.files)
         for unit in range(len(layout.units)):
             self._tell(unit, needed=False)
@@ -77,15 +76,6 @@ class AdvisedUnits:
 
     def resize(self, _room_bytes: int) -> None:
         """Nothing: what is too much was dropped."""
-
-    def changed(self) -> str:
-        for path, before in zip(self._layout.files, self._before, strict=True):
-            try:
-                if path.stat().st_size < before:
-                    return "it was cut short"
-            except OSError:
-                continue  # the mapping outlives the name
-        return ""
 
     def close(self) -> None:
         self._cached.close()

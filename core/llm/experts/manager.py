@@ -20,7 +20,7 @@ from core.errors import UserError
 from core.llm.experts.advice import AdvisedUnits
 from core.llm.experts.foresight import Floats, Foresight, read_routers
 from core.llm.experts.layers import policy_for
-from core.llm.experts.layout import Layout, read_layout, why_not
+from core.llm.experts.layout import Layout, layout_of, why_not
 from core.llm.experts.mapping import find_mapped
 from core.llm.experts.policy import Residency as Policy
 from core.llm.experts.pooled import PooledUnits, lost
@@ -28,6 +28,7 @@ from core.llm.experts.report import ResidencyReport, Step
 from core.llm.experts.routing import Node, Routing, is_sound
 from core.llm.experts.survey import base_of, is_at, triggers
 from core.llm.experts.traces import Traces
+from core.llm.experts.unchanged import OpenFiles
 from core.llm.gguf import read_parts
 from core.llm.held import HeldPages
 
@@ -47,7 +48,6 @@ class Units(Protocol):
     def wait(self, units: Collection[int]) -> None: ...
     def look(self) -> None: ...
     def resize(self, room_bytes: int) -> None: ...
-    def changed(self) -> str: ...
     def close(self) -> None: ...
 
 
@@ -65,13 +65,13 @@ class Residency:
         """Of the weights `held_bytes` may be in memory, None for all. Counts of what is used are
         kept in the file `traces`. `best` is the first step of the ladder that is tried. A
         token uses `active` experts of a layer, None for as many as the model says. Raises
-        UserError when the model's header is not sound.
+        UserError when the model's header is not sound or a file of it cannot be read.
         """
-        self._path = path
         self._held_bytes = held_bytes
         self._traces_path = traces
         self._best = best
-        self._layout: Layout = read_layout(path)
+        self._parts = read_parts(path)
+        self._layout: Layout = layout_of(self._parts)
         if active is not None:
             self._layout = dataclasses.replace(self._layout, active=active)
         self._traces: Traces | None = None
@@ -84,6 +84,10 @@ class Residency:
         self._computing = threading.Lock()
         self.on_resized: Callable[[], None] = lambda: None  # told when a wish has been granted
         self.is_lost = False  # a file was changed, or could not be read
+        try:
+            self._files = OpenFiles(self._layout.files)
+        except OSError as error:
+            raise lost(self._layout, error.strerror or "the system refused") from None
         self._step: Step = "fits"
         self._why = ""
         step, _ = first_step(self._layout, held_bytes)
@@ -101,11 +105,11 @@ class Residency:
         """A computation of so many tokens begins. Raises UserError when the file has changed."""
         self._computing.acquire()
         try:
+            changed = self._files.changed()
+            if changed:
+                self.is_lost = True
+                raise lost(self._layout, changed)
             if self._units is not None:
-                changed = self._units.changed()
-                if changed:
-                    self.is_lost = True
-                    raise lost(self._layout, changed)
                 if self.routing is not None:
                     self.routing.begin(tokens)
                 if not self._layout.experts:
@@ -238,7 +242,7 @@ class Residency:
         wanted = triggers(self._layout, self._nodes) or {}
         self._foresight = None
         with contextlib.suppress(OSError):  # without it counts tell what is likely
-            self._foresight = read_routers(self._layout, read_parts(self._path))
+            self._foresight = read_routers(self._layout, self._parts)
         width = self._foresight.width if self._foresight else 0
         self.routing.watch(wanted, self._layout.active, width, self._serve)
         self._units.fetch(self._policy.start().fetch, urgent=False)
@@ -316,6 +320,7 @@ class Residency:
         """Give all memory back, before the model is freed."""
         with self._computing:
             self._close_units()
+            self._files.close()
 
 
 _WHY = {

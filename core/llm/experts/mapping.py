@@ -25,16 +25,6 @@ class MappedFile:
     file: int
     buffered: int
     size_bytes: int
-    modified_ns: int
-
-    def changed(self) -> str:
-        """What happened to the file since it was mapped, in a few words; empty for nothing."""
-        now = os.fstat(self.buffered)
-        if now.st_size < self.size_bytes:
-            return "it was cut short"
-        if now.st_size != self.size_bytes or now.st_mtime_ns != self.modified_ns:
-            return "it was changed"
-        return ""
 
     def close(self) -> None:
         os.close(self.file)
@@ -66,7 +56,6 @@ def find_mapped(path: Path, maps: Path = MAPS) -> MappedFile:
         file=file,
         buffered=buffered,
         size_bytes=facts.st_size,
-        modified_ns=facts.st_mtime_ns,
     )
     same = os.fstat(file)
     if (same.st_dev, same.st_ino) != (facts.st_dev, facts.st_ino):

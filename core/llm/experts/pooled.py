@@ -137,10 +137,6 @@ class PooledUnits:
         """Have so much room, after what is too much was dropped."""
         self._pool.free(self._runs.resize(self._room_pages(room_bytes)))
 
-    def changed(self) -> str:
-        """What happened to the files, in a few words; empty for nothing."""
-        return next((why for file in self._files if (why := file.changed())), "")
-
     def close(self) -> None:
         """Have the files stand for all units, and give the memory back."""
         self._reads.close()

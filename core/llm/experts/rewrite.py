@@ -9,16 +9,24 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 from __future__ import annotations
 
 import mmap
+import os
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from core.errors import UserError
+from core.llm.gguf import Part, Tensor
 
 _STRING, _ARRAY = 8, 9
 _CODES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}  # whole numbers
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 DEFAULT_ALIGNMENT = 32
 VERSION = 3
+_PIECE_BYTES = 4 << 20
+_OF_SPLITTING = "split."
+
+Ranges = Sequence[tuple[int, int]]  # (start, length) in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,81 @@ def put_together(
     body = b"".join(head)
     body += bytes(aligned(len(body), alignment) - len(body))
     return body, {name: len(body) + place for name, place in places.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model taken apart: all its files, the metadata of the first without what tells of the
+    others, the tensors of all, and by name in which file each is and where.
+    """
+
+    parts: tuple[Part, ...]
+    pairs: tuple[Pair, ...]
+    entries: tuple[Entry, ...]
+    tensors: Mapping[str, tuple[int, Tensor]]
+
+    @property
+    def alignment(self) -> int:
+        """What places of tensors are multiples of."""
+        found = (pair.numbers()[0] for pair in self.pairs if pair.key == "general.alignment")
+        return next(found, DEFAULT_ALIGNMENT)
+
+
+def take_all_apart(parts: Sequence[Part]) -> Source:
+    """A model's files, which are sound. Raises UserError when one cannot be read."""
+    pairs: list[Pair] = []
+    entries: list[Entry] = []
+    tensors: dict[str, tuple[int, Tensor]] = {}
+    for number, part in enumerate(parts):
+        try:
+            own, listed = take_apart(part.path)
+        except OSError as error:
+            raise UserError(
+                f"The model file {part.path.name} cannot be read: {error.strerror or error}.",
+                "Check that the file is there and that you may read it.",
+            ) from error
+        if number == 0:
+            pairs = [pair for pair in own if not pair.key.startswith(_OF_SPLITTING)]
+        entries += listed
+        tensors |= {name: (number, tensor) for name, tensor in part.header.tensors.items()}
+    return Source(tuple(parts), tuple(pairs), tuple(entries), tensors)
+
+
+def write_copy(
+    source: Source,
+    target: Path,
+    header: bytes,
+    places: Mapping[str, int],
+    ranges: Mapping[str, Ranges],
+    done: Callable[[int], None],
+) -> None:
+    """Write a new file, for each tensor those ranges of the file that it is in.
+
+    `done` is told bytes and may raise to give up. Raises OSError.
+    """
+    files = [part.path.open("rb") for part in source.parts]
+    try:
+        with target.open("xb") as out:
+            out.write(header)
+            for name, place in places.items():
+                out.write(bytes(place - out.tell()))
+                done(place)
+                file = files[source.tensors[name][0]]
+                for start, size in ranges[name]:
+                    file.seek(start)
+                    left = size
+                    while left:
+                        piece = file.read(min(left, _PIECE_BYTES))
+                        if not piece:
+                            raise OSError("the model file became shorter meanwhile")
+                        out.write(piece)
+                        left -= len(piece)
+                        done(out.tell())
+            out.flush()
+            os.fsync(out.fileno())
+    finally:
+        for file in files:
+            file.close()
 
 
 def aligned(number: int, alignment: int) -> int:

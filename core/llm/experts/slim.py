@@ -7,27 +7,19 @@ scales of the others go with them. What the model lost by it has to be measured
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.download import Progress
 from core.errors import UserError
-from core.llm.experts.rewrite import (
-    DEFAULT_ALIGNMENT,
-    Entry,
-    Pair,
-    joined,
-    put_together,
-    take_apart,
-)
-from core.llm.gguf import Part, Tensor, read_parts
+from core.llm.experts import rewrite
+from core.llm.experts.rewrite import Entry, Pair, joined, put_together, take_all_apart, write_copy
+from core.llm.gguf import Tensor, read_parts
 
 SPARE_BYTES = 200_000_000  # of the disk that are left free
-_PIECE_BYTES = 4 << 20
 _IN_A_LAYER = re.compile(r"blk\.(\d+)\.(.+)")
 # In these tensors the last dimension counts the experts.
 _OF_EXPERTS = re.compile(
@@ -43,16 +35,12 @@ _COUNT = re.compile(r"\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Source(rewrite.Source):
     """A model that is to be slimmed. `layers` are those with experts, in order."""
 
-    parts: tuple[Part, ...]
     experts: int
     active: int
     layers: tuple[int, ...]
-    pairs: tuple[Pair, ...]
-    entries: tuple[Entry, ...]  # of all parts
-    tensors: Mapping[str, tuple[int, Tensor]]  # by name: which part, and where in it
 
 
 def keep_count(text: str, experts: int) -> int:
@@ -83,27 +71,17 @@ def look_at(path: Path) -> Source:
     parts = read_parts(path)
     header = parts[0].header
     experts = header.number("expert_count")
-    pairs: list[Pair] = []
-    entries: list[Entry] = []
-    tensors: dict[str, tuple[int, Tensor]] = {}
-    for number, part in enumerate(parts):
-        try:
-            own, listed = take_apart(part.path)
-        except OSError as error:
-            raise _unreadable(part.path, error) from error
-        pairs += own if number == 0 else []
-        entries += listed
-        tensors |= {name: (number, tensor) for name, tensor in part.header.tensors.items()}
-    active = next((pair.numbers() for pair in pairs if pair.key.endswith(".expert_used_count")), ())
-    found = {layer for name in tensors if (layer := layer_of(name)) is not None}
+    apart = take_all_apart(parts)
+    used = (pair.numbers() for pair in apart.pairs if pair.key.endswith(".expert_used_count"))
+    found = {layer for name in apart.tensors if (layer := layer_of(name)) is not None}
     source = Source(
-        parts,
+        apart.parts,
+        apart.pairs,
+        apart.entries,
+        apart.tensors,
         experts,
-        max(active, default=0),
+        max(next(used, ()), default=0),
         tuple(sorted(found)),
-        tuple(pairs),
-        tuple(entries),
-        tensors,
     )
     if experts < 2 or not found:
         raise UserError(
@@ -170,53 +148,16 @@ def write_slim(
         entries.append(Entry(entry.name, shape, entry.kind))
         ranges[entry.name] = pieces
         sizes[entry.name] = sum(size for _, size in pieces)
-    alignment = next(
-        (pair.numbers()[0] for pair in source.pairs if pair.key == "general.alignment"),
-        DEFAULT_ALIGNMENT,
-    )
-    pairs = [_changed(pair, keep, name) for pair in source.pairs if not _of_splitting(pair)]
-    header, places = put_together(pairs, entries, sizes, alignment)
+    pairs = [_changed(pair, keep, name) for pair in source.pairs]
+    header, places = put_together(pairs, entries, sizes, source.alignment)
     end = max(places[entry.name] + sizes[entry.name] for entry in entries)
     try:
-        _write(source, target, header, places, ranges, lambda done: progress(done, end))
+        write_copy(source, target, header, places, ranges, lambda done: progress(done, end))
     except OSError as error:
         raise UserError(
             f"The smaller copy could not be written: {error.strerror or error}.",
             f"Check the space and your rights in {target.parent}.",
         ) from error
-
-
-def _write(
-    source: Source,
-    target: Path,
-    header: bytes,
-    places: Mapping[str, int],
-    ranges: Mapping[str, Sequence[tuple[int, int]]],
-    done: Callable[[int], None],
-) -> None:
-    files = [part.path.open("rb") for part in source.parts]
-    try:
-        with target.open("xb") as out:
-            out.write(header)
-            for name, place in places.items():
-                out.write(bytes(place - out.tell()))
-                done(place)
-                file = files[source.tensors[name][0]]
-                for start, size in ranges[name]:
-                    file.seek(start)
-                    left = size
-                    while left:
-                        piece = file.read(min(left, _PIECE_BYTES))
-                        if not piece:
-                            raise OSError("the model file became shorter meanwhile")
-                        out.write(piece)
-                        left -= len(piece)
-                        done(out.tell())
-            out.flush()
-            os.fsync(out.fileno())
-    finally:
-        for file in files:
-            file.close()
 
 
 def _pieces(source: Source, name: str, kept: Mapping[int, Sequence[int]]) -> list[tuple[int, int]]:
@@ -243,10 +184,6 @@ def _changed(pair: Pair, keep: int, name: str) -> Pair:
     return pair
 
 
-def _of_splitting(pair: Pair) -> bool:
-    return pair.key.startswith("split.")
-
-
 def _why_not(source: Source, groups: int) -> str | None:
     """Why experts of a model cannot be left out, in plain words; None when they can."""
     if groups > 1:
@@ -261,10 +198,3 @@ def _why_not(source: Source, groups: int) -> str | None:
         elif match and _UNKNOWN.fullmatch(match[2]) and not _KNOWN.fullmatch(match[2]):
             return f"its experts have a part that is not known here ({name})"
     return None
-
-
-def _unreadable(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"The model file {path.name} cannot be read: {error.strerror or error}.",
-        "Check that the file is there and that you may read it.",
-    )

@@ -88,10 +88,12 @@ def test_every_choice_is_written_as_llama_reads_it() -> None:
 
 def scores(path: Path, where: Offload | None) -> list[float]:
     model = NativeModel(path, StopFlag(), None, where)
-    context = NativeContext(model, ContextShape(128, 1, 64), Residency(path, None))
+    residency = Residency(path, None)
+    context = NativeContext(model, ContextShape(128, 1, 64), residency)
     context.decode(model.tokenize("the boat", first=True, special=False))
     found = context.logits()
     context.close()
+    residency.close()
     model.close()
     return found
 

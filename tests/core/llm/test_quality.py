@@ -43,8 +43,8 @@ def test_text_is_foretold_as_it_would_be_gone_on_with(runtime: Runtime) -> None:
     tokens = runtime._model.tokenize(TEXT, first=True, special=False)
     assert len(found.losses) == len(found.best) == min(len(tokens), 256) - 1
     for place in (0, 7, 63, 64, len(found.best) - 1):
-        runtime._rewind(0)
-        runtime._prefill(tokens[: place + 1])
+        runtime._prompts.clear()
+        runtime._prompts.bring((), tokens[: place + 1], 0)
         scores = np.array(runtime._context.logits(), np.float32)
         assert found.best[place] == scores.argmax()
         expected = next_token_loss(scores, tokens[place + 1])

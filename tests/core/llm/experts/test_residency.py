@@ -162,7 +162,7 @@ def memory_of_pool(runtime: Runtime) -> int:
 
 def opened(path: Path, held: int | None, best_step: Step = "pool") -> Runtime:
     return Runtime(
-        path, context_tokens=256, threads=1, held_bytes=held, best_step=best_step, quantized=False
+        path, context_tokens=256, threads=1, held_bytes=held, best_step=best_step, cell_type="f16"
     )
 
 
@@ -234,13 +234,14 @@ def test_a_disk_that_fails_ends_in_a_sentence(
     assert again.steps == whole.steps
 
 
-@LINUX
 @pytest.mark.parametrize("what", ["cut", "touched"])
+@pytest.mark.parametrize("best_step", ["fits", "pool", "advice", "plain"])
 def test_a_file_that_changes_while_it_is_mapped_ends_in_a_sentence(
-    what: str, tmp_path: Path
+    what: str, best_step: Step, tmp_path: Path
 ) -> None:
     path = write_tiny(tmp_path / "tiny.gguf", big(MIXTURES["olmoe"]))
-    runtime = opened(path, held_bytes(read_layout(path), 0.3))
+    held = None if best_step == "fits" else held_bytes(read_layout(path), 0.3)
+    runtime = opened(path, held, best_step)
     runtime.fingerprint(TEXT, 2, 4)
     if what == "cut":
         os.truncate(path, path.stat().st_size // 2)
@@ -253,27 +254,32 @@ def test_a_file_that_changes_while_it_is_mapped_ends_in_a_sentence(
 
 
 @LINUX
-def test_a_file_that_is_replaced_goes_on_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("best_step", ["pool", "advice", "plain"])
+def test_a_file_that_is_replaced_goes_on_as_it_was(best_step: Step, tmp_path: Path) -> None:
     path = write_tiny(tmp_path / "tiny.gguf", big(MIXTURES["olmoe"]))
     whole, _ = said(path, None)
-    runtime = opened(path, held_bytes(read_layout(path), 0.3))
-    write_tiny(tmp_path / "other.gguf", big(MIXTURES["llama"])).replace(path)
+    runtime = opened(path, held_bytes(read_layout(path), 0.3), best_step)
+    write_tiny(tmp_path / "other.gguf", "llama").replace(path)
     assert runtime.fingerprint(TEXT, 16, 4).steps == whole.steps
-    assert runtime.residency().step == "pool"
+    assert runtime.residency().step == best_step
     runtime.close()
 
 
 @LINUX
-def test_without_reads_of_its_own_it_steps_down_and_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("what", ["memory", "reads"])
+def test_without_calls_of_the_system_it_steps_down_and_says_why(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_tiny(tmp_path / "tiny.gguf", big(MIXTURES["olmoe"]))
     whole, _ = said(path, None)
 
-    def refuse(_name: str, _flags: int = 0) -> int:
+    def refuse(*_given: object) -> int:
         raise OSError(errno.ENOSYS, "Function not implemented")
 
-    monkeypatch.setattr(os, "memfd_create", refuse)
+    if what == "memory":
+        monkeypatch.setattr(os, "memfd_create", refuse)
+    else:
+        monkeypatch.setattr(DirectReads, "__init__", refuse)
     some, report = said(path, held_bytes(read_layout(path), 0.3))
     assert some.steps == whole.steps
     assert (report.step, report.why) == ("advice", "Function not implemented")
