@@ -111,7 +111,7 @@ class Answers:
 
             return answer_question(question, gathered, model, told, show, given_up)
 
-        texts = gathered.texts
+        texts = gathered.texts if gathered.extract is not None else []
         outcome = self._engines.answer(session, message, question, texts, conversation, run)
         if outcome is None:
             return
