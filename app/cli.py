@@ -128,6 +128,7 @@ def make_parser() -> argparse.ArgumentParser:
     ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
 
     _add_remote(command, common)
+    _add_digest(command, common)
 
     related = command("related", "passages like this one")
     related.add_argument(
@@ -201,6 +202,21 @@ def _add_models(
                          help="with so many experts a token")  # fmt: skip
 
 
+def _add_digest(
+    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    digest = command("digest", "reads whole files: a summary, all dates, what changed")
+    actions = digest.add_subparsers(dest="action", metavar="TASK", required=True)
+    for name, text, count in (
+        ("summarize", "the sentences that say most of what a file says", 1),
+        ("dates", "every date in a file, with its sentence", 1),
+        ("changes", "what changed from an older file to a newer one", 2),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        action.add_argument("paths", nargs=count, metavar="PATH")
+        action.add_argument("--anew", action="store_true", help="forget what was read of it before")
+
+
 def _add_memories(
     command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
@@ -264,7 +280,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"]):
+    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["digest"]):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

@@ -21,6 +21,9 @@ from core.messages import (
     AnswerText,
     Ask,
     BudgetRequest,
+    Digest,
+    DigestDone,
+    DigestProgress,
     Doctor,
     Failed,
     FoldersAdd,
@@ -221,6 +224,20 @@ def _agreed(preview: RemotePreview, output: Output) -> str:
     return preview.seal
 
 
+def digest(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel digest summarize|dates|changes PATH [PATH]`."""
+    paths = tuple(absolute(path) for path in options.paths)
+    request = Digest(
+        caller.next_id(), options.action, paths, getattr(options, "reword", False), options.anew
+    )
+    for reply in _replies(caller, request):
+        if isinstance(reply, DigestProgress):
+            output.digest_progress(reply)
+        elif isinstance(reply, DigestDone):
+            output.digest(reply)
+    return 0
+
+
 def remote(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel remote show|set|check|off`."""
     changes: list[Message] = []
@@ -361,6 +378,7 @@ COMMANDS: Mapping[str, Command] = {
     "batch": batch,
     "ask": ask,
     "related": related,
+    "digest": digest,
     "remote": remote,
     "status": status,
     "budget": budget,

@@ -44,6 +44,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
     files = service.engine.forget(path)
     service.engine.sync_folders(folders)
     turns = service.history.forget(path)
+    service.digests.kept.forget(path)
     service.deaths[:] = [said for said in service.deaths if path not in said]
     service.model.close()
     service.index_readers.let_go()

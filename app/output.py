@@ -11,17 +11,21 @@ from typing import Any
 
 import msgspec
 
+from app.digest_lines import digest_body, digest_lines, digest_progress_line
 from app.models_lines import gpu_line, models_lines, progress_line
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
 from app.results import results_body, results_lines
+from app.texts import shown
 from core.errors import UserError
 from core.messages import (
     AnswerDone,
     AnswerNote,
     AnswerSources,
     AnswerText,
+    DigestDone,
+    DigestProgress,
     IndexProgress,
     ModelProgress,
     RemotePreview,
@@ -30,15 +34,6 @@ from core.messages import (
 )
 
 _COUNTS = ("indexed", "skipped", "failed", "needs_ocr", "offline")
-
-
-def shown(text: str) -> str:
-    """Text that is safe to print: control characters and lone surrogates as escapes."""
-    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 class Output:
@@ -222,6 +217,22 @@ class Output:
         if self._streamed and note.restart:
             self._line()
         print(shown(note.text), file=sys.stderr, flush=True)
+
+    def digest_progress(self, progress: DigestProgress) -> None:
+        """How far the reading of a long file is, on a terminal."""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{digest_progress_line(progress)}")
+            sys.stderr.flush()
+            self._progress_shown = True
+
+    def digest(self, done: DigestDone) -> None:
+        """A summary, the dates or the changes of files."""
+        self._clear_progress()
+        if self._json:
+            self._print_json(digest_body(done))
+        else:
+            for line in digest_lines(done, sys.stdout.isatty()):
+                print(line)
 
     def remote_preview(self, preview: RemotePreview) -> None:
         """Exactly what a remote engine would be sent."""

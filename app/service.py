@@ -20,6 +20,7 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
 from app.governor import Governor
@@ -48,6 +49,7 @@ from core.messages import (
     ConversationDelete,
     ConversationGet,
     ConversationsList,
+    Digest,
     Doctor,
     Done,
     Failed,
@@ -167,6 +169,7 @@ class Service:
         self._look = ThreadPoolExecutor(1, thread_name_prefix="look")
         self.lookups = Lookups(self)
         self.remote = Remote(self)
+        self.digests = Digests(self)
         self.memories = Memories(self)
         self._answers = Answers(self)
         self.work = Work(self)
@@ -228,6 +231,8 @@ class Service:
             self._fetches.submit(session, message)
         elif isinstance(message, RemoteSetup):
             self.remote.submit(session, message)
+        elif isinstance(message, Digest):
+            self.digests.submit(session, message)
         elif isinstance(message, WORK) and not _only_looks(message):
             self.work.submit(session, message)
         elif isinstance(message, SEARCH):
@@ -399,6 +404,7 @@ class Service:
         self.governor.close()
         self._fetches.close()
         self.remote.close()
+        self.digests.close()
         self.work.close()
         self.model.close()
         for executor in (self._search, self._ask, self._look):

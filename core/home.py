@@ -61,6 +61,11 @@ class Home:
         return self.data / "texts"
 
     @property
+    def digests(self) -> Path:
+        """What was read of long documents, to go on with, and what came of it."""
+        return self.data / "digests"
+
+    @property
     def expert_traces(self) -> Path:
         """How often each part of a language model was used in answers: counts, no text."""
         return self.data / "experts"

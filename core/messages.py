@@ -159,6 +159,35 @@ class SentText(msgspec.Struct, frozen=True):
     text: str
 
 
+class Quoted(msgspec.Struct, frozen=True):
+    """Words of a file: characters `start` to `end` of its text. `marks` are ranges in `text`."""
+
+    path: str
+    locator: Locator
+    start: int
+    end: int
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+DigestTask = Literal["summarize", "dates", "changes"]
+
+
+class DigestEntry(msgspec.Struct, frozen=True):
+    """One entry of a digest, with its source.
+
+    Of changes `old` is what stood in the first file and `new` in the second; else `new` is the
+    source. `date` is an ISO date, perhaps without day or year; `words` is the model's wording.
+    """
+
+    kind: Literal["sentence", "date", "changed", "moved", "added", "removed"]
+    new: Quoted | None = None
+    old: Quoted | None = None
+    date: str = ""
+    unsure: bool = False
+    words: str = ""
+
+
 class ScoredTokens(msgspec.Struct, frozen=True):
     """The best tokens at one place and their scores, best first."""
 
@@ -548,6 +577,20 @@ class Ask(Message, frozen=True):
     fresh: bool = False
 
 
+class Digest(Message, frozen=True):
+    """Read whole files for a task: a summary, all dates, or what changed from the first to the
+    second. Ends with DigestDone; given up, it goes on from there when asked again.
+
+    `reword` lets the model word the sentences of a summary; `anew` forgets what was read.
+    """
+
+    id: int
+    task: DigestTask
+    paths: tuple[str, ...]
+    reword: bool = False
+    anew: bool = False
+
+
 class RemoteSetup(Message, frozen=True):
     """How it stands with the remote engine (`show`), which models it has (`check`), or keep a
     `key` for it, "" for none. Ends with Report; the key itself is in no reply.
@@ -822,6 +865,33 @@ class AnswerText(Message, frozen=True):
     text: str
 
 
+class DigestProgress(Message, frozen=True):
+    """How far a Digest is, and what it has so far: `entries` replaces what was told before."""
+
+    id: int
+    phase: Literal["reading", "comparing", "wording"]
+    chars_done: int
+    chars_total: int | None
+    entries: tuple[DigestEntry, ...] = ()
+
+
+class DigestDone(Message, frozen=True):
+    """Ends a Digest. `dropped` entries were not in their file as they should have been, `more`
+    had no room. `resumed_chars` had been read before; `kept` says that the result is.
+    """
+
+    id: int
+    task: DigestTask
+    entries: tuple[DigestEntry, ...]
+    chars: int
+    dropped: int = 0
+    more: int = 0
+    resumed_chars: int = 0
+    kept: bool = True
+    seconds: float = 0.0
+    model: str = ""
+
+
 class AnswerNote(Message, frozen=True):
     """Something to know about the answer in the making; with `restart` what came is void."""
 
@@ -944,8 +1014,8 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, PreviewText, Report,
-            Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, DigestDone, PreviewText,
+            Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

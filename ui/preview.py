@@ -11,6 +11,7 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QImageReader, QPixmap, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QFileDialog,
     QLabel,
     QPlainTextEdit,
     QScrollArea,
@@ -22,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from core.messages import (
     Citation,
+    DigestTask,
     Failed,
     FileFailed,
     Hit,
@@ -31,8 +33,10 @@ from core.messages import (
     PagePreview,
     Preview,
     PreviewText,
+    Quoted,
 )
 from ui.client import Asker
+from ui.digest import DigestView, compared_with
 from ui.opening import Opener
 from ui.parts import Banner, EmptyState, Look, button, column, icon_button, label, row, rule
 from ui.text import place_text, split_path, tame, tr, utf16
@@ -123,8 +127,17 @@ class PreviewPane(QWidget):
         self._choices.setLayout(row(self.text_button, self.page_button, spacing=2))
         actions = row(self.open_button, self.reveal_button, 1)
         tools = row(self._choices, 1, self.pager)
+        self.summary_button = button(tr("Summarize"), lambda: self._digest("summarize"), "quiet")
+        self.dates_button = button(tr("Dates"), lambda: self._digest("dates"), "quiet")
+        self.compare_button = button(tr("Compare…"), self._compare, "quiet")
+        self.back_button = button(tr("Back to the text"), self.reload, "quiet")
+        self.back_button.hide()
+        reads = row(
+            self.summary_button, self.dates_button, self.compare_button, 1, self.back_button,
+            spacing=2,
+        )  # fmt: skip
         self.banner = Banner(self._look)
-        head = column(title, actions, tools, self.banner, spacing=10)
+        head = column(title, actions, tools, reads, self.banner, spacing=10)
         head.setContentsMargins(20, 18, 16, 12)
         return head
 
@@ -149,7 +162,9 @@ class PreviewPane(QWidget):
         self._loading = label(tr("Reading the file…"), "muted")
         self._loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.body = QStackedWidget()
-        for part in (self.text, self._picture_area, self._loading, QWidget()):
+        self.digest = DigestView(self._look, self._client)
+        self.digest.place_chosen.connect(self._to_place)
+        for part in (self.text, self._picture_area, self._loading, QWidget(), self.digest):
             self.body.addWidget(part)
 
     # --- what is shown ------------------------------------------------------------------
@@ -159,6 +174,8 @@ class PreviewPane(QWidget):
         if target == self.target:
             return
         self._give_up()
+        if self.target is not None and (target is None or self.target.path != target.path):
+            self.digest.stop()
         self.target = target
         self.banner.hide()
         if target is None:
@@ -182,6 +199,35 @@ class PreviewPane(QWidget):
         if self.target is not None:
             self._load()
 
+    # --- the whole file -------------------------------------------------------------------
+
+    def _digest(self, task: DigestTask, other: str | None = None) -> None:
+        """Have the whole file read for a task, and show what comes of it."""
+        if self.target is not None:
+            self._give_up()
+            self.banner.hide()
+            paths = (self.target.path,) if other is None else (self.target.path, other)
+            self.digest.show_for(task, paths)
+            self.body.setCurrentWidget(self.digest)
+            self.back_button.show()
+
+    def _compare(self) -> None:
+        if self.target is not None:
+            folder = split_path(self.target.path)[0]
+            chosen, _ = QFileDialog.getOpenFileName(self, compared_with(self.target.path), folder)
+            if chosen:
+                self._digest("changes", chosen)
+
+    def _to_place(self, quoted: Quoted) -> None:
+        """Show where an entry of a digest stands."""
+        self._picture_wanted = False
+        self.text_button.setChecked(True)
+        target = Target(quoted.path, quoted.locator, quoted.start, quoted.end)
+        if target == self.target:
+            self.reload()
+        else:
+            self.show_target(target)
+
     @property
     def shows_picture(self) -> bool:
         """Whether the page is wanted as a picture, where there is one."""
@@ -197,6 +243,7 @@ class PreviewPane(QWidget):
         if target is None:
             return
         self.pager.setVisible(self.shows_picture)
+        self.back_button.hide()
         self.body.setCurrentWidget(self._loading)
         if self.shows_picture:
             self._number_pages()

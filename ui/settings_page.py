@@ -18,6 +18,7 @@ from ui.text import shown, tame, tr
 
 ELSEWHERE = "budget"  # has a page of its own
 MODELS = {"assistant.model": "chat", "index.embedding_model": "embedding"}  # setting: kind
+KEY_AT = 4  # under the address and the model of the server
 UNITS = ("mb", "s", "minutes", "tokens")
 
 
@@ -109,8 +110,8 @@ class SettingsPage(QWidget):
                 inside.addWidget(made)
             if group == "remote":
                 self.remote = RemoteCard(self._look, self._client)
-                inside.insertWidget(1 + 2 * 2, self.remote)
-                inside.insertWidget(1 + 2 * 2, rule())
+                inside.insertWidget(KEY_AT, self.remote)
+                inside.insertWidget(KEY_AT, rule())
             inside.setContentsMargins(18, 16, 18, 16)
             self.groups.addWidget(card(inside))
 

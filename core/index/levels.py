@@ -2,9 +2,8 @@
 
 More bytes find the right passages with fewer of them embedded anew. The
 figures are predictions, measured by `MEASURED_WITH` on SciFact (9,643 passages,
-300 questions, codes fitted to them); a home's own differ somewhat. Those from
-codes-24 on are of an earlier rule for learning and stopping, which did a little more. `hubs` finds
-hardly more than the codes it has, and less than codes of its size.
+300 questions, codes fitted to them); a home's own differ somewhat, and so does another
+fit of the codes. `hubs` finds hardly more than the codes it has, and less than codes of its size.
 """
 
 from __future__ import annotations
@@ -61,15 +60,15 @@ class Level:
 GRAPH_EFFORT = 6
 
 LEVELS: tuple[Level, ...] = (
-    Level("graph", 0, "", 6.6, 0, 0.902, 0.817, 192.0, 12.0),
-    Level("codes-8", 8, "", 14.6, 25_100, 0.912, 0.803, 27.3, 28.0),
-    Level("codes-12", 12, "", 18.6, 36_300, 0.950, 0.849, 25.2, 28.0),
-    Level("codes-16", 16, "", 22.6, 47_400, 0.972, 0.877, 23.3, 28.0),
-    Level("codes-24", 24, "", 30.6, 69_000, 0.989, 0.917, 22.7, 28.0),
-    Level("codes-32", 32, "", 38.6, 89_900, 0.992, 0.928, 21.6, 28.0),
-    Level("codes-48", 48, "", 54.6, 126_300, 0.999, 0.968, 21.6, 28.0),
-    Level("hubs", 16, "hubs", 34.2, 47_500, 0.981, 0.888, 23.2, 28.0),
-    Level("embeddings", 0, "all", 391.6, 0, 0.993, 0.997, 0.0, 5.0),
+    Level("graph", 0, "", 3.6, 0, 0.906, 0.819, 192.0, 12.0),
+    Level("codes-8", 8, "", 11.6, 35_900, 0.916, 0.808, 26.6, 28.0),
+    Level("codes-12", 12, "", 15.6, 52_000, 0.950, 0.849, 25.3, 28.0),
+    Level("codes-16", 16, "", 19.6, 67_700, 0.966, 0.880, 23.8, 28.0),
+    Level("codes-24", 24, "", 27.6, 96_700, 0.980, 0.913, 22.2, 28.0),
+    Level("codes-32", 32, "", 35.6, 123_100, 0.997, 0.947, 21.3, 28.0),
+    Level("codes-48", 48, "", 51.6, 126_600, 0.998, 0.966, 20.7, 28.0),
+    Level("hubs", 16, "hubs", 31.1, 67_600, 0.976, 0.905, 24.4, 28.0),
+    Level("embeddings", 0, "all", 388.6, 0, 0.993, 0.997, 0.0, 5.0),
 )
 LEVEL_NAMES = tuple(level.name for level in LEVELS)
 DEFAULT_LEVEL = "codes-16"

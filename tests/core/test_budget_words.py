@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.budget.disk import RESERVE_BYTES, ROOM_TO_RISE, index_parts
+from core.budget.disk import RESERVE_BYTES, ROOM_TO_RISE, code_bytes, index_parts
 from core.budget.facts import MB, Corpus, Limits, Speeds, Wishes
 from core.budget.plan import Plan, make_plan
 from core.budget.words import changes, why
@@ -16,7 +16,7 @@ from core.index.levels import ALWAYS, DEFAULT_LEVEL, NEVER, WHERE_ROOM, WORDS_KE
 LEVEL = level_named(DEFAULT_LEVEL)
 CHUNKS = 100_000
 CORPUS = Corpus(
-    LEVEL, True, 10_000, CHUNKS, 80 * MB, 1 * MB, codes=1_647_400, graph=2 * CHUNKS,
+    LEVEL, True, 10_000, CHUNKS, 80 * MB, 1 * MB, codes=code_bytes(LEVEL, CHUNKS), graph=2 * CHUNKS,
     spans=2 * CHUNKS, lexical=8 * MB,
 )  # fmt: skip
 WITH = sum(index_parts(CORPUS, LEVEL).values()) + RESERVE_BYTES + CORPUS.catalogue

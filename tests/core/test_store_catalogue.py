@@ -1,4 +1,6 @@
+import contextlib
 import os
+import random
 import threading
 import time
 from dataclasses import replace
@@ -303,6 +305,42 @@ def test_what_is_no_database_is_damaged(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(StoreDamagedError):
         Catalogue(path)
+
+
+def content(catalogue: Catalogue) -> list[tuple[object, ...]] | None:
+    """All that is in it; None where it cannot be read."""
+    try:
+        tables = [row[0] for row in catalogue.db.execute(
+            "SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")]  # fmt: skip
+        return [tuple(row) for name in tables for row in catalogue.db.execute(
+            f"SELECT * FROM {name}")]  # fmt: skip
+    except apsw.Error:
+        return None
+
+
+def test_a_catalogue_that_is_cut_off_at_any_byte_is_noticed(lab: Lab) -> None:
+    for number in range(60):
+        lab.write(f"folder{number % 7}/{number}.txt", f"a note about harbour {number}")
+    lab.index()
+    lab.catalogue.checkpoint()
+    held, path = content(lab.catalogue), lab.catalogue.path
+    lab.close()
+    whole = path.read_bytes()
+    lengths = {1, 50, 100, 511, 512, *range(1024, len(whole), 1024)}
+    lengths |= set(random.Random(0).sample(range(len(whole)), 30)) | {len(whole) - 1}
+    for length in sorted(lengths):
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.write_bytes(whole[:length])
+        try:
+            catalogue = Catalogue(path)
+        except StoreDamagedError:
+            continue
+        with contextlib.closing(catalogue):
+            begun_anew = length < 512 and not len(catalogue.documents())
+            # The last page may be one that holds nothing.
+            sound = begun_anew or content(catalogue) == held
+            assert sound or catalogue.problems(), f"cut off at {length}"
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:

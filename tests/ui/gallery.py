@@ -17,6 +17,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from report_samples import budget, status
 from samples import (
+    changed_entries,
+    dates_entries,
     hit,
     many,
     remote_preview,
@@ -30,6 +32,8 @@ from core.messages import (
     AnswerText,
     BudgetRequest,
     ConversationGet,
+    Digest,
+    DigestDone,
     Failed,
     FoldersList,
     IndexProgress,
@@ -115,6 +119,23 @@ def search_states(g: Gallery, mode: str) -> None:
     g.query("x" * 5000)
     g.window.search.entry.shortened.emit()
     g.shoot("search-cut-and-preview-error", mode)
+
+
+def digest_states(g: Gallery, mode: str) -> None:
+    """A whole file read: its dates, what changed, a summary that was stopped."""
+    g.query()
+    preview = g.window.preview
+    preview.dates_button.click()
+    g.shoot("digest-reading", mode)
+    asked = g.client.last(Digest)
+    g.client.reply(DigestDone(asked.id, "dates", dates_entries(), 1000))
+    g.shoot("digest-dates", mode)
+    preview._digest("changes", "/home/ana/new.pdf")
+    g.client.reply(DigestDone(g.client.last(Digest).id, "changes", changed_entries(), 100))
+    g.shoot("digest-changes", mode)
+    preview.summary_button.click()
+    preview.digest.stop()
+    g.shoot("digest-stopped", mode)
 
 
 def chat_states(g: Gallery, mode: str) -> None:
@@ -320,7 +341,15 @@ def other_states(g: Gallery, mode: str) -> None:
     g.shoot("service-refused", mode)
 
 
-STATES = (search_states, chat_states, folder_states, storage_states, model_states, other_states)
+STATES = (
+    search_states,
+    digest_states,
+    chat_states,
+    folder_states,
+    storage_states,
+    model_states,
+    other_states,
+)
 
 
 def main() -> int:

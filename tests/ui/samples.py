@@ -9,7 +9,18 @@ import random
 from PySide6.QtCore import QBuffer, QIODevice, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter
 
-from core.messages import UNTITLED, About, Citation, Copy, Hit, Locator, RemotePreview, SentText
+from core.messages import (
+    UNTITLED,
+    About,
+    Citation,
+    Copy,
+    DigestEntry,
+    Hit,
+    Locator,
+    Quoted,
+    RemotePreview,
+    SentText,
+)
 from core.settings import DECLARED
 
 LEASE = (
@@ -196,6 +207,34 @@ def settings(**chosen: str) -> list[dict[str, object]]:
         }
         for s in DECLARED
     ]
+
+
+def _quoted(path: str, text: str, start: int, *marked: str, page: int = 1) -> Quoted:
+    return Quoted(path, Locator(page=page), start, start + len(text), text, marks(text, *marked))
+
+
+def dates_entries() -> tuple[DigestEntry, ...]:
+    """The dates of a lease."""
+    path = "/home/ana/Documents/workshop-lease.pdf"
+    first = _quoted(path, "It <b>began</b> on 1 June 2023.", 90, "1 June 2023")
+    text = "The lease runs for five years, to 31 May 2028, and may be renewed once."
+    return (
+        DigestEntry("date", first, date="2023-06-01"),
+        DigestEntry("date", _quoted(path, text, 150, "31 May 2028", page=2), date="2028-05-31"),
+    )
+
+
+def changed_entries() -> tuple[DigestEntry, ...]:
+    """What changed between two leases."""
+    old, new = "/home/ana/Documents/workshop-lease.pdf", "/home/ana/new.pdf"
+    return (
+        DigestEntry(
+            "changed",
+            _quoted(new, "The rent is 575 pounds a month.", 300, "575"),
+            _quoted(old, "The rent is 540 pounds a month.", 280, "540"),
+        ),
+        DigestEntry("added", _quoted(new, "No paint may be sprayed indoors.", 700, page=3)),
+    )
 
 
 def remote_preview(number: int) -> RemotePreview:

@@ -68,8 +68,10 @@ class AdvisedUnits:
                 self._advise(self._bases[part.file] + start, end - start, False)
                 self._cached.forget(part.file, start, end - start)
 
-    def wait(self, _units: Collection[int]) -> None:
+    def wait(self, _units: Collection[int], *, whole: bool) -> Collection[int]:
         """Nothing: what has not come is waited for where it is read."""
+        del whole
+        return ()
 
     def look(self) -> None:
         """Nothing: the system says nothing back."""

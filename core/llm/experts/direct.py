@@ -43,10 +43,12 @@ class _Event(ctypes.Structure):
 class Read:
     """One read: `size_bytes` from `offset` of an open file to an address, both of whole pages.
 
-    `least_bytes` must come: less than `size_bytes` only where the file ends before.
+    It is of the slice at `place` among a unit's. `least_bytes` must come: less than
+    `size_bytes` only where the file ends before.
     """
 
     unit: int
+    place: int
     file: int
     offset: int
     address: int

@@ -25,8 +25,8 @@ from core.llm.experts.mapping import find_mapped
 from core.llm.experts.policy import Residency as Policy
 from core.llm.experts.pooled import PooledUnits, lost
 from core.llm.experts.report import ResidencyReport, Step
-from core.llm.experts.routing import Node, Routing, is_sound
-from core.llm.experts.survey import base_of, is_at, triggers
+from core.llm.experts.routing import Late, Node, Routing, is_sound
+from core.llm.experts.survey import base_of, is_at, late_slices, triggers
 from core.llm.experts.traces import Traces
 from core.llm.experts.unchanged import OpenFiles
 from core.llm.gguf import read_parts
@@ -45,7 +45,7 @@ class Units(Protocol):
     def resident_bytes(self) -> int: ...
     def fetch(self, units: Sequence[int], *, urgent: bool) -> None: ...
     def drop(self, units: Sequence[int]) -> None: ...
-    def wait(self, units: Collection[int]) -> None: ...
+    def wait(self, units: Collection[int], *, whole: bool) -> Collection[int]: ...
     def look(self) -> None: ...
     def resize(self, room_bytes: int) -> None: ...
     def close(self) -> None: ...
@@ -80,6 +80,8 @@ class Residency:
         self._units: Units | None = None
         self._pages: HeldPages | None = None
         self._foresight: Foresight | None = None
+        self._late: Collection[bytes] = ()  # nodes before which the rest of a layer is needed
+        self._behind: Collection[int] = ()  # units whose rest is still to come
         self._wish: tuple[int | None] | None = None
         self._computing = threading.Lock()
         self.on_resized: Callable[[], None] = lambda: None  # told when a wish has been granted
@@ -152,11 +154,21 @@ class Residency:
             units.drop(decision.drop)
             units.fetch(decision.fetch, urgent=False)
             place = self._layout.unit_of
-            units.wait({place(layer, expert) for expert in chosen})
+            wanted = {place(layer, expert) for expert in chosen}
+            self._behind = units.wait(wanted, whole=False)
             units.look()
         except OSError as error:
             self._step_down(f"the system refused memory ({error.strerror})")
             return True
+        return units.fault is None
+
+    def _settle(self) -> bool:
+        """Have the rest of what a layer needs; whether to go on."""
+        units, behind = self._units, self._behind
+        self._behind = ()
+        if units is None:
+            return True
+        units.wait(behind, whole=True)
         return units.fault is None
 
     def _foretold(self, layer: int, given: Floats | None) -> Sequence[int]:
@@ -214,7 +226,7 @@ class Residency:
     def _choose(self) -> None:
         """Open the best step that is possible here."""
         self._close_units()
-        self._pages = None
+        self._pages, self._late, self._behind = None, (), ()
         self._step, self._why = first_step(self._layout, self._held_bytes)
         if self._step == "pool":
             self._open()
@@ -244,7 +256,8 @@ class Residency:
         with contextlib.suppress(OSError):  # without it counts tell what is likely
             self._foresight = read_routers(self._layout, self._parts)
         width = self._foresight.width if self._foresight else 0
-        self.routing.watch(wanted, self._layout.active, width, self._serve)
+        late = Late(self._late, lambda: bool(self._behind), self._settle)
+        self.routing.watch(wanted, self._layout.active, width, self._serve, late)
         self._units.fetch(self._policy.start().fetch, urgent=False)
 
     def _check(self) -> None:
@@ -267,7 +280,9 @@ class Residency:
                 opened.callback(files[-1].close)
             if not is_at(self._layout, self._nodes, [file.base for file in files]):
                 raise OSError(0, "llama.cpp has copied the weights")
-            units = PooledUnits(self._layout, files, self._room_bytes())
+            late = late_slices(self._layout, self._nodes, [file.base for file in files])
+            units = PooledUnits(self._layout, files, self._room_bytes(), dict(late.values()))
+            self._late = frozenset(late)
             opened.pop_all()
         return units
 

@@ -56,7 +56,7 @@ class Pool:
         self._parts = _parts(units, files, self._neighbours.keys())
         self._owners: dict[int, int] = {}  # shared page -> the unit whose copy is shown
         self._placed: dict[int, tuple[tuple[_Piece, ...], ...]] = {}
-        self._shown: set[int] = set()
+        self._shown: dict[int, set[int]] = {}  # unit -> the places of its slices that are
         calls = ctypes.PyDLL(None, use_errno=True)  # short calls: not worth freeing the lock
         self._mmap = calls.mmap
         self._mmap.restype = ctypes.c_void_p
@@ -93,37 +93,40 @@ class Pool:
         """Give pages of the pool to a unit; the reads that fill them."""
         taken = list(runs)
         placed, reads = [], []
-        for part in self._parts[unit]:
+        for place, part in enumerate(self._parts[unit]):
             pieces = tuple(_cut(taken, part.first, part.count))
             placed.append(pieces)
             file = self._files[part.file]
             for piece in pieces:
-                reads += self._reads(unit, file, piece)
+                reads += self._reads(unit, place, file, piece)
         self._placed[unit] = tuple(placed)
         return reads
 
-    def _reads(self, unit: int, file: MappedFile, piece: _Piece) -> list[Read]:
+    def _reads(self, unit: int, place: int, file: MappedFile, piece: _Piece) -> list[Read]:
         offset, end = piece.first * PAGE_BYTES, (piece.first + piece.count) * PAGE_BYTES
         to = self._view + piece.pool * PAGE_BYTES - offset
         found = []
         while offset < end:
             size = min(end - offset, _AT_MOST_BYTES)
             least = min(size, file.size_bytes - offset)
-            found.append(Read(unit, file.file, offset, to + offset, size, least))
+            found.append(Read(unit, place, file.file, offset, to + offset, size, least))
             offset += size
         return found
 
-    def show(self, unit: int) -> None:
-        """Map a unit's pages, which are filled, where the file's were. Raises OSError.
+    def show(self, unit: int, places: Collection[int] | None = None) -> None:
+        """Map a unit's pages, which are filled, where the file's were: all, or those of slices.
 
-        They are not touched here: the threads that compute do that at the same time.
+        They are not touched here: the threads that compute do that at the same time. Raises
+        OSError.
         """
-        self._shown.add(unit)
-        for part, pieces in zip(self._parts[unit], self._placed[unit], strict=True):
-            for piece in pieces:
+        shown = self._shown.setdefault(unit, set())
+        for place in range(len(self._parts[unit])) if places is None else places:
+            part = self._parts[unit][place]
+            for piece in self._placed[unit][place]:
                 self._show(part.base, piece)
             for key in part.borders:
                 self._owners[key] = unit
+            shown.add(place)
 
     def _show(self, base: int, piece: _Piece) -> None:
         self._map(
@@ -137,10 +140,8 @@ class Pool:
 
     def take_back(self, unit: int) -> None:
         """Have the file's own pages there again. The pool's are free. Raises OSError."""
-        if unit in self._shown:
-            self._shown.discard(unit)
-            for part in self._parts[unit]:
-                self._take_back(unit, part)
+        for place in self._shown.pop(unit, ()):
+            self._take_back(unit, self._parts[unit][place])
         self._placed.pop(unit, None)
 
     def _take_back(self, unit: int, part: _Part) -> None:
@@ -175,7 +176,7 @@ class Pool:
         """A page that several units have part of: another's copy, if there is one."""
         page = key % _PAGES_A_FILE
         for unit, place in self._neighbours[key]:
-            if unit in self._shown:
+            if place in self._shown.get(unit, ()):
                 for piece in self._placed[unit][place]:
                     if piece.first <= page < piece.first + piece.count:
                         self._show(base, _Piece(page, piece.pool + page - piece.first, 1))

@@ -97,7 +97,7 @@ class Tuning:
     ahead_chance: float = 0.2
     batch_tokens: int = 4
     batch_chance: float = 0.5
-    told_chance: float = 0.9
+    told_chance: float = 0.8
     ahead_share: float = 0.25
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from core.errors import UserError
 from core.llm.experts.direct import DirectReads, Read, read_again
@@ -24,12 +24,21 @@ _OUR_FAULT = (
 class PooledUnits:
     """Carries out what a policy decides. For one thread at a time."""
 
-    def __init__(self, layout: Layout, files: Sequence[MappedFile], room_bytes: int) -> None:
-        """`files` are closed with this. Raises OSError."""
+    def __init__(
+        self,
+        layout: Layout,
+        files: Sequence[MappedFile],
+        room_bytes: int,
+        late: Mapping[int, int] | None = None,
+    ) -> None:
+        """`files` are closed with this. `late` tells for a layer which of the slices of its units
+        is needed after the others. Raises OSError.
+        """
         self._layout = layout
         self._files = files
         units = (*layout.units, dense_unit(layout, files))
         self._pages = [unit.page_bytes // PAGE_BYTES for unit in units]
+        self._slices = [len(unit.slices) for unit in units]
         self._most_pages = sum(self._pages[:-1])
         self._reads = DirectReads()
         try:
@@ -39,14 +48,18 @@ class PooledUnits:
             raise
         self._runs = Runs(self._room_pages(room_bytes))
         self._held: dict[int, tuple[Run, ...]] = {}
-        self._pending: dict[int, int] = {}  # reads that a unit still waits for
+        late = late or {}
+        self._late = [late.get(unit.layer, -1) for unit in units]
+        # Reads that a unit still waits for: those of its late slice, and of the others.
+        self._pending: dict[int, int] = {}
+        self._pending_late: dict[int, int] = {}
         self._broken: set[int] = set()  # of those, units of which a read failed
         self.read_bytes = 0
         self.fault: UserError | None = None
         self._let_go_of_files()
         # The system would take pages of the file that are used in every token as well.
         self.fetch((len(layout.units),), urgent=True)
-        self.wait((len(layout.units),))
+        self.wait((len(layout.units),), whole=True)
         self.read_bytes = 0
 
     def _room_pages(self, room_bytes: int) -> int:
@@ -69,38 +82,47 @@ class PooledUnits:
     def fetch(self, units: Sequence[int], *, urgent: bool) -> None:
         """Begin to read units. Those that there is no room for stay with the file."""
         reads: list[Read] = []
+        later: list[Read] = []
         for unit in units:
             count = self._pages[unit]
             if count > self._runs.free_pages or unit in self._held:
                 continue
             runs = self._held[unit] = self._runs.take(count)
             mine = self._pool.place(unit, runs)
-            self._pending[unit] = len(mine)
-            reads += mine
+            late = [read for read in mine if read.place == self._late[unit]]
+            first = [read for read in mine if read.place != self._late[unit]] if late else mine
+            self._pending[unit] = len(first)
+            if late:
+                self._pending_late[unit] = len(late)
+            reads += first
+            later += late
         if reads:
-            self._reads.submit(reads, urgent=urgent)
+            self._reads.submit(reads + later, urgent=urgent)
 
     def drop(self, units: Sequence[int]) -> None:
         """Have the file stand for units again. Raises OSError when the system cannot."""
         for unit in units:
-            if unit in self._pending:
-                self.wait((unit,))
+            if unit in self._pending or unit in self._pending_late:
+                self.wait((unit,), whole=True)
             runs = self._held.pop(unit, None)
             if runs is not None:
                 self._pool.take_back(unit)
                 self._runs.give_back(runs)
 
-    def wait(self, units: Collection[int]) -> None:
-        """Wait until none of these units is still being read."""
-        pending = self._pending
-        if pending and not pending.keys().isdisjoint(units):
-            self._reads.hurry(units)
-            while not pending.keys().isdisjoint(units):
-                self._take_in(wait=True)
+    def wait(self, units: Collection[int], *, whole: bool) -> Collection[int]:
+        """Wait until none of these units is still being read but, unless `whole`, for its late
+        slice; those of which that is still to come.
+        """
+        for pending in (self._pending, self._pending_late) if whole else (self._pending,):
+            if pending and not pending.keys().isdisjoint(units):
+                self._reads.hurry(units)
+                while not pending.keys().isdisjoint(units):
+                    self._take_in(wait=True)
+        return self._pending_late.keys() & units if self._pending_late else ()
 
     def look(self) -> None:
         """Take in what has come meanwhile."""
-        if self._pending:
+        if self._pending or self._pending_late:
             self._take_in(wait=False)
 
     def _take_in(self, wait: bool) -> None:
@@ -109,10 +131,12 @@ class PooledUnits:
             if error and not self._rescue(read):
                 self._broken.add(unit)
             self.read_bytes += read.size_bytes
-            left = self._pending[unit] = self._pending[unit] - 1
+            is_late = read.place == self._late[unit]
+            pending = self._pending_late if is_late else self._pending
+            left = pending[unit] = pending[unit] - 1
             if not left:
-                del self._pending[unit]
-                self._show(unit)
+                del pending[unit]
+                self._show(unit, is_late)
 
     def _rescue(self, read: Read) -> bool:
         """Read once more in the plain way; whether that worked. What is wrong becomes `fault`."""
@@ -122,16 +146,24 @@ class PooledUnits:
             self.fault = lost(self._layout, why)
         return not error
 
-    def _show(self, unit: int) -> None:
+    def _show(self, unit: int, is_late: bool) -> None:
         if unit not in self._broken:
             try:
-                self._pool.show(unit)
+                self._pool.show(unit, self._places(unit, is_late))
                 return
             except OSError:  # too many mappings: the file serves
-                pass
+                self._broken.add(unit)
+        if unit in self._pending or unit in self._pending_late:
+            return  # its memory is still being written to
         self._broken.discard(unit)
         self._pool.take_back(unit)
         self._runs.give_back(self._held.pop(unit))
+
+    def _places(self, unit: int, is_late: bool) -> Collection[int]:
+        late = self._late[unit]
+        if is_late:
+            return (late,)
+        return [place for place in range(self._slices[unit]) if place != late]
 
     def resize(self, room_bytes: int) -> None:
         """Have so much room, after what is too much was dropped."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -36,6 +37,19 @@ class Node:
 
 
 Serve = Callable[[int, Sequence[int], Floats | None], bool]
+Known = Literal["wanted", "late", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """The nodes before which the rest of a layer's weights has to be there.
+
+    They are wanted only while `is_behind`; `settle` has the rest come and says whether to go on.
+    """
+
+    nodes: Collection[bytes]
+    is_behind: Callable[[], bool]
+    settle: Callable[[], bool]
 
 
 class Routing:
@@ -46,9 +60,10 @@ class Routing:
         self._ints = (ctypes.c_int32 * (_END // 4)).from_address(0)
         self._longs = (ctypes.c_int64 * (_END // 8)).from_address(0)
         self._wanted: dict[bytes, int] = {}
-        self._known: dict[int, bool] = {}
+        self._known: dict[int, Known] = {}
         self._survey: list[Node] | None = None
         self._serve: Serve = _go_on
+        self._late = _NONE_LATE
         self._active = 0
         self._width = 0
         self._given: dict[int, int] = {}  # a choice -> what its router was given
@@ -66,18 +81,21 @@ class Routing:
             self._survey = None
             self._forget()
 
-    def watch(self, wanted: dict[bytes, int], active: int, width: int, serve: Serve) -> None:
+    def watch(
+        self, wanted: dict[bytes, int], active: int, width: int, serve: Serve, late: Late
+    ) -> None:
         """From now on `serve` is told the layer of each wanted node, once that is computed, the
         experts that all tokens have chosen, `active` a token (none: 0), and what the router was
         given, [tokens, width], where it is found; it is gone when `serve` returns. It says
         whether to go on.
         """
         self._wanted, self._active, self._width, self._serve = wanted, active, width, serve
+        self._late = late
         self._forget()
 
     def ignore(self) -> None:
         """Watch nothing."""
-        self._wanted = {}
+        self._wanted, self._late = {}, _NONE_LATE
         self._forget()
 
     def _forget(self) -> None:
@@ -94,8 +112,8 @@ class Routing:
     def __call__(self, tensor: int, ask: bool, _data: int | None) -> bool:
         try:
             if ask:
-                known = self._known.get(tensor)
-                return self._look_at(tensor) if known is None else known
+                known = self._known.get(tensor) or self._look_at(tensor)
+                return known == "wanted" or (known == "late" and self._late.is_behind())
             return self._computed(tensor)
         except Exception as error:  # it would end the computation without a word
             self.fault = f"reading the routing failed ({type(error).__name__})"
@@ -106,14 +124,16 @@ class Routing:
         raw: bytes = self._bytes[tensor + _NAME : tensor + _NAME + _NAME_BYTES]  # type: ignore[assignment]
         return raw.split(b"\0", 1)[0]
 
-    def _look_at(self, tensor: int) -> bool:
+    def _look_at(self, tensor: int) -> Known:
         if self._survey is not None:
             # Names lie behind all other fields, so where they are sound those are too.
             sound = is_sound(self._survey) or not self._survey
             self._survey.append(self._node(tensor) if sound else Node(b"", ()))
-            return False
-        wanted = self._known[tensor] = self._name(tensor) in self._wanted
-        return wanted
+            return "nothing"
+        name = self._name(tensor)
+        known: Known = "late" if name in self._late.nodes else "nothing"
+        self._known[tensor] = known = "wanted" if name in self._wanted else known
+        return known
 
     def _node(self, tensor: int) -> Node:
         name = self._name(tensor)
@@ -130,9 +150,12 @@ class Routing:
         return Node(name, tuple(weights))
 
     def _computed(self, tensor: int) -> bool:
-        layer = self._wanted.get(self._name(tensor))
+        name = self._name(tensor)
+        layer = self._wanted.get(name)
         if layer is None:
-            self._known[tensor] = False
+            if name in self._late.nodes:
+                return self._late.settle()
+            self._known[tensor] = "nothing"
             return True
         self.served += 1
         if not self._active:
@@ -182,6 +205,9 @@ class Routing:
                 return second if plain and step == 4 * self._width else 0
             tensor = first
         return 0
+
+
+_NONE_LATE = Late((), lambda: False, lambda: True)
 
 
 def _go_on(_layer: int, _experts: Sequence[int], _given: Floats | None) -> bool:

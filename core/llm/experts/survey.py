@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from core.llm.experts.layout import Layout
 from core.llm.experts.routing import Node
 
 _CHOICE = re.compile(rb"ffn_moe_topk-(\d+)")
+_LEADS_OUT = re.compile(rb"blk\.(\d+)\.ffn_down_exps\.weight")
 _OF_LAYER = re.compile(rb"blk\.(\d+)\.")
 
 
@@ -56,6 +59,28 @@ def triggers(layout: Layout, nodes: Sequence[Node]) -> dict[bytes, int] | None:
     if not layout.experts:
         layers.discard(min(layers, default=0))
     return found if set(found.values()) >= layers else None
+
+
+def late_slices(
+    layout: Layout, nodes: Sequence[Node], bases: Sequence[int]
+) -> dict[bytes, tuple[int, int]]:
+    """The nodes after which a layer's experts are needed in full: name -> layer, and which of
+    their slices is not needed before. That is what leads out of an expert, where it is found.
+    """
+    counts = Counter(node.name for node in nodes)
+    found: dict[bytes, tuple[int, int]] = {}
+    layers = set()
+    for before, node in itertools.pairwise(nodes):
+        for name, address in node.weights:
+            match = _LEADS_OUT.fullmatch(name)
+            unit = layout.unit_of(int(match[1]), 0) if match else -1
+            if unit < 0 or layout.units[unit].layer in layers:
+                continue
+            layers.add(layout.units[unit].layer)
+            for place, part in enumerate(layout.units[unit].slices):
+                if bases[part.file] + part.offset == address and counts[before.name] == 1:
+                    found[before.name] = layout.units[unit].layer, place
+    return found
 
 
 def _addresses(nodes: Sequence[Node]) -> Mapping[int, set[int]]:

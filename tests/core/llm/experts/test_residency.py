@@ -16,7 +16,7 @@ from core.llm.experts import pooled, routing
 from core.llm.experts.direct import DirectReads, Read
 from core.llm.experts.foresight import Floats, Foresight
 from core.llm.experts.layout import Layout, read_layout
-from core.llm.experts.manager import least_room_bytes
+from core.llm.experts.manager import Residency, least_room_bytes
 from core.llm.experts.report import ResidencyReport, Step
 from core.llm.runtime import Fingerprint, Runtime
 
@@ -81,6 +81,34 @@ def test_the_next_layers_choice_is_foretold(
     path = write_tiny(tmp_path / "tiny.gguf", big(MIXTURES[name]))
     said(path, held_bytes(read_layout(path), 0.4))
     assert any(told)
+
+
+@LINUX
+@pytest.mark.parametrize("name", MIXTURES)
+def test_what_leads_out_of_experts_may_come_after_they_began(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a disk that gives one read at a time, and only when somebody waits for it."""
+    path = write_tiny(tmp_path / "tiny.gguf", big(MIXTURES[name]))
+    whole, _ = said(path, None)
+    finished, settle = DirectReads.finished, Residency._settle
+    come: list[tuple[Read, int]] = []
+    behind: list[int] = []
+
+    def slowly(reads: DirectReads, wait: bool) -> list[tuple[Read, int]]:
+        come.extend(finished(reads, wait and not come))
+        return [come.pop(0)] if wait and come else []
+
+    def watched(self: Residency) -> bool:
+        behind.append(len(self._behind))
+        return settle(self)
+
+    monkeypatch.setattr(DirectReads, "finished", slowly)
+    monkeypatch.setattr(Residency, "_settle", watched)
+    some, report = said(path, held_bytes(read_layout(path), 0.3))
+    assert some.steps == whole.steps
+    assert report.step == "pool"
+    assert behind and all(behind)
 
 
 @LINUX

@@ -1,0 +1,1 @@
+"""Long documents, read as a stream into a typed memory of bounded size, each entry sourced."""
