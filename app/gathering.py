@@ -72,4 +72,5 @@ class Gathering:
             self._evidence,
             int(service.settings.number("assistant.passage_tokens")),
             None if fitted else engine.about_cosine,
+            bare=question,
         )

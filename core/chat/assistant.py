@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.chat.citations import CheckedAnswer, CitationFilter, Support, check_answer
-from core.chat.evidence import Evidence, EvidenceModel, weigh
+from core.chat.evidence import Evidence, EvidenceModel, together, weigh
 from core.chat.passages import Chosen, PassageConfig, choose, quoted
 from core.chat.reading import Compares, read_results
 from core.chat.words import Span
@@ -103,14 +103,20 @@ def gather(
     model: EvidenceModel,
     budget_tokens: int,
     about_cosine: float | None = None,
+    bare: str | None = None,
 ) -> Gathered:
     """The sentences of the hits that bear on a question, within a budget of tokens.
 
+    `bare` is the question as it was asked, when `question` has more words for what it leans on:
+    those find the passages, and both together the sentence.
     `about_cosine` is given where `model` was not fitted to the embeddings in use: from that
     cosine on a passage is about the question.
     """
     hits, reads = read_results(results, question, embedder)
     evidence: Evidence = weigh(question, reads, model, about_cosine)
+    if bare is not None and bare != question:
+        _, again = read_results(results, bare, embedder)
+        evidence = together(evidence, weigh(bare, again, model, about_cosine))
     chosen = choose(reads, evidence, PassageConfig(budget_tokens=budget_tokens))
     passages = tuple((results.hits[hits[one.index]], one) for one in chosen)
     if not passages or not evidence.enough:

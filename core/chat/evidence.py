@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -140,6 +140,15 @@ def weigh(
         for (passage, span, _), score in zip(rows, scores, strict=True)
     )
     return Evidence(sentences, odds, near or odds >= fitted.least_odds)
+
+
+def together(evidence: Evidence, other: Evidence) -> Evidence:
+    """The same sentences weighed by two questions; whether they answer is said by the first."""
+    sentences = tuple(
+        replace(one, score=one.score + more.score)
+        for one, more in zip(evidence.sentences, other.sentences, strict=True)
+    )
+    return replace(evidence, sentences=sentences)
 
 
 Row = tuple[int, Span, dict[str, float]]

@@ -119,7 +119,7 @@ def test_orders_in_a_document_are_words_like_others(
 
 
 @pytest.mark.parametrize(
-    "question", ["PWNED " * 4000, "\x00\x01\x02\ufffd\x7f", "🙂" * 300, "?" * 9000]
+    "question", ["zzxq " * 4000, "\x00\x01\x02\ufffd\x7f", "🙂" * 300, "?" * 9000]
 )
 def test_enormous_and_binary_questions_end_in_a_clear_state(
     caller: InProcess, question: str
