@@ -12,6 +12,7 @@ from app.engines import Engines
 from app.gathering import Gathering
 from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
+from app.recollection import last_of, turns_for
 from app.session import Session
 from core.chat.assistant import (
     Answer,
@@ -25,8 +26,6 @@ from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message
 
 if TYPE_CHECKING:
     from app.service import Service
-
-HISTORY_TURNS = 4
 
 
 class Answers:
@@ -83,17 +82,17 @@ class Answers:
             return session.is_cancelled(message.id)
 
         mode, by_words = self._gathering.mode, self._gathering.by_words
-        turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
+        said = history.turns(conversation)
         if message.fresh:
-            turns = without_question(turns, question)
-        recall = self._kept.recall(message, question, turns, by_words)
+            said = without_question(said, question)
+        recall = self._kept.recall(message, question, last_of(said), by_words)
         if again := self._kept.again(recall):
             self._answer_again(session, message, question, conversation, again, started)
             return
         if mode != "lexical":
             service.governor.check_memory()
         used = [] if message.remote else self._memories.used_for(recall.vector)
-        gathered = self._gathering.gather(question, turns, mode, given_up)
+        gathered = self._gathering.gather(question, last_of(said), mode, given_up)
         gathered_ms = 1000 * (time.perf_counter() - started)
         remembered = tuple(one.text for one in used)
         shown = AnswerSources(
@@ -103,6 +102,7 @@ class Answers:
             self._answer_again(session, message, question, conversation, again, started)
             return
         session.reply(shown)
+        turns = turns_for(service, conversation, said, question, by_words=by_words)
         told = [*as_turns(used), *turns]
 
         def run(model: Model) -> Answer:
@@ -140,6 +140,7 @@ class Answers:
             stopped=answer.stopped,
             model=made.model,
             made=made,
+            recalled_turns=answer.recalled_turns,
             offers=self._memories.offers(question, by_words),
             unsupported=answer.unsupported,
         )

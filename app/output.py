@@ -263,6 +263,7 @@ class Output:
                     "model": answer.model,
                     "made": msgspec.to_builtins(answer.made),
                     "stopped": answer.stopped,
+                    "recalled_turns": answer.recalled_turns,
                     "cached": None
                     if answer.cached_age_s is None
                     else {"age_s": answer.cached_age_s},
@@ -293,6 +294,8 @@ class Output:
         for start, end in answer.unsupported:
             self._line(f'  Not in your files: "{_one_line(answer.answer[start:end])}"')
         self._line()
+        if answer.recalled_turns:
+            self._line(recalled_line(answer.recalled_turns))
         self._line(made_line(answer.made))
 
     def status(self, body: Any) -> None:
@@ -339,6 +342,12 @@ class Output:
         )
         if model["weights"]:
             self._line(f"         {_weights(model['weights'])}")
+        if memory := model["memory"]:
+            self._line(
+                f"         looks back on {memory['context_tokens']} tokens in {memory['cell_type']}"
+            )
+            if memory["switched_off"]:
+                self._line(f"         {memory['switched_off']}")
 
     def budget(self, body: Any) -> None:
         """The plan for the budgets."""
@@ -467,6 +476,11 @@ def _counts(counts: Mapping[str, int]) -> str:
         if counts.get(name)
     ]
     return ", ".join(parts)
+
+
+def recalled_line(turns: int) -> str:
+    """How many earlier turns an answer looked back on."""
+    return "It recalls an earlier turn." if turns == 1 else f"It recalls {turns} earlier turns."
 
 
 def _one_line(text: str) -> str:
