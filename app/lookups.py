@@ -13,6 +13,7 @@ from app.reports import folders_report, status_report
 from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
+from core.chat.citations import unmarked
 from core.errors import FileError, UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
@@ -351,7 +352,7 @@ class Lookups:
         if isinstance(message, ConversationsList):
             return {"conversations": service.history.conversations()}
         if isinstance(message, ConversationGet):
-            return {"turns": service.history.show(message.conversation)}
+            return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
         if isinstance(message, ConversationDelete):
             deleted = service.history.delete(message.conversation)
             service.model.forget_saved(message.conversation)
@@ -362,6 +363,12 @@ class Lookups:
         if isinstance(message, TagsRequest):
             return service.tags.carry_out(message)
         raise TypeError(type(message).__name__)
+
+
+def _judged(turn: dict[str, object]) -> dict[str, object]:
+    """A kept turn with the parts of its answer that no passage supports."""
+    spans = unmarked(str(turn["answer"])) if turn["citations"] else ()
+    return {**turn, "unsupported": [list(span) for span in spans]}
 
 
 def find_quote(text: str, quote: str) -> tuple[int, int] | None:

@@ -200,6 +200,9 @@ class Output:
                 self._line(f"  (remembered: {memory})")
             for source in sources.sources:
                 self._line(f"  [{source.n}] {source.path}")
+            if sources.extract is not None:
+                self._line()
+                self._line(f'  From your files [1]: "{_one_line(sources.extract.quote)}"')
             if sources.sources:
                 self._line()
 
@@ -267,6 +270,7 @@ class Output:
                     else {"age_s": answer.cached_age_s},
                     "memories": list(self._memories),
                     "offers": [msgspec.to_builtins(offer) for offer in answer.offers],
+                    "unsupported": [list(span) for span in answer.unsupported],
                 }
             )
             return
@@ -288,8 +292,8 @@ class Output:
         for citation in answer.citations:
             where = f", page {citation.locator.page}" if citation.locator.page else ""
             self._line(f'  [{citation.n}] {citation.path}{where}: "{_one_line(citation.quote)}"')
-        if not answer.citations:
-            self._line("  No passage supports this answer; look at the sources above.")
+        for start, end in answer.unsupported:
+            self._line(f'  Not in your files: "{_one_line(answer.answer[start:end])}"')
         self._line()
         if answer.recalled_turns:
             self._line(recalled_line(answer.recalled_turns))

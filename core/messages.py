@@ -867,12 +867,16 @@ class SearchProgress(Message, frozen=True):
 
 
 class AnswerSources(Message, frozen=True):
-    """The numbered passages that the answer may rest on, before its first word."""
+    """The numbered passages that the answer may rest on, before its first word.
+
+    `extract` is the sentence of passage 1 that answers most likely; None where none does.
+    """
 
     id: int
     sources: tuple[Citation, ...]
     conversation: int
     memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
+    extract: Citation | None = None
 
 
 class AnswerText(Message, frozen=True):
@@ -941,6 +945,7 @@ class AnswerDone(Message, frozen=True):
     `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
     tells how old an answer is that was given before and rests on what has not changed since.
     `recalled_turns` earlier turns were looked at because the question is about them.
+    `unsupported` are character ranges of the answer that no passage supports.
     """
 
     id: int
@@ -956,6 +961,7 @@ class AnswerDone(Message, frozen=True):
     cached_age_s: float | None = None
     offers: tuple[MemoryOffer, ...] = ()
     recalled_turns: int = 0
+    unsupported: tuple[tuple[int, int], ...] = ()
 
 
 class PreviewText(Message, frozen=True):

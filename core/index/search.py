@@ -78,7 +78,8 @@ class Results:
 
     `phrases` counts what stood between quotation marks in the query.
     `passages` holds the whole text of each hit (None where it cannot be shown),
-    `cosines` its exact or estimated similarity to the query (None in lexical mode).
+    `cosines` its exact or estimated similarity to the query (None in lexical mode),
+    `agreements` how well its tokens agree with the query's, where that was looked at.
     """
 
     hits: tuple[Hit, ...]
@@ -88,6 +89,7 @@ class Results:
     from_cache: int
     timings_ms: dict[str, float]
     phrases: Found | None = None
+    agreements: tuple[float | None, ...] = ()
 
 
 class Searcher:
@@ -211,6 +213,7 @@ class Searcher:
             from_cache=work.from_cache,
             timings_ms={name: round(1000 * s, 2) for name, s in work.spent_s.items()},
             phrases=phrases,
+            agreements=tuple(work.agreement.get(position) for position in made.positions),
         )
 
     # --- candidates ---------------------------------------------------------------------
