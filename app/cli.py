@@ -211,8 +211,11 @@ def _add_digest(
         ("summarize", "the sentences that say most of what a file says", 1),
         ("dates", "every date in a file, with its sentence", 1),
         ("changes", "what changed from an older file to a newer one", 2),
+        ("find", "every sentence about something, as the language model chooses", 1),
     ):
         action = actions.add_parser(name, help=text, description=text, parents=[common])
+        if name == "find":
+            action.add_argument("wanted", metavar="WHAT", help="for example: payments")
         action.add_argument("paths", nargs=count, metavar="PATH")
         action.add_argument("--anew", action="store_true", help="forget what was read of it before")
 

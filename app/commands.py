@@ -225,11 +225,10 @@ def _agreed(preview: RemotePreview, output: Output) -> str:
 
 
 def digest(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel digest summarize|dates|changes PATH [PATH]`."""
+    """`satchel digest summarize|dates|changes|find PATH [PATH]`."""
     paths = tuple(absolute(path) for path in options.paths)
-    request = Digest(
-        caller.next_id(), options.action, paths, getattr(options, "reword", False), options.anew
-    )
+    wanted = getattr(options, "wanted", "")
+    request = Digest(caller.next_id(), options.action, paths, options.anew, wanted)
     for reply in _replies(caller, request):
         if isinstance(reply, DigestProgress):
             output.digest_progress(reply)

@@ -170,14 +170,14 @@ class Quoted(msgspec.Struct, frozen=True):
     marks: tuple[tuple[int, int], ...] = ()
 
 
-DigestTask = Literal["summarize", "dates", "changes"]
+DigestTask = Literal["summarize", "dates", "changes", "find"]
 
 
 class DigestEntry(msgspec.Struct, frozen=True):
     """One entry of a digest, with its source.
 
     Of changes `old` is what stood in the first file and `new` in the second; else `new` is the
-    source. `date` is an ISO date, perhaps without day or year; `words` is the model's wording.
+    source. `date` is an ISO date, perhaps without day or year.
     """
 
     kind: Literal["sentence", "date", "changed", "moved", "added", "removed"]
@@ -185,7 +185,6 @@ class DigestEntry(msgspec.Struct, frozen=True):
     old: Quoted | None = None
     date: str = ""
     unsure: bool = False
-    words: str = ""
 
 
 class ScoredTokens(msgspec.Struct, frozen=True):
@@ -478,7 +477,10 @@ class Generate(Message, frozen=True):
 class Complete(Message, frozen=True):
     """Go on from a text, however long it is. Replied as Generate is.
 
-    In the `background` it waits while anything else is asked for, and goes on after that.
+    What is `pinned` comes before the text and is read only once, where both have room together:
+    it stays in memory or on disk for the next time. In the `background` it waits while anything
+    else is asked for, and goes on after that.
+    What is said follows the `grammar`, if there is one (see core.llm.grammar).
     """
 
     id: int
@@ -486,6 +488,8 @@ class Complete(Message, frozen=True):
     text: str
     max_answer_tokens: int = 256
     background: bool = False
+    pinned: str = ""
+    grammar: str = ""
 
 
 class ForgetSaved(Message, frozen=True):
@@ -581,14 +585,15 @@ class Digest(Message, frozen=True):
     """Read whole files for a task: a summary, all dates, or what changed from the first to the
     second. Ends with DigestDone; given up, it goes on from there when asked again.
 
-    `reword` lets the model word the sentences of a summary; `anew` forgets what was read.
+    Or whatever `wanted` says, for which the language model looks at every sentence (`find`).
+    `anew` forgets what was read of them before.
     """
 
     id: int
     task: DigestTask
     paths: tuple[str, ...]
-    reword: bool = False
     anew: bool = False
+    wanted: str = ""
 
 
 class RemoteSetup(Message, frozen=True):
@@ -865,7 +870,7 @@ class DigestProgress(Message, frozen=True):
     """How far a Digest is, and what it has so far: `entries` replaces what was told before."""
 
     id: int
-    phase: Literal["reading", "comparing", "wording"]
+    phase: Literal["reading", "comparing"]
     chars_done: int
     chars_total: int | None
     entries: tuple[DigestEntry, ...] = ()
@@ -885,7 +890,6 @@ class DigestDone(Message, frozen=True):
     resumed_chars: int = 0
     kept: bool = True
     seconds: float = 0.0
-    model: str = ""
 
 
 class AnswerNote(Message, frozen=True):
@@ -920,6 +924,7 @@ class AnswerDone(Message, frozen=True):
 
     `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
     tells how old an answer is that was given before and rests on what has not changed since.
+    `recalled_turns` earlier turns were looked at because the question is about them.
     """
 
     id: int
@@ -934,6 +939,7 @@ class AnswerDone(Message, frozen=True):
     made: Made = Made()
     cached_age_s: float | None = None
     offers: tuple[MemoryOffer, ...] = ()
+    recalled_turns: int = 0
 
 
 class PreviewText(Message, frozen=True):

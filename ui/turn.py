@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
 from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal, SignalInstance
 from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBrowser, QWidget
@@ -332,7 +333,8 @@ class TurnView(QWidget):
             return
         self.finish(done.answer, done.found, done.citations)
         if done.found:
-            self.say_where(done.made)
+            told = not self.note.isHidden() and done.made.why in self.note.accessibleName()
+            self.say_where(msgspec.structs.replace(done.made, why="") if told else done.made)
         self._offer(done.offers)
         if done.cached_age_s is not None:
             age = age_text(done.cached_age_s)
@@ -342,6 +344,8 @@ class TurnView(QWidget):
             self._age_row.show()
         if done.stopped == "length" and done.found:
             self.note_more(tr("The answer reached its greatest length and ends here."))
+        if done.recalled_turns and done.found:
+            self.note_more(recalled_text(done.recalled_turns))
 
     def note_more(self, text: str) -> None:
         """A remark under the answer, unless a weightier one stands there."""
@@ -409,3 +413,10 @@ class TurnView(QWidget):
         source = self._sources.get(number)
         if source is not None:
             self.target_chosen.emit(Target.of(source))
+
+
+def recalled_text(turns: int) -> str:
+    """How many earlier turns an answer looked back on."""
+    if turns == 1:
+        return tr("Recalls an earlier turn of this conversation.")
+    return tr("Recalls %1 earlier turns of this conversation.").replace("%1", str(turns))
