@@ -35,11 +35,12 @@ def digest_lines(done: DigestDone, marked: bool) -> Iterator[str]:
             "summarize": "There is no sentence in it that a summary could have.",
             "dates": "It names no date.",
             "changes": "Nothing changed.",
+            "find": "The language model found no sentence about that.",
         }[done.task]
     for entry in done.entries:
         yield from _lines(entry, marked)
     if done.more:
-        yield f"{done.more} more dates have no room here."
+        yield f"{done.more} more have no room here."
     if done.dropped:
         yield f"{done.dropped} entries were left out: the file does not have their words any more."
     if not done.kept and done.task != "changes":

@@ -17,10 +17,20 @@ from app.session import Session
 from core.chat.words import sentence_spans
 from core.digest.changes import Change, compare
 from core.digest.kept import KeptDigests
-from core.digest.memory import DatesMemory, Kept, Memory, Saved, Stamp, SummaryMemory
+from core.digest.memory import (
+    DatesMemory,
+    FindMemory,
+    Kept,
+    Memory,
+    Saved,
+    Stamp,
+    SummaryMemory,
+    question_about,
+)
 from core.digest.summary import Floats, word_vectors
 from core.errors import Cancelled, FileError, UserError
 from core.index.reader import Wanted
+from core.llm.grammar import numbers_grammar, numbers_said
 from core.messages import (
     Digest,
     DigestDone,
@@ -41,6 +51,7 @@ SAVE_S = 5.0
 STEP_ASIDE_S = 30.0
 EMBED_TOGETHER = 64
 MOST_VECTORS = 600
+NEAR_SHARE = 0.6  # of the cosine from which a passage is about a question: a sentence says less
 MOST_COMPARED_CHARS = 4_000_000  # of each file
 TOLD_ENTRIES = 200  # of a partial result
 
@@ -57,6 +68,7 @@ class Digesting:
         self._message = message
         self._readers = service.make_readers("digest", service.engine.model)
         self._vectors: dict[str, Floats] = {}
+        self._wanted: Floats | None = None  # the vector of what is to be found
 
     def close(self) -> None:
         """End the reader."""
@@ -71,21 +83,20 @@ class Digesting:
         """
         message, stamps = self._message, (_stamp(file),)
         if message.anew:
-            self._kept.drop(message.task, stamps)
-        saved = self._kept.load(message.task, stamps)
+            self._kept.drop(self._name, stamps)
+        saved = self._kept.load(self._name, stamps)
         resumed = 0 if saved is None else saved.chars
         if saved is None:
-            memory: Memory = SummaryMemory() if message.task == "summarize" else DatesMemory()
-            saved = Saved(stamps, memory)
+            saved = Saved(stamps, self._fresh_memory())
         kept = True
         if not saved.whole:
             try:
                 self._stream(file, saved)
             finally:
-                kept = self._kept.save(message.task, saved)
+                kept = self._kept.save(self._name, saved)
         entries = self._entries(file, saved)
         sound = self._sourced(file, entries, saved.page_chars)
-        more = saved.memory.more if isinstance(saved.memory, DatesMemory) else 0
+        more = 0 if isinstance(saved.memory, SummaryMemory) else saved.memory.more
         return DigestDone(
             id=message.id,
             task=message.task,
@@ -97,6 +108,59 @@ class Digesting:
             kept=kept,
         )
 
+    @property
+    def _name(self) -> str:
+        """What this is kept under beside the file's name."""
+        message = self._message
+        return f"find {message.wanted}" if message.task == "find" else message.task
+
+    def _fresh_memory(self) -> Memory:
+        if self._message.task == "find":
+            return FindMemory(self._message.wanted)
+        return SummaryMemory() if self._message.task == "summarize" else DatesMemory()
+
+    def _take(self, memory: Memory, chunk: Kept) -> None:
+        """Have the memory take a chunk. What fails in the middle of one is taken anew later."""
+        if isinstance(memory, FindMemory):
+            before = len(memory.found), memory.more
+            try:
+                memory.take(chunk.start, chunk.text, self._pick)
+            except (Cancelled, UserError):
+                del memory.found[before[0] :]
+                memory.more = before[1]
+                raise
+        else:
+            memory.take(chunk.start, chunk.text, self._embed)
+
+    def _pick(self, sentences: Sequence[str]) -> Sequence[int]:
+        """The numbers of the sentences about what is wanted: near to it by meaning, where that can
+        be told, and among these the ones that the language model names.
+        """
+        self._check()
+        near = self._near(sentences)
+        if not near:
+            return ()
+        count = len(near)
+        said = self._service.model.complete_in_background(
+            "",
+            question_about(self._message.wanted, [sentences[at] for at in near]),
+            4 * count + 4,
+            lambda: self._session.is_cancelled(self._message.id),
+            numbers_grammar(count, count),
+        )
+        self._check()
+        return [near[number - 1] + 1 for number in numbers_said(said.text, count)]
+
+    def _near(self, sentences: Sequence[str]) -> list[int]:
+        """Which sentences may be about what is wanted: all of them without a search model."""
+        engine = self._service.engine
+        if engine.model is None or self._service.governor.decision.words_only:
+            return list(range(len(sentences)))
+        if self._wanted is None:
+            self._wanted = engine.embedder().question(self._message.wanted).vector
+        near = self._embed(sentences) @ self._wanted >= engine.about_cosine * NEAR_SHARE
+        return [int(at) for at in np.flatnonzero(near)]
+
     def _stream(self, file: FileRef, saved: Saved) -> None:
         """Read on from where the memory ends, until the text does. Raises Cancelled."""
         total = self._length(file)
@@ -104,7 +168,7 @@ class Digesting:
         for chunk in self._texts(file, saved):
             if chunk.end <= saved.chars:
                 continue
-            saved.memory.take(chunk.start, chunk.text, self._embed)
+            self._take(saved.memory, chunk)
             saved.chars = chunk.end
             now = time.monotonic()
             if now - partial > PARTIAL_S:
@@ -115,9 +179,10 @@ class Digesting:
                 self._tell("reading", saved.chars, total)
                 told = now
             if now - kept > SAVE_S:
-                self._kept.save(self._message.task, saved)
+                self._kept.save(self._name, saved)
                 kept = now
-        saved.memory.finish(self._embed)
+        if isinstance(saved.memory, SummaryMemory):
+            saved.memory.finish(self._embed)
         saved.whole = True
 
     def _texts(self, file: FileRef, saved: Saved) -> Iterator[Kept]:
@@ -136,6 +201,8 @@ class Digesting:
         if isinstance(memory, SummaryMemory):
             found = memory.result(self._embed, saved.chars)
             return [DigestEntry("sentence", _quoted(file, one)) for one in found]
+        if isinstance(memory, FindMemory):
+            return [DigestEntry("sentence", _quoted(file, one)) for one in memory.found]
         return [
             DigestEntry("date", _quoted(file, d.sentence, d.mark), date=d.iso, unsure=d.unsure)
             for d in memory.result()
@@ -238,7 +305,7 @@ class Digesting:
 
     def _tell(
         self,
-        phase: Literal["reading", "comparing", "wording"],
+        phase: Literal["reading", "comparing"],
         done: int,
         total: int | None,
         entries: Sequence[DigestEntry] = (),

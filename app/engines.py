@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from app.model_shape import shape_for
+from app.planning import installed_facts
 from app.session import Session
 from core.chat.assistant import Answer, Model
 from core.chat.remote import RemoteRequest
+from core.chat.routing import Route, Size, route, signs_of
 from core.errors import UserError
 from core.llm.store import installed
 from core.messages import AnswerNote, Ask, Made
@@ -32,7 +35,7 @@ class Engines:
         if message.remote:
             self._service.remote.check_set_up()
         else:
-            self._use(self._local_name(message))
+            use_model(self._service, self._local_name(message))
 
     def answer(
         self,
@@ -53,16 +56,37 @@ class Engines:
             if not self._service.remote.allows(message, request, conversation):
                 session.reply(self._service.remote.preview(message, request))
                 return None
-            return self._remote(session, message, request, run)
-        return self._local(message, run)
+            return self._remote(session, message, question, passages, request, run)
+        chosen = self._route(message, question, passages)
+        return run(self._service.model), Made(chosen.name, why=chosen.why)
 
-    def _local(self, message: Ask, run: Run, why: str = "") -> tuple[Answer, Made]:
-        name = self._local_name(message)
-        self._use(name)
-        return run(self._service.model), Made(name, why=why)
+    def _route(self, message: Ask, question: str, passages: Sequence[str]) -> Route:
+        """Point the worker at the model for a question, and say which that is and why."""
+        usual = self._local_name(message)
+        named = message.model is not None and not message.remote
+        if passages and not named and self._service.settings.text("assistant.routing") == "auto":
+            chosen = route(signs_of(question, passages), self._sizes(), usual)
+            # A model that there is no room for now is no choice.
+            with contextlib.suppress(UserError):
+                use_model(self._service, chosen.name)
+                return chosen
+        use_model(self._service, usual)
+        return Route(usual)
+
+    def _sizes(self) -> list[Size]:
+        """The installed models that answer, and how large they are."""
+        home = self._service.home
+        facts = [installed_facts(home, model.name) for model in installed(home.models)]
+        return [Size(one.name, one.active_bytes) for one in facts if one is not None]
 
     def _remote(
-        self, session: Session, message: Ask, request: RemoteRequest, run: Run
+        self,
+        session: Session,
+        message: Ask,
+        question: str,
+        passages: Sequence[str],
+        request: RemoteRequest,
+        run: Run,
     ) -> tuple[Answer, Made]:
         """The server's answer; this computer's where it gives none, and a sentence saying so."""
         remote = self._service.remote
@@ -75,31 +99,32 @@ class Engines:
             return answer, Made(remote.model(message), server=request.endpoint.name)
         lost_ms = round(1000 * (time.perf_counter() - started), 1)
         try:
-            self._use(self._local_name(message))
+            chosen = self._route(message, question, passages)
         except UserError as error:
             raise UserError(failed.title, f"{failed.advice} {error.title}") from failed
         why = f"{failed.title} It was answered on this computer instead."
         session.reply(AnswerNote(message.id, why, restart=True))
-        answer, made = self._local(message, run, why)
+        answer = run(self._service.model)
         timings = {
             key: round(value + lost_ms, 1) if key in ("first_text", "total") else value
             for key, value in answer.timings_ms.items()
         }
-        return dataclasses.replace(answer, timings_ms={**timings, "remote": lost_ms}), made
+        answer = dataclasses.replace(answer, timings_ms={**timings, "remote": lost_ms})
+        return answer, Made(chosen.name, why=why)
 
     def _local_name(self, message: Ask) -> str:
         named = None if message.remote else message.model
         return named or self._service.settings.text("assistant.model")
 
-    def _use(self, name: str) -> None:
-        """Point the worker at a model. Raises UserError when it is not there or does not fit."""
-        service = self._service
-        here = {model.name: model for model in installed(service.home.models)}
-        if name not in here:
-            known = ", ".join(sorted(here)) or "none"
-            raise UserError(
-                f"The language model {name} is not installed (installed: {known}).",
-                f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
-            )
-        shape = shape_for(service, name)
-        service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)
+
+def use_model(service: Service, name: str) -> None:
+    """Point the worker at a model. Raises UserError when it is not there or does not fit."""
+    here = {model.name: model for model in installed(service.home.models)}
+    if name not in here:
+        known = ", ".join(sorted(here)) or "none"
+        raise UserError(
+            f"The language model {name} is not installed (installed: {known}).",
+            f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
+        )
+    shape = shape_for(service, name)
+    service.model.use(here[name].path, [one.path for one in here[name].adapters], shape)

@@ -34,7 +34,8 @@ def forget(service: Service, path: str) -> dict[str, object]:
     Raises UserError when nothing is known of the path.
     """
     ids = service.engine.catalogue.files.below(path)
-    known = bool(ids) or service.history.knows(path)
+    known = bool(ids) or service.history.knows(path) or service.digests.kept.knows(path)
+    known |= bool(service.tags.table.of([path]))
     if not known and not os.path.lexists(path):
         raise UserError(
             f"Nothing is known of {path}.", "Give the path as `satchel search` shows it."
@@ -46,7 +47,8 @@ def forget(service: Service, path: str) -> dict[str, object]:
     service.engine.sync_folders(folders)
     conversations = service.history.conversations_with(path)
     turns = service.history.forget(path)
-    service.digests.kept.forget(path)
+    service.tags.table.forget(path)
+    service.digests.forget(path)
     service.deaths[:] = [said for said in service.deaths if path not in said]
     service.model.close()
     # Later turns were computed while the model looked at those that are forgotten.

@@ -311,8 +311,11 @@ class ModelWorker:
         max_tokens: int,
         cancelled: Callable[[], bool],
         pinned: str = "",
+        grammar: str = "",
     ) -> ModelAnswer:
         """As `complete`, from any thread, giving way to everything else that is asked for.
+
+        What is said follows the `grammar`, if there is one.
 
         It is paused for that and goes on, or begins again where another model was needed
         meanwhile. Raises UserError, also when the worker was ended because its memory was wanted.
@@ -323,7 +326,13 @@ class ModelWorker:
                 if child is None:
                     return NOTHING_SAID
                 request = Complete(
-                    next(self._ids), system, text, max_tokens, background=True, pinned=pinned
+                    next(self._ids),
+                    system,
+                    text,
+                    max_tokens,
+                    background=True,
+                    pinned=pinned,
+                    grammar=grammar,
                 )
                 replies = self._send(child, request)
                 self._background += 1

@@ -290,6 +290,7 @@ class Worker:
                 prompt.end,
                 max_tokens=answer_tokens,
                 on_text=lambda text: self._channel.send(Token(request.id, text)),
+                grammar=request.grammar if isinstance(request, Complete) else "",
             )
         outcome = runtime.run(generation, wish.stop)
         if outcome is None:

@@ -114,6 +114,7 @@ class Hit(msgspec.Struct, frozen=True):
     source: Literal["lexical", "semantic", "both"] = "both"
     about: About = UNTITLED
     copies: tuple[Copy, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -170,14 +171,14 @@ class Quoted(msgspec.Struct, frozen=True):
     marks: tuple[tuple[int, int], ...] = ()
 
 
-DigestTask = Literal["summarize", "dates", "changes"]
+DigestTask = Literal["summarize", "dates", "changes", "find"]
 
 
 class DigestEntry(msgspec.Struct, frozen=True):
     """One entry of a digest, with its source.
 
     Of changes `old` is what stood in the first file and `new` in the second; else `new` is the
-    source. `date` is an ISO date, perhaps without day or year; `words` is the model's wording.
+    source. `date` is an ISO date, perhaps without day or year.
     """
 
     kind: Literal["sentence", "date", "changed", "moved", "added", "removed"]
@@ -185,7 +186,6 @@ class DigestEntry(msgspec.Struct, frozen=True):
     old: Quoted | None = None
     date: str = ""
     unsure: bool = False
-    words: str = ""
 
 
 class ScoredTokens(msgspec.Struct, frozen=True):
@@ -481,6 +481,7 @@ class Complete(Message, frozen=True):
     What is `pinned` comes before the text and is read only once, where both have room together:
     it stays in memory or on disk for the next time. In the `background` it waits while anything
     else is asked for, and goes on after that.
+    What is said follows the `grammar`, if there is one (see core.llm.grammar).
     """
 
     id: int
@@ -489,6 +490,7 @@ class Complete(Message, frozen=True):
     max_answer_tokens: int = 256
     background: bool = False
     pinned: str = ""
+    grammar: str = ""
 
 
 class ForgetSaved(Message, frozen=True):
@@ -549,6 +551,7 @@ class Search(Message, frozen=True):
     file_type: str | None = None
     mode: Mode = "hybrid"
     exact: bool = False
+    tag: str | None = None  # only files that have it
     early: bool = False  # also send the lexical hits before the final ones
 
 
@@ -584,14 +587,15 @@ class Digest(Message, frozen=True):
     """Read whole files for a task: a summary, all dates, or what changed from the first to the
     second. Ends with DigestDone; given up, it goes on from there when asked again.
 
-    `reword` lets the model word the sentences of a summary; `anew` forgets what was read.
+    Or whatever `wanted` says, for which the language model looks at every sentence (`find`).
+    `anew` forgets what was read of them before.
     """
 
     id: int
     task: DigestTask
     paths: tuple[str, ...]
-    reword: bool = False
     anew: bool = False
+    wanted: str = ""
 
 
 class RemoteSetup(Message, frozen=True):
@@ -792,6 +796,20 @@ class MemoriesRequest(Message, frozen=True):
     text: str | None = None
 
 
+class TagsRequest(Message, frozen=True):
+    """The tags, or a change of them. Ends with Report: `tags`, how many files `changed`.
+
+    `add` and `remove` give and take the tag `name`; without paths `remove` takes it from all.
+    `of` tells the tags of the files, `suggest` ends with `proposals`: files like those that have
+    the tag. For what is `refuse`d it is not proposed again.
+    """
+
+    id: int
+    action: Literal["list", "add", "remove", "of", "suggest", "refuse"] = "list"
+    name: str = ""
+    paths: tuple[str, ...] = ()
+
+
 class Subscribe(Message, frozen=True):
     """From now on send State and IndexProgress as they change. Never ends by itself."""
 
@@ -849,12 +867,16 @@ class SearchProgress(Message, frozen=True):
 
 
 class AnswerSources(Message, frozen=True):
-    """The numbered passages that the answer may rest on, before its first word."""
+    """The numbered passages that the answer may rest on, before its first word.
+
+    `extract` is the sentence of passage 1 that answers most likely; None where none does.
+    """
 
     id: int
     sources: tuple[Citation, ...]
     conversation: int
     memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
+    extract: Citation | None = None
 
 
 class AnswerText(Message, frozen=True):
@@ -868,7 +890,7 @@ class DigestProgress(Message, frozen=True):
     """How far a Digest is, and what it has so far: `entries` replaces what was told before."""
 
     id: int
-    phase: Literal["reading", "comparing", "wording"]
+    phase: Literal["reading", "comparing"]
     chars_done: int
     chars_total: int | None
     entries: tuple[DigestEntry, ...] = ()
@@ -888,7 +910,6 @@ class DigestDone(Message, frozen=True):
     resumed_chars: int = 0
     kept: bool = True
     seconds: float = 0.0
-    model: str = ""
 
 
 class AnswerNote(Message, frozen=True):
@@ -924,6 +945,7 @@ class AnswerDone(Message, frozen=True):
     `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
     tells how old an answer is that was given before and rests on what has not changed since.
     `recalled_turns` earlier turns were looked at because the question is about them.
+    `unsupported` are character ranges of the answer that no passage supports.
     """
 
     id: int
@@ -939,6 +961,7 @@ class AnswerDone(Message, frozen=True):
     cached_age_s: float | None = None
     offers: tuple[MemoryOffer, ...] = ()
     recalled_turns: int = 0
+    unsupported: tuple[tuple[int, int], ...] = ()
 
 
 class PreviewText(Message, frozen=True):

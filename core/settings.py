@@ -187,6 +187,13 @@ DECLARED: tuple[Setting, ...] = (
     ),
     Setting("assistant.model", "smollm2-135m-instruct", "The model that answers questions."),
     Setting(
+        "assistant.routing",
+        "auto",
+        "With several models, easy questions go to the smallest and hard ones to the largest that "
+        "has room; each answer says which and why. Off, the model above answers all.",
+        choices=("auto", "off"),
+    ),
+    Setting(
         "assistant.context_tokens",
         2048,
         "How much text the model sees at once, in tokens.",

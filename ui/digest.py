@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QProgressBar, QTextBrowser, QWidget
+from PySide6.QtWidgets import QFrame, QProgressBar, QTextBrowser, QWidget
 
 from core.messages import (
     Digest,
@@ -34,7 +34,7 @@ class DigestView(QWidget):
         self._look = look
         self._client = client
         self._request = 0
-        self._asked: tuple[DigestTask, tuple[str, ...]] | None = None
+        self._asked: tuple[DigestTask, tuple[str, ...], str] | None = None
         self._entries: Sequence[DigestEntry] = ()
         self.headline = label(role="strong", wrap=True)
         self.stop_button = button(tr("Stop"), self.stop, "quiet")
@@ -44,6 +44,8 @@ class DigestView(QWidget):
         self.banner = Banner(look)
         self.text = QTextBrowser()
         self.text.setProperty("role", "document")
+        self.text.setFrameShape(QFrame.Shape.NoFrame)
+        self.text.document().setDocumentMargin(16)
         self.text.setOpenLinks(False)
         self.text.setOpenExternalLinks(False)
         self.text.setAccessibleName(tr("What was found in the file"))
@@ -62,16 +64,16 @@ class DigestView(QWidget):
         """Whether a file is being read."""
         return self._request != 0
 
-    def show_for(self, task: DigestTask, paths: tuple[str, ...]) -> None:
+    def show_for(self, task: DigestTask, paths: tuple[str, ...], wanted: str = "") -> None:
         """Read files for a task, unless that is shown or being read already."""
-        if self._asked == (task, paths) and (self.reading or self._entries):
+        if self._asked == (task, paths, wanted) and (self.reading or self._entries):
             return
         self.stop()
-        self.read(task, paths)
+        self.read(task, paths, wanted)
 
-    def read(self, task: DigestTask, paths: tuple[str, ...]) -> None:
+    def read(self, task: DigestTask, paths: tuple[str, ...], wanted: str = "") -> None:
         """Read files for a task, from where they were left."""
-        self._asked = (task, paths)
+        self._asked = (task, paths, wanted)
         self._entries = ()
         self._draw()
         self.banner.hide()
@@ -80,25 +82,29 @@ class DigestView(QWidget):
                 "summarize": tr("Reading the file for its summary…"),
                 "dates": tr("Looking for dates…"),
                 "changes": tr("Comparing the two files…"),
+                "find": tr("The language model looks at every sentence…"),
             }[task]
         )
         self.bar.setRange(0, 0)
         self._busy(True)
-        self._request = self._client.ask(lambda number: Digest(number, task, paths), self._reply)
+        self._request = self._client.ask(
+            lambda number: Digest(number, task, paths, wanted=wanted), self._reply
+        )
 
     def stop(self) -> None:
         """Stop reading; what was read is kept."""
         if self.reading:
             self._client.cancel(self._request)
             self._end()
-            task, paths = self._asked or ("summarize", ())
-            self.headline.setText(tr("Stopped. This is from what was read so far."))
+            task, paths, wanted = self._asked or ("summarize", (), "")
+            so_far = tr("Stopped. This is from what was read so far.")
+            self.headline.setText(so_far if self._entries else tr("Stopped."))
             self.banner.tell(
                 tr("What was read is kept."),
                 "",
                 "info",
                 tr("Go on"),
-                lambda: self.read(task, paths),
+                lambda: self.read(task, paths, wanted),
             )
 
     def _reply(self, message: Message) -> None:
@@ -111,9 +117,9 @@ class DigestView(QWidget):
             self._draw()
         elif isinstance(message, Failed):
             self._end()
-            task, paths = self._asked or ("summarize", ())
+            task, paths, wanted = self._asked or ("summarize", (), "")
             self.headline.setText("")
-            self.banner.fail(message, lambda: self.read(task, paths))
+            self.banner.fail(message, lambda: self.read(task, paths, wanted))
 
     def _progress(self, message: DigestProgress) -> None:
         if message.chars_total:
@@ -205,6 +211,9 @@ def headline(done: DigestDone) -> str:
             if done.entries
             else tr("No sentence of it could make a summary")
         )
+    elif done.task == "find":
+        found = tr("%1 sentences, as the language model chose")
+        said = found if done.entries else tr("The language model found no sentence about that")
     elif done.task == "dates":
         said = tr("%1 dates, in time") if done.entries else tr("It names no date")
     else:

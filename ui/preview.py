@@ -12,8 +12,11 @@ from PySide6.QtGui import QColor, QImage, QImageReader, QPixmap, QTextCharFormat
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
+    QInputDialog,
     QLabel,
+    QMenu,
     QPlainTextEdit,
+    QPushButton,
     QScrollArea,
     QStackedWidget,
     QTextEdit,
@@ -39,9 +42,11 @@ from ui.client import Asker
 from ui.digest import DigestView, compared_with
 from ui.opening import Opener
 from ui.parts import Banner, EmptyState, Look, button, column, icon_button, label, row, rule
+from ui.tags import FileTags
 from ui.text import place_text, split_path, tame, tr, utf16
 
 WIDEST_PX = 1600
+MOST_WANTED_CHARS = 200
 MOST_PICTURE_PIXELS = 60_000_000
 
 
@@ -126,20 +131,31 @@ class PreviewPane(QWidget):
         self._choices = QWidget()
         self._choices.setLayout(row(self.text_button, self.page_button, spacing=2))
         actions = row(self.open_button, self.reveal_button, 1)
+        self.tags = FileTags(self._look, self._client)
         tools = row(self._choices, 1, self.pager)
-        self.summary_button = button(tr("Summarize"), lambda: self._digest("summarize"), "quiet")
-        self.dates_button = button(tr("Dates"), lambda: self._digest("dates"), "quiet")
-        self.compare_button = button(tr("Compare…"), self._compare, "quiet")
         self.back_button = button(tr("Back to the text"), self.reload, "quiet")
         self.back_button.hide()
-        reads = row(
-            self.summary_button, self.dates_button, self.compare_button, 1, self.back_button,
-            spacing=2,
-        )  # fmt: skip
+        reads = row(self._build_whole(), 1, self.back_button, spacing=2)
         self.banner = Banner(self._look)
-        head = column(title, actions, tools, reads, self.banner, spacing=10)
+        head = column(title, actions, self.tags, tools, reads, self.banner, spacing=10)
         head.setContentsMargins(20, 18, 16, 12)
         return head
+
+    def _build_whole(self) -> QPushButton:
+        """The button with what can be done with the whole file."""
+        whole = button(tr("Whole file"), lambda: None)
+        menu = QMenu(whole)
+        self.whole_actions = {
+            name: menu.addAction(text, run)
+            for name, text, run in (
+                ("summarize", tr("Summarize"), lambda: self._digest("summarize")),
+                ("dates", tr("List its dates"), lambda: self._digest("dates")),
+                ("find", tr("Find all about…"), self._find),
+                ("changes", tr("Compare with…"), self._compare),
+            )
+        }
+        whole.setMenu(menu)
+        return whole
 
     def _build_body(self) -> None:
         self.text = QPlainTextEdit()
@@ -190,6 +206,7 @@ class PreviewPane(QWidget):
         self._choices.setVisible(paged)
         self._page, self._pages = target.locator.page or 0, 0
         self._stack.setCurrentWidget(self._shown)
+        self.tags.show_path(target.path)
         self._load()
 
     def reload(self) -> None:
@@ -201,13 +218,21 @@ class PreviewPane(QWidget):
 
     # --- the whole file -------------------------------------------------------------------
 
-    def _digest(self, task: DigestTask, other: str | None = None) -> None:
+    def _find(self) -> None:
+        """Ask what to look for in the whole file, and have the model look."""
+        wanted, sure = QInputDialog.getText(
+            self, tr("Find all"), tr("Every sentence about what? For example: payments")
+        )
+        if sure and wanted.strip():
+            self._digest("find", wanted=wanted.strip()[:MOST_WANTED_CHARS])
+
+    def _digest(self, task: DigestTask, other: str | None = None, wanted: str = "") -> None:
         """Have the whole file read for a task, and show what comes of it."""
         if self.target is not None:
             self._give_up()
             self.banner.hide()
             paths = (self.target.path,) if other is None else (self.target.path, other)
-            self.digest.show_for(task, paths)
+            self.digest.show_for(task, paths, wanted)
             self.body.setCurrentWidget(self.digest)
             self.back_button.show()
 
@@ -319,7 +344,7 @@ class PreviewPane(QWidget):
     # --- pictures -----------------------------------------------------------------------
 
     def _choose(self, picture: bool) -> None:
-        if picture != self._picture_wanted:
+        if picture != self._picture_wanted or self.body.currentWidget() is self.digest:
             self._picture_wanted = picture
             self.reload()
 

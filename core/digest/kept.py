@@ -50,14 +50,23 @@ class KeptDigests:
 
     def forget(self, path: str) -> int:
         """Remove every digest of the file at `path` or of one below it; how many."""
-        below = path.rstrip(os.sep) + os.sep
-        gone = 0
+        gone = self._of(path)
+        for place in gone:
+            place.unlink(missing_ok=True)
+        return len(gone)
+
+    def knows(self, path: str) -> bool:
+        """Whether there is a digest of the file at `path` or of one below it."""
+        return bool(self._of(path))
+
+    def _of(self, path: str) -> list[Path]:
+        """The digests of a file or of those below it; one that cannot be told may be of any."""
+        found = []
         for place in self._files():
             inside = _paths_of(place)
-            if inside is None or any(one == path or one.startswith(below) for one in inside):
-                place.unlink(missing_ok=True)
-                gone += 1
-        return gone
+            if inside is None or any(is_within(one, path) for one in inside):
+                found.append(place)
+        return found
 
     def _place(self, task: str, stamps: tuple[Stamp, ...]) -> Path:
         names = "\0".join((task, *(stamp.path for stamp in stamps)))
@@ -71,6 +80,11 @@ class KeptDigests:
             with contextlib.suppress(OSError):
                 found.append((place.stat().st_mtime, place))
         return [place for _, place in sorted(found)]
+
+
+def is_within(one: str, path: str) -> bool:
+    """Whether one path is the other or below it."""
+    return one == path or one.startswith(path.rstrip(os.sep) + os.sep)
 
 
 def _paths_of(place: Path) -> list[str] | None:

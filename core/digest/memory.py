@@ -20,12 +20,17 @@ from core.digest.summary import (
     says_something,
     thin,
 )
+from core.llm.grammar import NONE
 
 MOST_DATES = 1000
+MOST_FOUND = 500
+TOGETHER = 8  # sentences that the model sees at once
+LEAST_WORDS = 3
 CONTEXT_CHARS = 240  # of the sentence around a date
 STRETCH_CHARS = 16_000  # sentences that are weighed against each other
 
 Embed = Callable[[Sequence[str]], Floats]
+Pick = Callable[[Sequence[str]], Sequence[int]]  # numbers from 1
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -115,6 +120,41 @@ class DatesMemory(msgspec.Struct, tag="dates"):
         return sorted(self.dates, key=lambda one: (sort_key(one.iso), one.sentence.start))
 
 
+class FindMemory(msgspec.Struct, tag="find"):
+    """Sentences that the language model chose as what was `wanted`, at most `MOST_FOUND`.
+
+    A chunk's sentences are put to it by number, and it can name numbers only: whatever it says,
+    each entry is a sentence of the text.
+    """
+
+    wanted: str
+    found: list[Kept] = []
+    more: int = 0
+
+    def take(self, start: int, text: str, pick: Pick) -> None:
+        """The next chunk of the text, which begins at character `start`."""
+        spans = [(a, b) for a, b in sentence_spans(text) if len(text[a:b].split()) >= LEAST_WORDS]
+        for at in range(0, len(spans), TOGETHER):
+            part = spans[at : at + TOGETHER]
+            for number in pick([text[a:b] for a, b in part]):
+                a, b = part[number - 1]
+                if len(self.found) == MOST_FOUND:
+                    self.more += 1
+                else:
+                    self.found.append(Kept(start + a, start + b, text[a:b]))
+
+
+def question_about(wanted: str, sentences: Sequence[str]) -> str:
+    """What the model is asked about some sentences."""
+    listed = "\n".join(
+        f"{n}. {' '.join(text.split())}" for n, text in enumerate(sentences, start=1)
+    )
+    return (
+        f"{listed}\n\nWhich of these sentences are about this: {' '.join(wanted.split())}?\n"
+        f"Answer with their numbers, or {NONE}."
+    )
+
+
 def _around(sentence: str, start: int, end: int) -> tuple[int, int]:
     """The part of a long sentence around a place in it, at word ends where it can be."""
     if len(sentence) <= CONTEXT_CHARS:
@@ -128,7 +168,7 @@ def _around(sentence: str, start: int, end: int) -> tuple[int, int]:
     return left, right
 
 
-Memory = SummaryMemory | DatesMemory
+Memory = SummaryMemory | DatesMemory | FindMemory
 
 
 class Stamp(msgspec.Struct, frozen=True):

@@ -200,6 +200,10 @@ class NativeModel:
         template: bytes | None = lib.llama_model_chat_template(self.handle, None)
         return template
 
+    def grammar(self, rules: str) -> tuple[Any, str] | None:
+        """A grammar for a sampler, None for none."""
+        return (self._vocab, rules) if rules else None
+
     def tokenize(self, text: str, *, first: bool, special: bool) -> list[int]:
         """Token ids of `text`.
 

@@ -327,8 +327,12 @@ class Runtime:
         *,
         max_tokens: int,
         on_text: Callable[[str], None],
+        grammar: str = "",
     ) -> Generation:
-        """An answer to a prompt of parts and an end, to be `run`."""
+        """An answer to a prompt of parts and an end, to be `run`; it follows a grammar if given.
+
+        Raises UserError for one that llama.cpp does not understand.
+        """
         sampling = self._sampling
         sampler = NativeSampler(
             self._model.n_vocab,
@@ -336,6 +340,7 @@ class Runtime:
             repeat_penalty=sampling.repeat_penalty,
             last_n=sampling.penalty_last_n,
             seed=sampling.seed,
+            grammar=self._model.grammar(grammar),
         )
         pieces = TextPieces(() if self._template is not None else PLAIN_STOPS)
         reserve = min(max_tokens, self.context_tokens // 2)

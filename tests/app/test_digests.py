@@ -13,7 +13,8 @@ import pytest
 from service_desk import last, search, serving
 
 from app.cli import run
-from app.local import InProcess
+from app.local import InProcess, connect
+from core.home import find_home
 from core.messages import Digest, DigestDone, DigestProgress, Failed, Forget, SearchResults
 
 STORY = (
@@ -91,6 +92,24 @@ def test_changes_between_two_formats(caller: InProcess, tmp_path: Path) -> None:
     assert digest(caller, "changes", old, old).entries == ()
 
 
+def test_what_is_wanted_is_found_in_its_own_words(caller: InProcess, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(
+        "The rent is 540 pounds a month. Dogs may run in the yard. The sky was blue that day. "
+        "The tenants pay a deposit of 1,000 pounds. Ines plays the cello on Sundays."
+    )
+    done = last(caller, Digest(caller.next_id(), "find", (str(path),), wanted="payments"))
+    assert isinstance(done, DigestDone), done
+    found = [entry.new.text for entry in done.entries if entry.new]
+    # Which of the near ones the model names is its own; that it can name no others is not.
+    assert found
+    assert set(found) <= {
+        "The rent is 540 pounds a month.", "The tenants pay a deposit of 1,000 pounds.",
+    }  # fmt: skip
+    nothing = last(caller, Digest(caller.next_id(), "find", (str(path),), wanted=" "))
+    assert isinstance(nothing, Failed)
+
+
 def test_given_up_it_goes_on_from_there_and_searches_go_first(
     caller: InProcess, tmp_path: Path, home: Path
 ) -> None:
@@ -115,36 +134,50 @@ def test_given_up_it_goes_on_from_there_and_searches_go_first(
     done = digest(caller, "summarize", path)
     assert 0 < done.resumed_chars < done.chars
     assert len(done.entries) == 12
+    path.unlink()
     last(caller, Forget(caller.next_id(), str(path)))
     assert not list(digests.glob("*.json"))
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("none.txt", None, "is no longer there"),
-        ("broken.pdf", b"%PDF-1.7 nothing", ""),
-        ("folder", b"", "is not a regular file"),
-    ],
-)
-def test_what_cannot_be_read_ends_in_words(
-    caller: InProcess, tmp_path: Path, name: str, content: bytes | None, words: str
+def test_forgetting_gives_up_what_is_being_read(
+    caller: InProcess, tmp_path: Path, home: Path
 ) -> None:
-    path = tmp_path / name
-    if name == "folder":
-        path.mkdir()
-    elif content is not None:
-        path.write_bytes(content)
-    failed = last(caller, Digest(caller.next_id(), "summarize", (str(path),)))
-    assert isinstance(failed, Failed)
-    assert words in failed.title
-    assert "mistake" not in failed.title
-    one = last(caller, Digest(caller.next_id(), "changes", (str(path),)))
+    path = tmp_path / "long.txt"
+    path.write_text(story(1500))
+    replies = caller.ask(Digest(caller.next_id(), "summarize", (str(path),)))
+    assert isinstance(next(replies), DigestProgress)
+    other = connect(find_home(str(home), os.environ), os.environ)
+    last(other, Forget(other.next_id(), str(path)))
+    other.close()
+    ended = list(replies)[-1]
+    assert isinstance(ended, Failed)
+    assert not list((home / "data" / "digests").glob("*.json"))
+
+
+def test_what_cannot_be_read_ends_in_words(caller: InProcess, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    for name, words in (
+        ("none.txt", "is no longer there"),
+        ("broken.pdf", "broken.pdf"),
+        ("folder", "is not a regular file"),
+    ):
+        wanted = (str(tmp_path / name),)
+        failed = last(caller, Digest(caller.next_id(), "summarize", wanted))
+        assert isinstance(failed, Failed)
+        assert words in failed.title
+        assert "mistake" not in failed.title
+    one = last(caller, Digest(caller.next_id(), "changes", (str(tmp_path / "folder"),)))
     assert isinstance(one, Failed)
     assert "Two files" in one.title
 
 
-def test_the_command_line(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line(
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caller: InProcess,  # noqa: ARG001 - the commands ask it
+) -> None:
     old, new = tmp_path / "a.txt", tmp_path / "b.txt"
     old.write_text("The rent is 540 pounds, due on 1 May 2024.")
     new.write_text("The rent is 575 pounds, due on 1 May 2024.")

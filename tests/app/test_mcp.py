@@ -1,5 +1,6 @@
 """The Model Context Protocol server, seen by the SDK's own client over a real process."""
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -52,15 +53,18 @@ sys.exit(run(call))
 Talk = Callable[[Client], Awaitable[None]]
 
 
-def talk_to_server(talk: Talk, log: Path) -> str:
-    """Run `talk` with a client of a fresh server; what the server wrote to stderr."""
+def talk_to_server(talk: Talk, log: Path, *arguments: str) -> str:
+    """Run `talk` with a client of a fresh server; what the server wrote to stderr.
+
+    The server is a program with these arguments, or the one above.
+    """
 
     async def session() -> None:
         server = StdioServerParameters(
             command=sys.executable,
-            args=["-c", PROGRAM],
+            args=list(arguments) or ["-c", PROGRAM],
             cwd=str(ROOT),
-            env={"PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         with log.open("w", encoding="utf-8") as errors, anyio.fail_after(30):
             async with Client(stdio_client(server, errlog=errors)) as client:
@@ -138,3 +142,34 @@ def test_a_missing_argument_is_a_tool_error(tmp_path: Path) -> None:
         assert result.is_error
 
     assert talk_to_server(talk, tmp_path / "log") == ""
+
+
+def test_a_real_home_is_searched_and_read_and_nothing_of_it_changes(
+    home: Path, tmp_path: Path
+) -> None:
+    before = {path.relative_to(home): path.read_bytes() for path in (home / "config").iterdir()}
+
+    async def talk(client: Client) -> None:
+        found = await client.call_tool("search", {"query": "when does the ferry leave", "k": 1})
+        assert found.structured_content is not None
+        (hit,) = found.structured_content["results"]
+        assert Path(hit["path"]).name == "boats.txt"
+        asked = {"path": hit["path"], "start": hit["start"], "end": hit["end"]}
+        read = await client.call_tool("read_around", asked)
+        assert read.structured_content is not None
+        around = read.structured_content
+        assert around["text"][around["start"] : around["end"]].startswith("The ferry to the island")
+        outside = await client.call_tool(
+            "read_around", {"path": "/etc/passwd", "start": 0, "end": 9}
+        )
+        assert outside.is_error
+        assert "is not in the index" in said(outside)
+        status = await client.call_tool("status", {})
+        assert status.structured_content is not None
+        assert status.structured_content["index"]["files"]["indexed"] == 3
+
+    arguments = ("-m", "app.cli", "--home", str(home), "mcp")
+    assert talk_to_server(talk, tmp_path / "log", *arguments) == ""
+    assert before == {
+        path.relative_to(home): path.read_bytes() for path in (home / "config").iterdir()
+    }

@@ -179,11 +179,18 @@ def test_a_key_is_kept_for_the_owner_and_never_told(
     assert not place.exists()
 
 
+@pytest.fixture
+def running(home: Path) -> Iterator[InProcess]:
+    with serving(home) as found:
+        yield found
+
+
 def test_the_command_line(
     home: Path,
     server: RemoteServer,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    running: InProcess,  # noqa: ARG001 - the commands ask it
 ) -> None:
     def satchel(*arguments: str, typed: str = "") -> tuple[int, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))

@@ -206,6 +206,8 @@ def test_kept_digests_are_few_and_forgotten_with_their_files(tmp_path: Path) -> 
         kept.save("dates", Saved((Stamp(f"/other/{number}", 1, 1),), DatesMemory()))
     assert len(list((tmp_path / "digests").iterdir())) == MOST_KEPT
     kept.save("dates", saved)
+    assert kept.knows("/files")
+    assert not kept.knows("/file")
     assert kept.forget("/files") == 1
     assert kept.load("dates", (stamp,)) is None
     assert kept.forget("/other/1") == 0

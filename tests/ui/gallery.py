@@ -81,6 +81,9 @@ def search_states(g: Gallery, mode: str) -> None:
     g.window.search.know_folders(True)
     g.query()
     g.shoot("search-results", mode)
+    g.window.search.tags.choose("housing")
+    g.shoot("search-tagged", mode)
+    g.window.search.tags.choose("housing")
     area = g.window.search.view.copies_area(g.window.search.model.index(0))
     QTest.mouseClick(
         g.window.search.view.viewport(),
@@ -124,8 +127,9 @@ def search_states(g: Gallery, mode: str) -> None:
 def digest_states(g: Gallery, mode: str) -> None:
     """A whole file read: its dates, what changed, a summary that was stopped."""
     g.query()
+    g.shoot("digest-offered", mode)
     preview = g.window.preview
-    preview.dates_button.click()
+    preview.whole_actions["dates"].trigger()
     g.shoot("digest-reading", mode)
     asked = g.client.last(Digest)
     g.client.reply(DigestDone(asked.id, "dates", dates_entries(), 1000))
@@ -133,7 +137,7 @@ def digest_states(g: Gallery, mode: str) -> None:
     preview._digest("changes", "/home/ana/new.pdf")
     g.client.reply(DigestDone(g.client.last(Digest).id, "changes", changed_entries(), 100))
     g.shoot("digest-changes", mode)
-    preview.summary_button.click()
+    preview.whole_actions["summarize"].trigger()
     preview.digest.stop()
     g.shoot("digest-stopped", mode)
 

@@ -25,7 +25,7 @@ def shown(window: MainWindow) -> MainWindow:
 def test_dates_are_listed_and_lead_to_their_place(
     shown: MainWindow, client: ScriptedClient
 ) -> None:
-    shown.preview.dates_button.click()
+    shown.preview.whole_actions["dates"].trigger()
     asked = client.last(Digest)
     assert (asked.task, asked.paths) == ("dates", (PATH,))
     view = shown.preview.digest
@@ -45,7 +45,7 @@ def test_dates_are_listed_and_lead_to_their_place(
     view._clicked(QUrl("http://a.b/new-1"))
     view._clicked(QUrl("place:new-77"))
     # Back to it without reading again.
-    shown.preview.dates_button.click()
+    shown.preview.whole_actions["dates"].trigger()
     assert len(client.all(Digest)) == 1
     assert view.isVisible()
     shown.preview.back_button.click()
@@ -53,7 +53,7 @@ def test_dates_are_listed_and_lead_to_their_place(
 
 
 def test_stopped_it_can_go_on(shown: MainWindow, client: ScriptedClient) -> None:
-    shown.preview.summary_button.click()
+    shown.preview.whole_actions["summarize"].trigger()
     first = client.last(Digest)
     shown.preview.digest.stop_button.click()
     assert client.cancelled[-1] == first.id
@@ -67,7 +67,7 @@ def test_stopped_it_can_go_on(shown: MainWindow, client: ScriptedClient) -> None
 
 
 def test_another_file_stops_the_reading(shown: MainWindow, client: ScriptedClient) -> None:
-    shown.preview.summary_button.click()
+    shown.preview.whole_actions["summarize"].trigger()
     shown._target("search", Target.of(hit(2, path="/home/ana/other.txt")))
     assert client.cancelled[-1] == client.last(Digest).id
 
@@ -78,7 +78,7 @@ def test_two_files_are_compared(
     from PySide6.QtWidgets import QFileDialog
 
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("/home/ana/new.pdf", ""))
-    shown.preview.compare_button.click()
+    shown.preview.whole_actions["changes"].trigger()
     asked = client.last(Digest)
     assert (asked.task, asked.paths) == ("changes", (PATH, "/home/ana/new.pdf"))
     client.reply(DigestDone(asked.id, "changes", changed_entries(), 100))
@@ -88,3 +88,19 @@ def test_two_files_are_compared(
     assert shown.preview.digest.headline.text() == "2 differences."
     shown.preview.digest._clicked(QUrl("place:new-0"))
     assert client.last(Preview).path == "/home/ana/new.pdf"
+
+
+def test_what_to_find_is_asked_for(
+    shown: MainWindow, client: ScriptedClient, monkeypatch: Any
+) -> None:
+    from PySide6.QtWidgets import QInputDialog
+
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("  payments ", True))
+    shown.preview.whole_actions["find"].trigger()
+    asked = client.last(Digest)
+    assert (asked.task, asked.paths, asked.wanted) == ("find", (PATH,), "payments")
+    client.reply(DigestDone(asked.id, "find", (), 1000))
+    assert shown.preview.digest.headline.text().startswith("The language model found no sentence")
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("", True))
+    shown.preview.whole_actions["find"].trigger()
+    assert len(client.all(Digest)) == 1
