@@ -31,7 +31,8 @@ KILLS = 3
 
 def turn(number: int, conversation: int = 5, *, recalled: bool = False) -> list[ChatTurn]:
     topic = TOPICS[number % len(TOPICS)]
-    said = f"Of {topic} it is written on page {number} that it matters more than most think."
+    said = f"Of {topic} it is written on page {number} that it matters more than most think. "
+    said += f"Whoever knows {topic} well has read the {number} pages before that one, and more."
     return [
         ChatTurn("user", f"What about {topic}?", number, conversation, recalled),
         ChatTurn("assistant", said, number, conversation, recalled),
@@ -166,7 +167,10 @@ def test_a_worker_that_is_killed_at_any_moment_leaves_nothing_that_is_wrong(
         answer = ask(worker, turns(1, 5))
         assert answer.text, f"seed {seed}"
         settled(folder, 5, 4)
-        assert {path.suffix for path in saved_files(folder)} == {".kv"}, f"seed {seed}"
+        deadline = time.monotonic() + 10
+        while {path.suffix for path in saved_files(folder)} != {".kv"}:
+            assert time.monotonic() < deadline, f"seed {seed}"
+            time.sleep(0.05)
     finally:
         worker.close()
 

@@ -239,6 +239,9 @@ def fingerprint_file(paths: Sequence[Path], more: str = "") -> str:
 def _headers(folder: Path) -> Iterator[tuple[Path, _Header | None]]:
     for path in saved_files(folder):
         header = None
+        if path.suffix != SUFFIX:  # what a save that was broken off left, be it whole
+            yield path, None
+            continue
         with contextlib.suppress(OSError), path.open("rb") as file:
             header = _header(file.read(len(_MAGIC) + _LENGTH.size), file.read)
             if header is not None:

@@ -41,6 +41,14 @@ def test_a_part_comes_back_as_it_was_also_to_another_process(tmp_path: Path) -> 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_a_save_left_that_was_broken_off_is_removed(tmp_path: Path) -> None:
+    SavedKv(tmp_path, ORIGIN, 10**6).save(3, part("turn"), 1.0)
+    [path] = saved_files(tmp_path)
+    path.rename(path.with_name(f".{path.name}.tmp"))  # whole, but not renamed yet
+    assert SavedKv(tmp_path, ORIGIN, 10**6).first_of("turn") is None
+    assert not saved_files(tmp_path)
+
+
 @pytest.mark.parametrize("field", [field.name for field in msgspec.structs.fields(Origin)])
 def test_what_is_of_another_origin_is_not_there(tmp_path: Path, field: str) -> None:
     SavedKv(tmp_path, ORIGIN, 10**6).save(3, part("turn"), 1.0)
