@@ -11,6 +11,7 @@ import msgspec
 from app.engines import Engines
 from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
+from app.recollection import last_of, turns_for
 from app.search_mode import choose_mode, means
 from app.session import Session
 from core.chat.assistant import (
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from app.service import Service
 
 SEARCH_DEADLINE_S = 3.0
-HISTORY_TURNS = 4
 
 
 class Answers:
@@ -93,10 +93,10 @@ class Answers:
         by = means(engine.view, has_model=has_model, has_memory=has_memory)
         mode, _ = choose_mode("hybrid", by)
         by_words = not (has_model and has_memory)
-        turns = history.turns(conversation)[-2 * HISTORY_TURNS :]
+        said = history.turns(conversation)
         if message.fresh:
-            turns = without_question(turns, question)
-        recall = self._kept.recall(message, question, turns, by_words)
+            said = without_question(said, question)
+        recall = self._kept.recall(message, question, last_of(said), by_words)
         if again := self._kept.again(recall):
             self._answer_again(session, message, question, conversation, again, started)
             return
@@ -116,6 +116,7 @@ class Answers:
             self._answer_again(session, message, question, conversation, again, started)
             return
         session.reply(shown)
+        turns = turns_for(service, conversation, said, question, by_words=by_words)
         told = [*as_turns(used), *turns]
 
         def run(model: Model) -> Answer:
@@ -153,6 +154,7 @@ class Answers:
             stopped=answer.stopped,
             model=made.model,
             made=made,
+            recalled_turns=answer.recalled_turns,
             offers=self._memories.offers(question, by_words),
         )
         self._kept.keep(recall, turn, shown, done, 1000 * (time.perf_counter() - started))

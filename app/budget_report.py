@@ -146,7 +146,7 @@ def used_on_disk(corpus: Corpus) -> dict[str, int]:
     """Bytes of the home by part."""
     names = (
         *("catalogue", "codes", "graph", "spans", "embeddings", "lexical"),
-        *("text_cache", "history", "other"),
+        *("text_cache", "saved_kv", "history", "other"),
     )
     return {name: int(getattr(corpus, name)) for name in names}
 

@@ -13,6 +13,7 @@ from core.errors import FileError, UserError
 from core.files.folders import load_folders, save_folders, with_forgotten
 from core.index.reader import Wanted
 from core.index.search import Query
+from core.llm.kv.saved import forget_texts, saved_of
 from core.store.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -43,10 +44,13 @@ def forget(service: Service, path: str) -> dict[str, object]:
     save_folders(service.home.folders, folders)
     files = service.engine.forget(path)
     service.engine.sync_folders(folders)
+    conversations = service.history.conversations_with(path)
     turns = service.history.forget(path)
     service.digests.forget(path)
     service.deaths[:] = [said for said in service.deaths if path not in said]
     service.model.close()
+    # Later turns were computed while the model looked at those that are forgotten.
+    forget_texts(service.home.saved_kv, conversations)
     service.index_readers.let_go()
     service.query_readers.let_go()
     return {
@@ -54,7 +58,10 @@ def forget(service: Service, path: str) -> dict[str, object]:
         "files": files,
         "answers": turns,
         "excluded_by": rule,
-        "proof": prove(service, path, sentences),
+        "proof": {
+            **prove(service, path, sentences),
+            "saved_of_conversations": len(saved_of(service.home.saved_kv, conversations)),
+        },
     }
 
 

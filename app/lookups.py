@@ -18,6 +18,7 @@ from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
 from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
+from core.llm.kv.saved import forget_conversation
 from core.messages import (
     BudgetRequest,
     ConversationDelete,
@@ -304,6 +305,7 @@ class Lookups:
                 },
                 service.index_readers.protections or service.query_readers.protections,
                 service.model.held(),
+                service.model.last_loaded,
             )
         if isinstance(message, FoldersList):
             return folders_report(service.catalogue(), load_folders(service.home.folders))
@@ -329,7 +331,10 @@ class Lookups:
         if isinstance(message, ConversationGet):
             return {"turns": service.history.show(message.conversation)}
         if isinstance(message, ConversationDelete):
-            return {"deleted": service.history.delete(message.conversation)}
+            deleted = service.history.delete(message.conversation)
+            service.model.forget_saved(message.conversation)
+            forget_conversation(service.home.saved_kv, message.conversation)
+            return {"deleted": deleted}
         if isinstance(message, MemoriesRequest):
             return service.memories.carry_out(message)
         raise TypeError(type(message).__name__)

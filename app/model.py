@@ -287,8 +287,12 @@ class ModelWorker:
         max_tokens: int,
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        pinned: str = "",
     ) -> ModelAnswer:
-        """Go on from a text, however long, while somebody waits for it. Raises UserError."""
+        """Go on from a text, however long, while somebody waits for it. Raises UserError.
+
+        What is `pinned` before the text has to be read only the first time.
+        """
 
         def given_up() -> bool:
             return self._refused is not None or cancelled()
@@ -297,7 +301,7 @@ class ModelWorker:
             child = self._ready(self._wanted, given_up)
             if child is None:
                 return NOTHING_SAID
-            request = Complete(next(self._ids), system, text, max_tokens)
+            request = Complete(next(self._ids), system, text, max_tokens, pinned=pinned)
             return self._said(self._send(child, request), request, on_text, given_up)
 
     def complete_in_background(
@@ -306,14 +310,14 @@ class ModelWorker:
         text: str,
         max_tokens: int,
         cancelled: Callable[[], bool],
+        pinned: str = "",
         grammar: str = "",
     ) -> ModelAnswer:
         """As `complete`, from any thread, giving way to everything else that is asked for.
 
-        What is said follows the `grammar`, if there is one.
-
         It is paused for that and goes on, or begins again where another model was needed
-        meanwhile. Raises UserError, also when the worker was ended because its memory was wanted.
+        meanwhile. What is said follows the `grammar`, if there is one. Raises UserError, also when
+        the worker was ended because its memory was wanted.
         """
         while True:
             with self._working():
@@ -321,7 +325,13 @@ class ModelWorker:
                 if child is None:
                     return NOTHING_SAID
                 request = Complete(
-                    next(self._ids), system, text, max_tokens, background=True, grammar=grammar
+                    next(self._ids),
+                    system,
+                    text,
+                    max_tokens,
+                    background=True,
+                    pinned=pinned,
+                    grammar=grammar,
                 )
                 replies = self._send(child, request)
                 self._background += 1

@@ -30,7 +30,7 @@ def shape_for(service: Service, name: str) -> Shape:
     service.governor.check_memory(0 if service.model.pid is not None else needed)
     return Shape(
         context_tokens=share.context_tokens,
-        cell_type=choices.wishes.cell_type,
+        cell_type=share.cell_type,
         held_bytes=weights if weights < needs.weight_bytes else None,
         active_experts=shared.fewer.active if shared.fewer else None,
     )

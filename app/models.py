@@ -18,6 +18,7 @@ from core.index.models import (
 from core.llm import store as model_store
 from core.llm.catalogue import load_catalogue
 from core.llm.fetch import give_up_part, model_path, partly_fetched
+from core.llm.kv.saved import forget_model
 from core.messages import ModelsRequest
 from core.web import check_address
 
@@ -79,6 +80,7 @@ def _remove(service: Service, name: str) -> None:
                 return
         service.model.close()
         model_store.remove(models, name)
+        forget_model(service.home.saved_kv, name)
     elif name == service.settings.text(EMBEDDING):
         raise UserError(
             f"{name} is the model that searches your files.",

@@ -260,6 +260,7 @@ class Output:
                     "model": answer.model,
                     "made": msgspec.to_builtins(answer.made),
                     "stopped": answer.stopped,
+                    "recalled_turns": answer.recalled_turns,
                     "cached": None
                     if answer.cached_age_s is None
                     else {"age_s": answer.cached_age_s},
@@ -289,6 +290,8 @@ class Output:
         if not answer.citations:
             self._line("  No passage supports this answer; look at the sources above.")
         self._line()
+        if answer.recalled_turns:
+            self._line(recalled_line(answer.recalled_turns))
         self._line(made_line(answer.made))
 
     def status(self, body: Any) -> None:
@@ -335,6 +338,12 @@ class Output:
         )
         if model["weights"]:
             self._line(f"         {_weights(model['weights'])}")
+        if memory := model["memory"]:
+            self._line(
+                f"         looks back on {memory['context_tokens']} tokens in {memory['cell_type']}"
+            )
+            if memory["switched_off"]:
+                self._line(f"         {memory['switched_off']}")
 
     def budget(self, body: Any) -> None:
         """The plan for the budgets."""
@@ -463,6 +472,11 @@ def _counts(counts: Mapping[str, int]) -> str:
         if counts.get(name)
     ]
     return ", ".join(parts)
+
+
+def recalled_line(turns: int) -> str:
+    """How many earlier turns an answer looked back on."""
+    return "It recalls an earlier turn." if turns == 1 else f"It recalls {turns} earlier turns."
 
 
 def _one_line(text: str) -> str:

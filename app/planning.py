@@ -40,6 +40,7 @@ CHOICES = (
     "index.level",
     "index.words",
     "index.text_cache_mb",
+    "assistant.saved_kv_mb",
     "assistant.model",
     "assistant.context_tokens",
     "assistant.cell_type",
@@ -78,10 +79,12 @@ class Choices:
         return Wishes(
             level=level_named(self.text("index.level")),
             text_cache_bytes=int(self.number("index.text_cache_mb") * MB),
+            saved_kv_bytes=int(self.number("assistant.saved_kv_mb") * MB),
             context_tokens=int(self.number("assistant.context_tokens")),
             passage_tokens=int(self.number("assistant.passage_tokens")),
             answer_tokens=int(self.number("assistant.answer_tokens")),
             cell_type=next((one for one in known if one == cell), "q8_0"),
+            cells_by_room=cell not in known,
             active_experts=int(self.number("assistant.active_experts")),
             words=self.text("index.words"),
         )
@@ -178,6 +181,7 @@ def measure_corpus(home: Home, engine: Engine, catalogue: Catalogue) -> Corpus:
         embeddings=sizes.embeddings,
         lexical=sizes.words,
         text_cache=use.text_cache,
+        saved_kv=use.saved_kv,
         history=use.history,
         other=use.other - rotations + max(0, use.segments - sizes.parts),
         dimensions=len(engine.rotation.mean),

@@ -18,7 +18,7 @@ from core.index.engine import Engine
 from core.index.indexer import Outcome
 from core.index.levels import LEVELS, MEASURED_WITH
 from core.llm.store import installed
-from core.messages import WeightsHeld
+from core.messages import ModelLoaded, WeightsHeld
 from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.rows import FileState
@@ -39,6 +39,7 @@ def status_report(
     state: Table,
     protections: Sequence[str] | None,
     weights: WeightsHeld | None,
+    loaded: ModelLoaded | None,
 ) -> Table:
     """Device, budgets, usage by component, index, readers and model."""
     chunks, text_bytes = catalogue.totals()
@@ -70,6 +71,7 @@ def status_report(
             "assistant_installed": settings.text("assistant.model")
             in {one.name for one in installed(home.models)},
             "weights": weights_report(weights),
+            "memory": memory_report(loaded if weights is not None else None),
         },
         "settings": settings.table(),
     }
@@ -82,6 +84,17 @@ def weights_report(held: WeightsHeld | None) -> Table | None:
     asked = held.hits + held.misses
     rate = round(held.hits / asked, 4) if asked else None
     return {**msgspec.structs.asdict(held), "hit_rate": rate}
+
+
+def memory_report(loaded: ModelLoaded | None) -> Table | None:
+    """What the memory of the model that is loaded is made of, and what of it is switched off."""
+    if loaded is None:
+        return None
+    return {
+        "cell_type": loaded.cell_type,
+        "context_tokens": loaded.context_tokens,
+        "switched_off": loaded.memory_why or None,
+    }
 
 
 def index_report(home: Home, engine: Engine, outcome: Outcome) -> Table:

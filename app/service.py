@@ -28,7 +28,7 @@ from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.memories import Memories
 from app.mistakes import as_mistake
-from app.model import ModelWorker
+from app.model import ModelWorker, SavedPlace
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
 from app.remote import Remote
@@ -41,6 +41,7 @@ from core.index.bits import CodecError
 from core.index.embedder import EmbeddingModel
 from core.index.engine import Engine
 from core.index.segment import SegmentError
+from core.llm.kv.saved import shrink, total_bytes
 from core.memory import keep_one_heap
 from core.messages import (
     Ask,
@@ -153,6 +154,7 @@ class Service:
             threads,
             60 * self.settings.number("assistant.idle_minutes"),
             self.home.expert_traces,
+            SavedPlace(self.home.saved_kv, self._saved_kv_limit),
         )
         self._environment = environment
         self._active = 0
@@ -180,6 +182,11 @@ class Service:
             self.idle_for_s,
             (self.engine.let_go, self.lookups.let_go),
         )
+
+    def _saved_kv_limit(self) -> int:
+        """Bytes that may be kept of conversations now: what is planned, as far as it has room."""
+        now = total_bytes(self.home.saved_kv)
+        return min(self.plan.saved_kv_bytes, now + max(0, self.engine.room()))
 
     def make_readers(self, name: str, model: EmbeddingModel | None) -> ExtractorPool:
         """Readers that cut texts for a model: "query" for people, others for indexing."""
@@ -345,6 +352,7 @@ class Service:
         plan = plan_for(self.home, Choices(self.settings), corpus, Speeds())
         self.engine.apply(plan)
         self.plan = plan
+        shrink(self.home.saved_kv, plan.saved_kv_bytes)
         for readers in (self.index_readers, self.query_readers):
             readers.resize(plan.extractors)
 

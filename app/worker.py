@@ -18,7 +18,7 @@ from pathlib import Path
 
 from app.stdio import Channel, child_channel
 from app.wishes import Wish, Wishes
-from core.chat.parts import Parted, in_turns, parted
+from core.chat.parts import Parted, in_turns, parted, with_pinned
 from core.chat.prompt import PromptTemplate, build_prompt, load_template
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
@@ -309,10 +309,7 @@ class Worker:
     ) -> tuple[Parted, int]:
         """The prompt in parts, and how many passages it holds."""
         if isinstance(request, Complete):
-            messages = [ChatMessage("user", request.text)]
-            if request.system:
-                messages.insert(0, ChatMessage("system", request.system))
-            return self._parted(runtime, messages, ()), 0
+            return self._of_text(runtime, request, answer_tokens), 0
         pages = runtime.ability.pages and in_turns(request.history)
         prompt = build_prompt(
             request.question,
@@ -325,6 +322,17 @@ class Worker:
         )
         history = request.history if pages else ()
         return self._parted(runtime, prompt.messages, history), prompt.passages_used
+
+    @staticmethod
+    def _of_text(runtime: Runtime, request: Complete, answer_tokens: int) -> Parted:
+        if runtime.ability.pages:
+            room = runtime.context_tokens - answer_tokens
+            tokenize = runtime.tokenize_each, runtime.tokenize_text
+            return with_pinned(request.system, request.pinned, request.text, room, *tokenize)
+        head = [ChatMessage("system", request.system)] if request.system else []
+        whole = f"{request.pinned}\n\n{request.text}".strip()
+        messages = [*head, ChatMessage("user", whole)]
+        return Parted((), tuple(runtime.tokenize_chat(messages)), {})
 
     @staticmethod
     def _parted(

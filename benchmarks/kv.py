@@ -4,8 +4,8 @@
 
 Perplexity: the last 1,024 of as many tokens as the model was trained for, all of them read
 through a memory of a quarter or an eighth of the cells, of the same type. Recall: conversations
-of 16 turns; facts of turns that had left memory are asked, and three turns come back, chosen by
-the embeddings of turn and question. The first token of a 1,500-token beginning, its file not in
+of 16 turns; facts of turns that had left memory are asked, and what comes back is chosen by the
+embeddings of turns and question. The first token of a 1,500-token beginning, its file not in
 the system's cache. A stream of 50,000 tokens. Decoding at 16,384 tokens against 2,048. Texts are
 Wikipedia articles of the benchmark data, or files of --texts. `--part cells` compares the types of
 cells and is not in a whole run. A gate that is missed is exit code 1.
@@ -36,7 +36,7 @@ from kv_parts import (  # noqa: E402
     ratio,
     stream,
 )
-from kv_recall import open_embedder, recall  # noqa: E402
+from kv_recall import Reminder, recall  # noqa: E402
 from kv_texts import dialogues, long_texts  # noqa: E402
 
 TIMES = (4, 8)
@@ -62,7 +62,7 @@ class Bench:
         return Figures(perplexity_ratio={f"{times}x": ratio(losses, times) for times in TIMES})
 
     def recall(self) -> Figures:
-        seen = recall(self.model, dialogues(DIALOGUES, TOLD), open_embedder())
+        seen = recall(self.model, dialogues(DIALOGUES, TOLD), Reminder())
         say(
             f"of {seen.asked} facts that had left, found {seen.bounded}, with the full memory "
             f"{seen.full}; their turn brought back {seen.chosen} times"

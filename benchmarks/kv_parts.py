@@ -86,10 +86,12 @@ def page_and_back(model: Model, text: str, followed: int = 128) -> Returned:
         for saved in memory.page_out("b"):
             if not disk.save(0, saved, 1.0):
                 raise RuntimeError("the part was not saved")
-        memory.compact()
+        memory.append("d", tokens[:300])  # what is said meanwhile takes the cells it had
         back = disk.load("b")
         if back is None or not memory.recall(back):
             raise RuntimeError("the part did not come back")
+        memory.rewind(1500)
+        memory.tidy()
     after = _scores(context, tokens[1500:])
     context.close()
     return Returned(

@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from kv_model import Model
 from kv_parts import saved_in
 from kv_texts import Dialogue, Turn, found
 
 from core.chat.parts import Parted, parted
 from core.home import find_home
-from core.index.embedder import Embedder
+from core.index.embedder import Embedder, find_model
 from core.index.models import embedding_folder
 from core.llm.chat_message import ChatMessage
+from core.llm.kv.recall import packed, to_recall, unpacked
 from core.llm.native import StopFlag
 from core.llm.runtime import Runtime, default_threads
 from core.messages import ChatTurn
 
 FULL_TOKENS, BOUND_TOKENS = 8192, 768
 ANSWER_TOKENS = 24
-RECALLED = 3  # turns that are brought back for a question
+LAST_TURNS = 4  # go with a question in any case, as in the service
 SYSTEM = "You are a helpful assistant who remembers what was said and answers briefly."
 
 
@@ -53,13 +53,27 @@ class Remembered:
         )
 
 
-def open_embedder() -> Embedder:
-    """The embedding model that is set up with Satchel."""
-    models = find_home(None, os.environ).models
-    return Embedder(embedding_folder(models, "all-minilm-l6-v2"), default_threads())
+class Reminder:
+    """Chooses the older turns that a question is about, by the rule of the service."""
+
+    def __init__(self) -> None:
+        """With the embedding model that is set up with Satchel."""
+        folder = embedding_folder(find_home(None, os.environ).models, "all-minilm-l6-v2")
+        self._embedder = Embedder(folder, default_threads())
+        self._about_cosine = find_model(folder).description.about_cosine
+
+    def vectors(self, turns: Sequence[Turn]) -> list[bytes]:
+        """The embeddings of turns, as they are kept."""
+        texts = [f"{turn.question}\n{turn.answer}" for turn in turns]
+        return [packed(vector) for vector in self._embedder.embed(texts)]
+
+    def about(self, question: str, vectors: Sequence[bytes]) -> list[int]:
+        """Which of the older turns come back."""
+        asked = self._embedder.embed_query(question)
+        return to_recall(asked, unpacked(vectors[:-LAST_TURNS]), self._about_cosine)
 
 
-def recall(model: Model, talks: Sequence[Dialogue], embedder: Embedder) -> Remembered:
+def recall(model: Model, talks: Sequence[Dialogue], reminder: Reminder) -> Remembered:
     """Both memories go through each conversation turn by turn and are asked at its end."""
     full = Runtime(model.path, context_tokens=FULL_TOKENS)
     bounded = Runtime(model.path, context_tokens=BOUND_TOKENS)
@@ -67,28 +81,30 @@ def recall(model: Model, talks: Sequence[Dialogue], embedder: Embedder) -> Remem
     for number, talk in enumerate(talks, 1):
         with tempfile.TemporaryDirectory() as folder:
             bounded.use_saved(saved_in(Path(folder), model))
-            total += _one(number, talk, full, bounded, embedder)
+            total += _one(number, talk, full, bounded, reminder)
     full.close()
     bounded.close()
     return total
 
 
 def _one(
-    number: int, talk: Dialogue, full: Runtime, bounded: Runtime, embedder: Embedder
+    number: int, talk: Dialogue, full: Runtime, bounded: Runtime, reminder: Reminder
 ) -> Remembered:
-    vectors = embedder.embed([f"{turn.question}\n{turn.answer}" for turn in talk.turns])
-    for said in range(1, len(talk.turns)):
-        prompt = _prompt(bounded, number, talk.turns[:said], (), talk.turns[said].question)
+    vectors = reminder.vectors(talk.turns)
+    numbers = range(len(talk.turns))
+    for said in numbers[1:]:
+        sent = numbers[max(0, said - LAST_TURNS) : said]
+        prompt = _prompt(bounded, number, talk, sent, (), talk.turns[said].question)
         _answer(bounded, prompt, 1)
         bounded.settle()
     total = Remembered()
     for asked in talk.asked:
-        scores = vectors @ embedder.embed_query(asked.question)
-        best = [int(at) for at in np.argsort(-scores)[:RECALLED]]
-        whole = _prompt(full, number, talk.turns, (), asked.question)
-        part = _prompt(bounded, number, talk.turns, best, asked.question)
-        # Its part is the one after the system prompt's and those of the turns before.
-        if bounded.memory.holds(part.parts[1 + asked.turn].name):
+        best = reminder.about(asked.question, vectors)
+        whole = _prompt(full, number, talk, numbers, (), asked.question)
+        sent = sorted({*best, *numbers[-LAST_TURNS:]})
+        part = _prompt(bounded, number, talk, sent, best, asked.question)
+        # The parts of the whole prompt are the system prompt and then the turns.
+        if bounded.memory.holds(whole.parts[1 + asked.turn].name):
             continue
         total += Remembered(
             1,
@@ -96,22 +112,24 @@ def _one(
             found(_answer(bounded, part, ANSWER_TOKENS), asked.fact),
             asked.turn in best,
         )
-        # What was brought back leaves again before the next question.
-        last = _prompt(bounded, number, talk.turns, (), talk.turns[-1].question)
-        _answer(bounded, last, 1)
+        # What came back leaves again before the next question.
+        others = [at for at in numbers[-LAST_TURNS - 3 :] if at != asked.turn]
+        _answer(bounded, _prompt(bounded, number, talk, others, (), "Thank you."), 1)
     return total
 
 
 def _prompt(
     runtime: Runtime,
     conversation: int,
-    turns: Sequence[Turn],
+    talk: Dialogue,
+    sent: Sequence[int],
     recalled: Sequence[int],
     question: str,
 ) -> Parted:
+    """The prompt of a question with some of the turns before it."""
     history: list[ChatTurn] = []
-    for at, turn in enumerate(turns):
-        about = (at + 1, conversation, at in recalled)
+    for at in sent:
+        turn, about = talk.turns[at], (at + 1, conversation, at in recalled)
         history.append(ChatTurn("user", turn.question, *about))
         history.append(ChatTurn("assistant", turn.answer, *about))
     messages = [ChatMessage("system", SYSTEM), ChatMessage("user", question)]

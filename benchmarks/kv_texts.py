@@ -100,7 +100,8 @@ def dialogues(count: int, told: int, seed: int = 8) -> list[Dialogue]:
         for at, (said, question, kind) in enumerate(rng.sample(_TOLD, told)):
             fact = rng.choice(_DRAWN[kind])
             asked.append(Asked(len(turns), question, fact))
-            turns.append(Turn(said.format(fact), "Thank you, I will remember that."))
+            line = said.format(fact)
+            turns.append(Turn(line, f"I will remember that. You said: {line}"))
             row = rows[(number * told + at) % len(rows)]
             turns.append(Turn(f"{row['passage'].strip()}\n\n{row['question']}", row["answers"][0]))
         rng.shuffle(asked)

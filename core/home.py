@@ -71,6 +71,11 @@ class Home:
         return self.data / "experts"
 
     @property
+    def saved_kv(self) -> Path:
+        """What language models keep of conversations, to go on with them at once."""
+        return self.data / "kv"
+
+    @property
     def scratch(self) -> Path:
         """Where readers may write while they convert a file; gone when they have ended."""
         return self.cache / "scratch"
@@ -132,6 +137,7 @@ class Home:
             self.cache,
             self.segments,
             self.expert_traces,
+            self.saved_kv,
         )
         for folder in wanted:
             try:

@@ -477,7 +477,9 @@ class Generate(Message, frozen=True):
 class Complete(Message, frozen=True):
     """Go on from a text, however long it is. Replied as Generate is.
 
-    In the `background` it waits while anything else is asked for, and goes on after that.
+    What is `pinned` comes before the text and is read only once, where both have room together:
+    it stays in memory or on disk for the next time. In the `background` it waits while anything
+    else is asked for, and goes on after that.
     What is said follows the `grammar`, if there is one (see core.llm.grammar).
     """
 
@@ -486,6 +488,7 @@ class Complete(Message, frozen=True):
     text: str
     max_answer_tokens: int = 256
     background: bool = False
+    pinned: str = ""
     grammar: str = ""
 
 
@@ -921,6 +924,7 @@ class AnswerDone(Message, frozen=True):
 
     `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
     tells how old an answer is that was given before and rests on what has not changed since.
+    `recalled_turns` earlier turns were looked at because the question is about them.
     """
 
     id: int
@@ -935,6 +939,7 @@ class AnswerDone(Message, frozen=True):
     made: Made = Made()
     cached_age_s: float | None = None
     offers: tuple[MemoryOffer, ...] = ()
+    recalled_turns: int = 0
 
 
 class PreviewText(Message, frozen=True):

@@ -204,8 +204,16 @@ DECLARED: tuple[Setting, ...] = (
         "assistant.cell_type",
         "auto",
         "How exactly the model remembers what it read: q8_0 takes half the memory of f16 and "
-        "answers as well.",
-        choices=("auto", "q8_0", "f16"),
+        "answers as well; q8_q4 takes 41 % and loses little, q4_0 takes 28 % and loses more. auto "
+        "takes smaller ones where memory is short.",
+        choices=("auto", "q8_0", "f16", "q8_q4", "q4_0"),
+    ),
+    Setting(
+        "assistant.saved_kv_mb",
+        60.0,
+        "Most disk space for what the language model has read of conversations, so that it goes "
+        "on with them at once and recalls old turns exactly; 0 keeps none, in MB.",
+        low=0,
     ),
     Setting(
         "assistant.active_experts",

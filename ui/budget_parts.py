@@ -73,6 +73,7 @@ def _disk_names() -> dict[str, str]:
     return {
         "lexical": tr("Word index"),
         "text_cache": tr("Texts of slow files"),
+        "saved_kv": tr("Kept for conversations"),
         "codes": tr("Meaning codes"),
         "graph": tr("Graph of passages"),
         "spans": tr("Places in files"),

@@ -220,5 +220,7 @@ def choice_names(key: str) -> dict[str, str]:
             "auto": tr("Automatic"),
             "f16": tr("16 bits (f16)"),
             "q8_0": tr("8 bits (q8_0)"),
+            "q8_q4": tr("8 and 4 bits (q8_q4)"),
+            "q4_0": tr("4 bits (q4_0)"),
         },
     }.get(key, {})

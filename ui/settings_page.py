@@ -229,6 +229,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "index.pause_when_metered": tr("Wait on a metered connection"),
         "assistant.routing": tr("With several models"),
         "assistant.cell_type": tr("Cells of the context"),
+        "assistant.saved_kv_mb": tr("Kept for conversations"),
         "assistant.idle_minutes": tr("Model stays in memory for"),
         "assistant.context_tokens": tr("Context"),
         "assistant.answer_tokens": tr("Longest answer"),

@@ -344,6 +344,8 @@ class TurnView(QWidget):
             self._age_row.show()
         if done.stopped == "length" and done.found:
             self.note_more(tr("The answer reached its greatest length and ends here."))
+        if done.recalled_turns and done.found:
+            self.note_more(recalled_text(done.recalled_turns))
 
     def note_more(self, text: str) -> None:
         """A remark under the answer, unless a weightier one stands there."""
@@ -411,3 +413,10 @@ class TurnView(QWidget):
         source = self._sources.get(number)
         if source is not None:
             self.target_chosen.emit(Target.of(source))
+
+
+def recalled_text(turns: int) -> str:
+    """How many earlier turns an answer looked back on."""
+    if turns == 1:
+        return tr("Recalls an earlier turn of this conversation.")
+    return tr("Recalls %1 earlier turns of this conversation.").replace("%1", str(turns))

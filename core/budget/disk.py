@@ -46,9 +46,15 @@ class DiskShare:
 
 
 def share_disk(
-    budget_bytes: int, corpus: Corpus, wished: Level, text_cache_bytes: int, words: str = ALWAYS
+    budget_bytes: int,
+    corpus: Corpus,
+    wished: Level,
+    text_cache_bytes: int,
+    words: str = ALWAYS,
+    saved_kv_bytes: int = 0,
 ) -> DiskShare:
-    """The richest level up to the one wished for whose index fits, then the text cache.
+    """The richest level up to the one wished for whose index fits, then the text cache, then what
+    language models keep of conversations.
 
     `words` is what is wished of the word index.
     """
@@ -67,8 +73,11 @@ def share_disk(
         parts = {name: int(size * fits) for name, size in parts.items()}
     left = max(0, room - sum(parts.values()))
     cache = min(text_cache_bytes, left // 4 + corpus.text_cache, left)
+    left -= cache
+    saved = min(saved_kv_bytes, left // 4 + corpus.saved_kv, left)
     parts |= {
         "text_cache": cache,
+        "saved_kv": saved,
         "history": min(corpus.history, budget_bytes),
         "other": max(0, min(corpus.other + reserve, budget_bytes - corpus.history)),
     }

@@ -41,6 +41,7 @@ class Corpus:
     embeddings: int = 0
     lexical: int = 0
     text_cache: int = 0
+    saved_kv: int = 0
     history: int = 0
     other: int = 0
     dimensions: int = 384
@@ -54,10 +55,12 @@ class Wishes:
 
     level: Level
     text_cache_bytes: int = 0
+    saved_kv_bytes: int = 0
     context_tokens: int = 2048
     passage_tokens: int = 600
     answer_tokens: int = 200
     cell_type: CellType = "q8_0"
+    cells_by_room: bool = False  # smaller cells where those have no room
     active_experts: int = 0  # a token is to use; 0 for automatic
     words: str = ALWAYS  # one of core.index.levels.WORDS_KEPT
 

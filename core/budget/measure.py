@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import psutil
@@ -57,13 +57,15 @@ class DiskUse:
     catalogue: int
     segments: int
     text_cache: int
+    saved_kv: int
     history: int
     other: int
 
     @property
     def total(self) -> int:
         """Everything that the disk budget covers."""
-        return self.catalogue + self.segments + self.text_cache + self.history + self.other
+        derived = self.catalogue + self.segments + self.text_cache + self.saved_kv
+        return derived + self.history + self.other
 
 
 def measure_device(home: Home) -> Device:
@@ -118,7 +120,7 @@ def measure_battery() -> tuple[bool | None, float | None]:
 
 def measure_disk(home: Home) -> DiskUse:
     """Add up the files of the home by part."""
-    parts = {"catalogue": 0, "segments": 0, "text_cache": 0, "history": 0, "other": 0}
+    parts = dict.fromkeys([field.name for field in fields(DiskUse)], 0)
     for root in home.roots():
         for folder, _, names in os.walk(root):
             if Path(folder).is_relative_to(home.models):
@@ -138,6 +140,8 @@ def _part(path: Path, home: Home) -> str:
         return "catalogue"
     if path.name.startswith(home.history.name):
         return "history"
+    if path.is_relative_to(home.saved_kv):
+        return "saved_kv"
     if path.is_relative_to(home.segments):
         return "segments"
     return "text_cache" if path.is_relative_to(home.text_cache) else "other"

@@ -78,6 +78,11 @@ class Plan:
         return self.disk["text_cache"]
 
     @property
+    def saved_kv_bytes(self) -> int:
+        """Most that may be kept of conversations for language models."""
+        return self.disk["saved_kv"]
+
+    @property
     def cached_embeddings(self) -> int:
         """How many recent embeddings are kept in memory."""
         return self.memory["embedding_cache"] // CACHED_EMBEDDING_BYTES
@@ -92,7 +97,12 @@ def make_plan(
     tells the person.
     """
     disk = share_disk(
-        limits.disk_bytes, corpus, wishes.level, wishes.text_cache_bytes, wishes.words
+        limits.disk_bytes,
+        corpus,
+        wishes.level,
+        wishes.text_cache_bytes,
+        wishes.words,
+        wishes.saved_kv_bytes,
     )
     shared = share_with_model(limits.ram_bytes, corpus.chunks, wishes, model)
     memory = shared.memory
@@ -112,7 +122,7 @@ def make_plan(
         joined_chunks=memory.joined_chunks,
         short_bytes=memory.short_bytes,
         model=model.name if model is not None and answers else None,
-        cell_type=model.cells(wishes.cell_type) if model is not None and answers else None,
+        cell_type=model.cells(memory.cell_type) if model is not None and answers else None,
         context_tokens=memory.context_tokens if answers else None,
         query_s=query_s,
         first_token_s=first_token_s,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.budget.facts import MB, ModelNeeds, Wishes
+from core.llm.kv.cells import CELL_COSTS, CELL_SHARES, CellType
 
 # The service with its embedding model while it indexes, measured: what it takes at first, for each
 # passage of the index, and for each of those that are worked on together when segments are joined.
@@ -19,6 +20,7 @@ CACHED_EMBEDDING_BYTES = 384 * 4 + 200  # with its place in the cache
 MOST_CACHED_BYTES = 64 * MB
 SMALLEST_BYTES = SERVICE_BYTES + EXTRACTOR_BYTES
 CONTEXT_STEP_TOKENS = 256
+MOST_CELL_COST = 0.01  # of perplexity, for a longer context
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class MemoryShare:
     context_tokens: int
     joined_chunks: int
     short_bytes: int
+    cell_type: CellType = "q8_0"
 
 
 def service_bytes(chunks: int, joined: int = MOST_CHUNKS) -> int:
@@ -76,6 +79,7 @@ def share_memory(
     if model is not None:
         # Experts wait on disk before the context is cut: it is small beside them.
         room = left - model.overhead_bytes - model.least_weight_bytes
+        wishes = choose_cells(room, wishes, model)
         context = context_that_fits(room, wishes, model)
     if model is not None and context:
         overhead, kv = model.overhead_bytes, model.kv_bytes(context, wishes.cell_type)
@@ -94,7 +98,23 @@ def share_memory(
     }
     free = max(0, budget_bytes - sum(parts.values()))
     short = max(0, smallest_memory(chunks) - budget_bytes)
-    return MemoryShare(parts | {"free": free}, 1 + more, context, joined, short)
+    return MemoryShare(parts | {"free": free}, 1 + more, context, joined, short, wishes.cell_type)
+
+
+def choose_cells(room_bytes: int, wishes: Wishes, model: ModelNeeds) -> Wishes:
+    """The wishes with the best cells whose context is as long as was wished for.
+
+    Where no context is, the longest with cells that cost little; where not even a question's is,
+    the smallest cells. What the person chose stays.
+    """
+    if not wishes.cells_by_room or not model.quantizable:
+        return wishes
+    cells = sorted(CELL_COSTS, key=lambda cell: (CELL_COSTS[cell], CELL_SHARES[cell]))
+    each = [replace(wishes, cell_type=cell) for cell in cells]
+    fitting = {one.cell_type: context_that_fits(room_bytes, one, model) for one in each}
+    most = max(fitting[cell] for cell in cells if CELL_COSTS[cell] <= MOST_CELL_COST)
+    good = most if most else max(fitting.values())
+    return next(one for one in each if fitting[one.cell_type] >= good)
 
 
 def context_that_fits(room_bytes: int, wishes: Wishes, model: ModelNeeds) -> int:

@@ -9,6 +9,7 @@ from core.budget.plan import Plan, rounded_up
 from core.budget.ram import MOST_CHUNKS
 from core.budget.sizes import in_words, plainly
 from core.index.levels import ALWAYS, NEVER, WHERE_ROOM, Level
+from core.llm.kv.cells import CELL_COSTS, CellType
 
 NOTICED_SHARE = 0.1  # a prediction that changes by less is not worth a sentence
 NOTICED_BYTES = MB
@@ -53,6 +54,11 @@ def _why_disk(plan: Plan, corpus: Corpus, wishes: Wishes) -> Iterator[str]:
             f"{in_words(plan.text_cache_bytes)} may keep the texts of files that are slow to "
             "read, such as PDFs."
         )
+    if plan.saved_kv_bytes:
+        yield (
+            f"{in_words(plan.saved_kv_bytes)} may keep what the language model has read of "
+            "conversations, so that it goes on with them at once."
+        )
 
 
 def _why_memory(
@@ -95,12 +101,23 @@ def _why_memory(
             else "."
         )
     )
+    if wishes.cells_by_room and plan.cell_type in CELL_COSTS:
+        yield from _cells_in_words(plan.cell_type)
     if plan.memory["model_weights"] < model.weight_bytes:
         yield (
             f"{in_words(plan.memory['model_weights'])} of its {in_words(model.weight_bytes)} are "
             "held in memory; its other experts are read from disk when they are needed."
         )
     yield from _fewer(plan, model)
+
+
+def _cells_in_words(cell: CellType) -> Iterator[str]:
+    """What a smaller cell than usual costs."""
+    if CELL_COSTS[cell]:
+        yield (
+            f"What it looks back on is kept in {cell} for want of memory, with which its "
+            f"perplexity was measured to be {CELL_COSTS[cell]:.1%} higher."
+        )
 
 
 def _fewer(plan: Plan, model: ModelNeeds) -> Iterator[str]:

@@ -51,11 +51,35 @@ def parted(
         name = part_name(f"turn-{turn.conversation}-{order}", tokens)
         last = at + 2 >= len(history)
         weight = order + _RECALLED * turn.recalled + _LAST * last
-        parts.append(PromptPart(name, order, tokens, turn.conversation, weight))
+        kept = turn.conversation > 0  # what is of no conversation could not be deleted with it
+        parts.append(PromptPart(name, order, tokens, turn.conversation, weight, kept))
         if turn.recalled:
             recalled[name] = turn.turn
     end = [token for part in each[len(system) + len(history) :] for token in part]
     return Parted(tuple(parts), tuple(end), recalled)
+
+
+def with_pinned(
+    system: str,
+    pinned: str,
+    text: str,
+    room_tokens: int,
+    tokenize_each: TokenizeEach,
+    tokenize_text: Callable[[str], list[int]],
+) -> Parted:
+    """The prompt of a text, with what is pinned before it as a part of its own where all of that
+    has room; else as one end.
+    """
+    head = [ChatMessage("system", system)] if system else []
+    each = tokenize_each([*head, ChatMessage("user", pinned or text)])
+    parts = [system_part(tokens) for tokens in each[: len(head)]]
+    rest = tokenize_text(f"\n\n{text.strip()}") if pinned else []
+    total = sum(map(len, each)) + len(rest)
+    before = each[len(head)]
+    if pinned and total <= room_tokens:
+        parts.append(PromptPart(part_name("pinned", before), 0, tuple(before), weight=1.0))
+        before = []
+    return Parted(tuple(parts), (*before, *rest, *each[-1]), {})
 
 
 def in_turns(history: Sequence[ChatTurn]) -> bool:

@@ -11,6 +11,7 @@ from core.errors import UserError
 from core.home import Home
 from core.index.embedding_cache import EmbeddingCache
 from core.index.text_cache import TextCache
+from core.llm.kv.saved import shrink, total_bytes
 
 _EMBEDDINGS, _TEXTS = "embedding cache", "text cache"
 
@@ -23,6 +24,7 @@ class Kept:
     ) -> None:
         """`room` gives the bytes that the disk budget still allows."""
         self._plan = plan
+        self._saved_kv = home.saved_kv
         self.embeddings = EmbeddingCache(plan.cached_embeddings)
         most = plan.text_cache_bytes
         kept = most if most_text_bytes is None else min(most, most_text_bytes)
@@ -57,6 +59,12 @@ class Kept:
     def give_up_texts(self, given_up: bool) -> None:
         """Remove the texts that are kept of slow files and keep none; or keep some again."""
         self.texts.resize(0 if given_up else self._plan.text_cache_bytes)
+
+    def give_up_saved(self) -> bool:
+        """Remove what language models keep of conversations; whether there was anything."""
+        found = total_bytes(self._saved_kv) > 0
+        shrink(self._saved_kv, 0)
+        return found
 
     def renew(self) -> None:
         """Forget the embeddings: they were another model's."""

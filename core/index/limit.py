@@ -70,6 +70,9 @@ class Limit:
 
         None when there is nothing. What is freed comes with merging.
         """
+        if kept.give_up_saved():
+            said = "What the language model had read of conversations was removed to make room."
+            return said, level, words
         if not kept.texts.is_empty:
             kept.give_up_texts(True)
             said = "The kept texts of slow files were removed to make room; they are read again."

@@ -226,6 +226,10 @@ class Runtime:
             parts.append(tokens)
         return [*parts, self._model.tokenize(frames[-1], first=not parts, special=True)]
 
+    def tokenize_text(self, text: str) -> list[int]:
+        """Text inside a message."""
+        return self._model.tokenize(text, first=False, special=False)
+
     def _frames(self, roles: Sequence[str]) -> list[str]:
         """What stands before each message, and after the last."""
         slots = [f"\ue000{at}\ue001" for at in range(len(roles))]

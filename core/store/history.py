@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -119,11 +119,36 @@ class History:
     def turns(self, conversation: int) -> list[ChatTurn]:
         """What was said, oldest first, for the model."""
         found: list[ChatTurn] = []
-        for question, answer in self._db.execute(
-            "SELECT question, answer FROM turn WHERE conversation=? ORDER BY id", (conversation,)
+        for turn, question, answer in self._db.execute(
+            "SELECT id, question, answer FROM turn WHERE conversation=? ORDER BY id",
+            (conversation,),
         ):
-            found += [ChatTurn("user", question), ChatTurn("assistant", answer)]
+            found += [
+                ChatTurn("user", question, turn, conversation),
+                ChatTurn("assistant", answer, turn, conversation),
+            ]
         return found
+
+    @_one_at_a_time
+    def vectors(self, conversation: int, model: str) -> dict[int, bytes]:
+        """The embeddings of a conversation's turns that this model has made, by turn."""
+        return dict(
+            self._db.execute(
+                "SELECT turn, vector FROM turn_vector JOIN turn ON turn.id=turn_vector.turn "
+                "WHERE conversation=? AND model=?",
+                (conversation, model),
+            )
+        )
+
+    @_one_at_a_time
+    def keep_vectors(self, model: str, vectors: Mapping[int, bytes]) -> None:
+        """Keep embeddings of turns; those of turns that are gone by now are passed over."""
+        with errors(self._path), self._db:
+            self._db.executemany(
+                "INSERT OR REPLACE INTO turn_vector(turn, model, vector) "
+                "SELECT id, ?, ? FROM turn WHERE id=?",
+                [(model, vector, turn) for turn, vector in vectors.items()],
+            )
 
     @_one_at_a_time
     def conversations(self) -> list[dict[str, object]]:
@@ -184,6 +209,17 @@ class History:
     def knows(self, path: str) -> bool:
         """Whether any turn rests on the file at `path` or one below it."""
         return bool(self._resting_on(path))
+
+    @_one_at_a_time
+    def conversations_with(self, path: str) -> list[int]:
+        """The conversations of which a turn rests on the file at `path` or one below it."""
+        return [
+            conversation
+            for turn in self._resting_on(path)
+            for (conversation,) in self._db.execute(
+                "SELECT conversation FROM turn WHERE id=?", (turn,)
+            )
+        ]
 
     @_one_at_a_time
     def forget(self, path: str) -> int:

@@ -341,6 +341,16 @@ HISTORY: tuple[Migration, ...] = (
         CREATE TABLE memory_refused(digest BLOB PRIMARY KEY) WITHOUT ROWID;
         """,
     ),
+    Migration(
+        "0005-turn-vectors",
+        """
+        CREATE TABLE turn_vector(
+            turn INTEGER PRIMARY KEY REFERENCES turn(id) ON DELETE CASCADE,
+            model TEXT NOT NULL,
+            vector BLOB NOT NULL
+        );
+        """,
+    ),
 )
 
 

@@ -44,6 +44,7 @@ def test_every_file_counts_in_one_part(tmp_path: Path) -> None:
         (place.segments / "a.segment", 50),
         (place.segments / "a.tmp", 5),
         (place.text_cache / "1.z", 60),
+        (place.saved_kv / "1.kv", 70),
         (place.settings, 7),
         (place.cache / "x", 8),
         (place.cache / "y", 9),
@@ -52,7 +53,8 @@ def test_every_file_counts_in_one_part(tmp_path: Path) -> None:
     use = measure_disk(place)
     assert (use.catalogue, use.history, use.segments, use.text_cache) == (30, 7, 55, 60)
     assert use.other == 24
-    assert use.total == 176
+    assert use.saved_kv == 70
+    assert use.total == 246
 
 
 def test_models_have_a_line_of_their_own(tmp_path: Path) -> None:

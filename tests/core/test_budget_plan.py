@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from core.budget.words import changes, why
 from core.errors import UserError
 from core.index.levels import DEFAULT_LEVEL, LEVELS, OWN_CHUNKS, Level, level_named
 from core.index.store import KEPT_SHARE
+from core.messages import CellType
 
 DISK = st.integers(0, 10**13) | st.integers(0, 10**9)
 RAM = st.integers(0, 10**12) | st.integers(0, 3 * 10**9)
@@ -34,17 +36,19 @@ CORPORA = st.builds(
     st.none() | st.sampled_from(LEVELS),
     st.booleans(),
     *([st.integers(0, 10**6)] * 2),
-    *([SIZE] * 10),
+    *([SIZE] * 11),
     dimensions=st.sampled_from((384, 768)),
 )
 WISHES = st.builds(
     Wishes,
     st.sampled_from(LEVELS),
     st.integers(0, 10**9),
+    st.integers(0, 10**9),
     st.integers(512, 131_072),
     st.integers(100, 32_000),
     st.integers(16, 4096),
-    st.sampled_from(("f16", "q8_0")),
+    st.sampled_from(get_args(CellType)),
+    st.booleans(),
 )
 SPEEDS = st.builds(Speeds, SECONDS, SECONDS, *([st.none() | st.floats(1, 1e4)] * 2))
 NEEDS = st.none() | st.builds(
@@ -312,3 +316,22 @@ def test_a_model_whose_heads_are_odd_has_cells_of_16_bits() -> None:
     plan = make_plan(Limits(500 * MB, 2_000 * MB), Corpus(), wishes, Speeds(), odd)
     assert plan.cell_type == "f16"
     assert plan.memory["kv"] == (plan.context_tokens or 0) * odd.kv_bytes_a_token
+
+
+def test_smaller_cells_are_taken_where_the_context_has_no_room_else() -> None:
+    """With a room that shrinks: 8 bits, then 4 for the values, then a shorter context; 4 bits for
+    all only where a question would not fit.
+    """
+    needs = replace(STARTER, kv_bytes_a_token=200_000, trained_context_tokens=8192)
+    wishes = Wishes(level_named("codes-16"), context_tokens=4096, cells_by_room=True)
+    seen = []
+    for ram in range(1_500, 600, -5):
+        made = make_plan(Limits(500 * MB, ram * MB), Corpus(), wishes, Speeds(), needs)
+        if made.cell_type is not None:
+            seen.append((made.cell_type, made.context_tokens == 4096))
+    assert list(dict.fromkeys(seen)) == [
+        ("q8_0", True), ("q8_q4", True), ("q8_q4", False), ("q4_0", False),
+    ]  # fmt: skip
+    kept = replace(wishes, cells_by_room=False)
+    limits = Limits(500 * MB, 1_000 * MB)
+    assert make_plan(limits, Corpus(), kept, Speeds(), needs).cell_type == "q8_0"

@@ -10,12 +10,18 @@ from pathlib import Path
 import pytest
 from helpers import Lab
 
+from core.budget.facts import Corpus, Limits, Speeds, Wishes
+from core.budget.plan import make_plan
 from core.errors import NoRoomError
 from core.home import find_home
 from core.index.codes import Rotation
-from core.index.levels import DEFAULT_LEVEL, LEVELS, cheaper_level
+from core.index.kept import Kept
+from core.index.levels import DEFAULT_LEVEL, LEVELS, WHERE_ROOM, cheaper_level, level_named
+from core.index.limit import Limit
 from core.index.room import LEAST_ROOM_BYTES, STEP_BYTES, Growth, Room, budget_used_up, log_reserve
 from core.index.text_cache import TextCache
+from core.settings import Settings
+from core.store.catalogue import Catalogue
 from core.store.database import LOG_BYTES, open_database
 from core.store.history import History
 
@@ -205,3 +211,30 @@ def test_a_disk_that_another_fills_is_told_and_nothing_is_half_written(
         assert lab.catalogue.files.coverage()["indexed"] == 12
     finally:
         lab.close()
+
+
+def test_words_are_given_up_last_and_only_where_they_may(tmp_path: Path) -> None:
+    home = find_home(str(tmp_path / "home"), os.environ)
+    home.create()
+    settings = Settings(home.settings)
+    plan = make_plan(Limits(10**9, 10**9), Corpus(), Wishes(level_named("embeddings")), Speeds(),
+                     None)  # fmt: skip
+    limit, catalogue = Limit(home, settings, None), Catalogue(home.catalogue)
+    kept, notes = Kept(home, plan, limit.room, None), catalogue.notes
+    found = limit.give_up(kept, level_named("embeddings"), True, notes)
+    assert found is not None
+    level = found[1]
+    assert (level.name, found[2]) == (DEFAULT_LEVEL, True)
+    assert limit.give_up(kept, level, True, notes) is None, "words are always kept"
+    settings.set({"index.words": WHERE_ROOM})
+    assert limit.words_within(True, notes)
+    found = limit.give_up(kept, level, True, notes)
+    assert found is not None
+    assert "by their meaning only" in found[0]
+    assert found[1:] == (level, False)
+    assert not limit.words_within(True, notes)
+    assert limit.give_up(kept, level, False, notes) is None
+    settings.set({"budget.disk_mb": 900.0})
+    assert limit.words_within(True, notes)
+    assert not limit.words_within(False, notes)
+    catalogue.close()

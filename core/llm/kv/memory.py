@@ -53,6 +53,10 @@ class KvMemory:
         self._batch_tokens = batch_tokens
         self._before_batch = before_batch
         self._runs: list[Run] = []  # by position
+        self._scattered = False  # whether cells may be in another order than their positions
+        # Whether keys wait to be turned to new positions, which happens with the next computation.
+        # What is read until then would be wrong.
+        self._turning = False
 
     # --- what is there ------------------------------------------------------------------
 
@@ -112,8 +116,10 @@ class KvMemory:
             try:
                 self._cells.append(batch)
             except (Cancelled, UserError):
-                self.rewind(end)
+                # Broken off in between, some layers' keys may be turned and others not.
+                self.rewind(0 if self._turning else end)
                 raise
+            self._turning = False
             self._extend(name, end, batch)
 
     def _extend(self, name: str, first: int, tokens: tuple[int, ...]) -> None:
@@ -129,6 +135,8 @@ class KvMemory:
             self._runs.clear()
             return 0
         self._runs = [part for run in self._runs for part in _without(run, position, run.end)]
+        self._scattered &= bool(self._runs)
+        self._turning &= bool(self._runs)
         return self.end
 
     def drop(self, first: int, end: int) -> None:
@@ -137,6 +145,7 @@ class KvMemory:
             self._runs.clear()
             return
         self._runs = [part for run in self._runs for part in _without(run, first, end)]
+        self._scattered |= first < self.end
 
     def keep(self, names: Collection[str]) -> None:
         """Forget all parts but these."""
@@ -163,7 +172,12 @@ class KvMemory:
     # --- leaving and coming back --------------------------------------------------------
 
     def save(self, name: str) -> list[Saved]:
-        """The runs of a part as they are, to be kept outside. They stay here too."""
+        """The runs of a part as they are, to be kept outside. They stay here too.
+
+        None after positions were changed and before anything was computed.
+        """
+        if self._turning:
+            return []
         return [
             Saved(run, self._cells.read(run.first, run.end))
             for run in self._runs
@@ -192,6 +206,8 @@ class KvMemory:
         if not self._cells.write(saved.state, saved.run.first, saved.run.end, by):
             return False
         bisect.insort(self._runs, run, key=lambda one: one.first)
+        self._scattered |= run.end < self.end
+        self._turning |= by != 0
         return True
 
     def move(self, name: str, by: int) -> None:
@@ -199,6 +215,7 @@ class KvMemory:
         moved = [run for run in self._runs if run.name == name]
         for run in moved if by < 0 else reversed(moved):
             self._cells.shift(run.first, run.end, by)
+            self._turning |= by != 0
         self._runs = sorted(
             (replace(run, first=run.first + by) if run.name == name else run for run in self._runs),
             key=lambda one: one.first,
@@ -226,13 +243,21 @@ class KvMemory:
                 continue
             if run.first != at:
                 self._cells.shift(run.first, run.end, at - run.first)
+                self._turning = True
                 self._runs[index] = replace(run, first=at)
             at += len(run.tokens)
         self._runs = _joined(self._runs)
 
-    def compact(self) -> None:
-        """Close the holes among the cells: they cost as much computing as tokens."""
-        self._cells.compact()
+    def tidy(self) -> None:
+        """Have the cells in the order of their positions, without holes, if they are not.
+
+        Sums over cells in another order round otherwise: without this, what is computed after a
+        part came back is not the same to the last bit, and one best token in thirty is another.
+        Where positions were changed nothing is as it was, and nothing is done.
+        """
+        if self._scattered and not self._turning:
+            self._cells.lay([(run.first, run.end) for run in self._runs])
+            self._scattered = False
 
     def _is_free(self, first: int, end: int) -> bool:
         return not any(run.first < end and first < run.end for run in self._runs)

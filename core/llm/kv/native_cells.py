@@ -98,12 +98,13 @@ class NativeCells:
         """Move a range to other positions; llama.cpp turns its keys with the next computation."""
         lib.llama_memory_seq_add(self._memory, LIVE, first, end, by)
 
-    def compact(self) -> None:
-        """Write the sequence's own state back, which closes the holes (measured: 15 ms)."""
-        state = self._state(LIVE)
+    def lay(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Write all that is there anew, range by range (measured: 15 ms for 1,500 tokens)."""
+        states = [self.read(first, end) for first, end in ranges]
         lib.llama_memory_seq_rm(self._memory, LIVE, -1, -1)
-        if not self._set(state, LIVE):
-            raise RuntimeError("llama.cpp does not take back a state that it has just given")
+        for (first, end), state in zip(ranges, states, strict=True):
+            if not self.write(state, first, end):
+                raise RuntimeError("llama.cpp does not take back a state that it has just given")
 
     def _state(self, sequence: int) -> bytes:
         size = lib.llama_state_seq_get_size(self._handle, sequence)

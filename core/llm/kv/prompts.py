@@ -26,7 +26,8 @@ _BLOCK_SHARE = 8  # of what there is room for, a block of a long text takes one 
 @dataclass(frozen=True, slots=True)
 class PromptPart:
     """A part of a prompt. `order` is its place among the parts of its conversation, the system
-    prompt's before all; `weight` says what stays where not all fit, the greater first.
+    prompt's before all; `weight` says what stays where not all fit, the greater first. What is
+    not `kept` is never on disk.
     """
 
     name: str
@@ -34,6 +35,7 @@ class PromptPart:
     tokens: tuple[int, ...]
     conversation: int = 0
     weight: float = 0.0
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +258,8 @@ class PromptMemory:
                 else:
                     break  # altered or gone: then it is computed
             else:
+                if recalled:
+                    self.memory.tidy()
                 return recalled, [by_name[step.name] for step in steps[last:]]
 
     def _saved_places(self, parts: Sequence[PromptPart]) -> dict[str, int]:
@@ -275,7 +279,7 @@ class PromptMemory:
 
     def _save(self, name: str) -> None:
         part = self._parts.get(name)
-        if part is None or self.saved is None or not self.memory.ability.pages:
+        if part is None or not part.kept or self.saved is None or not self.memory.ability.pages:
             return
         if self.saved.first_of(name) is None:
             for saved in self.memory.save(name):

@@ -200,6 +200,12 @@ def forget_texts(folder: Path, conversations: Sequence[int]) -> None:
             path.unlink(missing_ok=True)
 
 
+def saved_of(folder: Path, conversations: Sequence[int]) -> list[Path]:
+    """The files that are left of conversations."""
+    names = {str(conversation) for conversation in conversations}
+    return [path for path in saved_files(folder) if path.parent.name in names]
+
+
 def forget_model(folder: Path, model: str) -> None:
     """Remove what a model left that is no longer here."""
     for path, header in _headers(folder):

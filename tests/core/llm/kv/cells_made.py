@@ -16,11 +16,13 @@ class MadeCells:
         self.ability = ability or Ability()
         self.at: dict[int, int] = {}
         self.computed = 0
+        self.turning = False  # positions were changed, keys are turned with the next computation
 
     def append(self, tokens: Sequence[int]) -> None:
         end = max(self.at, default=-1) + 1
         self.at |= dict(enumerate(tokens, start=end))
         self.computed += len(tokens)
+        self.turning = False
         assert len(self.at) <= self.capacity
 
     def remove(self, first: int, end: int | None) -> bool:
@@ -30,9 +32,11 @@ class MadeCells:
             return False
         for position in [one for one in self.at if first <= one and (end is None or one < end)]:
             del self.at[position]
+        self.turning &= bool(self.at)
         return True
 
     def read(self, first: int, end: int) -> bytes:
+        assert not self.turning, "what is read now would be wrong"
         return json.dumps([(p, t) for p, t in self.at.items() if first <= p < end]).encode()
 
     def write(self, state: bytes, first: int, end: int, shift: int = 0) -> bool:
@@ -41,6 +45,7 @@ class MadeCells:
         assert max(cells) == end + shift - 1
         assert not cells.keys() & self.at.keys()
         self.at |= cells
+        self.turning |= shift != 0
         assert len(self.at) <= self.capacity
         return True
 
@@ -48,6 +53,10 @@ class MadeCells:
         moved = {p + by: self.at.pop(p) for p in list(self.at) if first <= p < end}
         assert not moved.keys() & self.at.keys()
         self.at |= moved
+        self.turning |= bool(moved) and by != 0
 
-    def compact(self) -> None:
-        pass
+    def lay(self, ranges: Sequence[tuple[int, int]]) -> None:
+        assert not self.turning
+        laid = [p for first, end in ranges for p in range(first, end)]
+        assert sorted(laid) == sorted(self.at)
+        self.at = {position: self.at[position] for position in laid}
