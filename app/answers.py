@@ -9,29 +9,23 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.engines import Engines
+from app.gathering import Gathering
 from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
 from app.recollection import last_of, turns_for
-from app.search_mode import choose_mode, means
 from app.session import Session
 from core.chat.assistant import (
-    PASSAGES_SEARCHED,
     Answer,
     Model,
     ModelAnswer,
     answer_question,
-    choose_passages,
-    sources,
 )
 from core.chat.memories import as_turns
 from core.errors import UserError
-from core.index.search import Query
 from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Message
 
 if TYPE_CHECKING:
     from app.service import Service
-
-SEARCH_DEADLINE_S = 3.0
 
 
 class Answers:
@@ -42,6 +36,7 @@ class Answers:
         self._memories = service.memories
         self._kept = KeptAnswers(service, service.memories)
         self._engines = Engines(service)
+        self._gathering = Gathering(service)
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -86,13 +81,7 @@ class Answers:
         def given_up() -> bool:
             return session.is_cancelled(message.id)
 
-        searcher = service.engine.searcher(service.query_readers, service.catalogue())
-        limit = int(service.settings.number("search.max_recomputes"))
-        engine, memory = service.engine, service.governor.decision
-        has_model, has_memory = engine.model is not None, not memory.words_only
-        by = means(engine.view, has_model=has_model, has_memory=has_memory)
-        mode, _ = choose_mode("hybrid", by)
-        by_words = not (has_model and has_memory)
+        mode, by_words = self._gathering.mode, self._gathering.by_words
         said = history.turns(conversation)
         if message.fresh:
             said = without_question(said, question)
@@ -103,15 +92,12 @@ class Answers:
         if mode != "lexical":
             service.governor.check_memory()
         used = [] if message.remote else self._memories.used_for(recall.vector)
-        fold = bool(service.settings.get("search.fold_copies"))
-        results = searcher.search(
-            Query(question, PASSAGES_SEARCHED, mode, fold=fold), limit, SEARCH_DEADLINE_S, given_up
-        )
-        search_ms = 1000 * (time.perf_counter() - started)
-        budget = int(service.settings.number("assistant.passage_tokens"))
-        passages = choose_passages(results, question, budget, service.engine.about_cosine)
+        gathered = self._gathering.gather(question, last_of(said), mode, given_up)
+        gathered_ms = 1000 * (time.perf_counter() - started)
         remembered = tuple(one.text for one in used)
-        shown = AnswerSources(message.id, sources(passages), conversation, remembered)
+        shown = AnswerSources(
+            message.id, gathered.sources, conversation, remembered, gathered.extract
+        )
         if again := self._kept.after_search(recall, shown.sources):
             self._answer_again(session, message, question, conversation, again, started)
             return
@@ -123,9 +109,9 @@ class Answers:
             def show(piece: str) -> None:
                 session.reply(AnswerText(message.id, piece))
 
-            return answer_question(question, passages, model, told, show, given_up)
+            return answer_question(question, gathered, model, told, show, given_up)
 
-        texts = [chosen.text for _, chosen in passages]
+        texts = gathered.texts if gathered.extract is not None else []
         outcome = self._engines.answer(session, message, question, texts, conversation, run)
         if outcome is None:
             return
@@ -136,19 +122,19 @@ class Answers:
             answer.text,
             answer.found,
             answer.citations,
-            [hit.path for hit, _ in passages],
+            [hit.path for hit, _ in gathered.passages],
             made,
         )
-        timings = dict(answer.timings_ms)
-        for key in ("first_text", "total"):
-            if key in timings:
-                timings[key] = round(timings[key] + search_ms, 1)
+        timings = {"search": round(gathered_ms, 1), **answer.timings_ms}
+        timings["total"] = round(timings["total"] + gathered_ms, 1)
+        # What the files say stands on the screen before the model begins.
+        timings["first_text"] = round(gathered_ms, 1)
         done = AnswerDone(
             id=message.id,
             answer=answer.text,
             found=answer.found,
             citations=answer.citations,
-            timings_ms={"search": round(search_ms, 1), **timings},
+            timings_ms=timings,
             prompt_tokens=answer.prompt_tokens,
             answer_tokens=answer.answer_tokens,
             stopped=answer.stopped,
@@ -156,6 +142,7 @@ class Answers:
             made=made,
             recalled_turns=answer.recalled_turns,
             offers=self._memories.offers(question, by_words),
+            unsupported=answer.unsupported,
         )
         self._kept.keep(recall, turn, shown, done, 1000 * (time.perf_counter() - started))
         session.reply(done)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from app.personal_options import add_personal
 from core.errors import UserError
 from core.index.levels import LEVEL_NAMES
 
@@ -111,6 +112,7 @@ def make_parser() -> argparse.ArgumentParser:
     for sub in (search, batch):
         sub.add_argument("-k", type=_positive, default=10, metavar="N", help="how many results")
         sub.add_argument("--folder", metavar="P", help="only below this folder")
+        sub.add_argument("--tag", metavar="NAME", help="only files with this tag")
         sub.add_argument("--type", metavar="EXT", help="only files with this ending")
         sub.add_argument("--mode", choices=("hybrid", "semantic", "lexical"), default="hybrid")
         sub.add_argument(
@@ -128,7 +130,6 @@ def make_parser() -> argparse.ArgumentParser:
     ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
 
     _add_remote(command, common)
-    _add_digest(command, common)
 
     related = command("related", "passages like this one")
     related.add_argument(
@@ -154,8 +155,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     budget.add_argument("--preview", action="store_true", help="show the plan, change nothing")
 
-    _add_models(command, common)
-    _add_memories(command, common)
+    for add in (_add_digest, _add_models, add_personal):
+        add(command, common)
     forget = command("forget", "removes every trace of a file or folder")
     forget.add_argument("path", metavar="PATH")
     doctor = command("doctor", "checks the store, the models and the device")
@@ -220,26 +221,6 @@ def _add_digest(
         action.add_argument("--anew", action="store_true", help="forget what was read of it before")
 
 
-def _add_memories(
-    command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
-) -> None:
-    memories = command("memories", "what Satchel remembers of you, because you let it")
-    actions = memories.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="everything that is remembered", parents=[common])
-    for name, text in (
-        ("add", "remember a sentence"),
-        ("edit", "say it differently"),
-        ("remove", "forget it for good"),
-    ):
-        action = actions.add_parser(name, help=text, description=text, parents=[common])
-        if name != "add":
-            action.add_argument(
-                "memory", type=_positive, metavar="N", help="its number in the list"
-            )
-        if name != "remove":
-            action.add_argument("text", metavar="TEXT")
-
-
 def _add_remote(
     command: Callable[[str, str], argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
@@ -269,8 +250,8 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
 
 
 _WITH_VALUE = (
-    "--home", "-k", "--folder", "--type", "--mode", "--model", "--disk", "--ram", "--exclude",
-    "--level", "--for", "--keep", "--active",
+    "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
+    "--exclude", "--level", "--for", "--keep", "--active",
 )  # fmt: skip
 
 
@@ -283,7 +264,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["digest"]):
+    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["tag"], ["digest"]):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

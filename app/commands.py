@@ -48,6 +48,7 @@ from core.messages import (
     SearchResults,
     SettingsSet,
     StatusRequest,
+    TagsRequest,
 )
 
 Command = Callable[[Caller, argparse.Namespace, Output], int]
@@ -144,6 +145,7 @@ def _search(
         k=options.k,
         folder=options.folder,
         file_type=options.type,
+        tag=options.tag,
         mode=options.mode,
         exact=options.exact,
     )
@@ -338,6 +340,18 @@ def memories(caller: Caller, options: argparse.Namespace, output: Output) -> int
     return 0
 
 
+def tag(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel tag add|remove|list|suggest`."""
+    paths = tuple(absolute(path) for path in getattr(options, "paths", ()))
+    request = TagsRequest(caller.next_id(), options.action, options.name or "", paths)
+    body = _table(_report(caller, request))
+    if options.action == "suggest":
+        output.tag_proposals(body)
+    else:
+        output.tags(body, options.name if options.action == "list" else None)
+    return 0
+
+
 def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel forget PATH`; exit code 1 when anything of it is still found afterwards."""
     body = _table(_report(caller, Forget(caller.next_id(), options.path)))
@@ -383,6 +397,7 @@ COMMANDS: Mapping[str, Command] = {
     "budget": budget,
     "models": models,
     "memories": memories,
+    "tag": tag,
     "forget": forget,
     "doctor": doctor,
     "mcp": mcp,

@@ -35,6 +35,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
     """
     ids = service.engine.catalogue.files.below(path)
     known = bool(ids) or service.history.knows(path) or service.digests.kept.knows(path)
+    known |= bool(service.tags.table.of([path]))
     if not known and not os.path.lexists(path):
         raise UserError(
             f"Nothing is known of {path}.", "Give the path as `satchel search` shows it."
@@ -46,6 +47,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
     service.engine.sync_folders(folders)
     conversations = service.history.conversations_with(path)
     turns = service.history.forget(path)
+    service.tags.table.forget(path)
     service.digests.forget(path)
     service.deaths[:] = [said for said in service.deaths if path not in said]
     service.model.close()

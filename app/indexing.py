@@ -274,6 +274,7 @@ class Indexing:
             self._standing.tell("attention", " ".join(told))
         if outcome.stopped is None:
             self._queue.whole()
+        self._service.tags.follow()
         self._service.replan()
         self._queue.look_for_level()
         if watcher is not None:

@@ -13,6 +13,7 @@ from app.reports import folders_report, status_report
 from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
+from core.chat.citations import unmarked
 from core.errors import FileError, UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
@@ -42,6 +43,7 @@ from core.messages import (
     SearchResults,
     SettingsGet,
     StatusRequest,
+    TagsRequest,
 )
 from core.store.rows import FileRef, FileState
 
@@ -75,6 +77,8 @@ class Lookups:
             self._search(session, message)
         elif isinstance(message, Related):
             self._related(session, message)
+        elif isinstance(message, TagsRequest):
+            self._service.tags.suggest(session, message)
         elif isinstance(message, Preview):
             session.reply(self._preview(message))
         elif isinstance(message, PagePreview):
@@ -102,6 +106,7 @@ class Lookups:
             below=None if message.folder is None else self._known_folder(message.folder),
             suffix=message.file_type,
             fold=bool(self._service.settings.get("search.fold_copies")),
+            paths=None if message.tag is None else self._service.tags.paths(message.tag),
         )
 
         def given_up() -> bool:
@@ -116,7 +121,7 @@ class Lookups:
         if message.early and message.mode == "hybrid" and by.has_words and not phrases:
             words = replace(query, mode="lexical")
             first = searcher.search(words, limit, DEADLINE_S, given_up)
-            session.reply(_reply(message.id, first, final=False))
+            session.reply(self._reply(message.id, first, final=False))
         if mode != "lexical":
             self._service.governor.check_memory()
         results = searcher.search(
@@ -128,7 +133,7 @@ class Lookups:
             on_phrases=lambda done, total: self._tell(session, message.id, done, total),
         )
         note = note or self._service.engine.damage(self._service.catalogue())
-        session.reply(_reply(message.id, results, final=True, note=note))
+        session.reply(self._reply(message.id, results, final=True, note=note))
         if not message.exact:
             self._times.note(self._service.engine.model_name, results)
 
@@ -142,6 +147,24 @@ class Lookups:
         """Tell how far a phrase was looked for, where that takes a while."""
         if total > PHRASES_TOLD_FROM:
             session.reply(SearchProgress(number, done, total))
+
+    def _reply(
+        self, number: int, results: Results, final: bool, note: str | None = None
+    ) -> SearchResults:
+        return SearchResults(
+            id=number,
+            hits=self._service.tags.on(results.hits),
+            final=final,
+            recomputed=results.recomputed,
+            from_cache=results.from_cache,
+            timings_ms=results.timings_ms,
+            phrases=None
+            if results.phrases is None
+            else PhraseCount(
+                results.phrases.occurrences, results.phrases.documents, results.phrases.unread
+            ),
+            note=note,
+        )
 
     def _known_folder(self, folder: str) -> str:
         path = absolute(folder)
@@ -160,7 +183,7 @@ class Lookups:
         limit = int(self._service.settings.number("search.max_recomputes"))
         fold = bool(self._service.settings.get("search.fold_copies"))
         results = searcher.related(position, message.k, limit, DEADLINE_S, fold)
-        session.reply(_reply(message.id, results, final=True))
+        session.reply(self._reply(message.id, results, final=True))
 
     def _position(self, message: Related) -> int:
         """The chunk at the asked place of a file; its first chunk when no place is asked."""
@@ -329,7 +352,7 @@ class Lookups:
         if isinstance(message, ConversationsList):
             return {"conversations": service.history.conversations()}
         if isinstance(message, ConversationGet):
-            return {"turns": service.history.show(message.conversation)}
+            return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
         if isinstance(message, ConversationDelete):
             deleted = service.history.delete(message.conversation)
             service.model.forget_saved(message.conversation)
@@ -337,7 +360,15 @@ class Lookups:
             return {"deleted": deleted}
         if isinstance(message, MemoriesRequest):
             return service.memories.carry_out(message)
+        if isinstance(message, TagsRequest):
+            return service.tags.carry_out(message)
         raise TypeError(type(message).__name__)
+
+
+def _judged(turn: dict[str, object]) -> dict[str, object]:
+    """A kept turn with the parts of its answer that no passage supports."""
+    spans = unmarked(str(turn["answer"])) if turn["citations"] else ()
+    return {**turn, "unsupported": [list(span) for span in spans]}
 
 
 def find_quote(text: str, quote: str) -> tuple[int, int] | None:
@@ -350,20 +381,3 @@ def find_quote(text: str, quote: str) -> tuple[int, int] | None:
         return None
     found = re.search(r"\s+".join(re.escape(word) for word in piece), text)
     return None if found is None else found.span()
-
-
-def _reply(number: int, results: Results, final: bool, note: str | None = None) -> SearchResults:
-    return SearchResults(
-        id=number,
-        hits=results.hits,
-        final=final,
-        recomputed=results.recomputed,
-        from_cache=results.from_cache,
-        timings_ms=results.timings_ms,
-        phrases=None
-        if results.phrases is None
-        else PhraseCount(
-            results.phrases.occurrences, results.phrases.documents, results.phrases.unread
-        ),
-        note=note,
-    )

@@ -6,13 +6,14 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from app.digest_lines import digest_body, digest_lines, digest_progress_line
 from app.models_lines import gpu_line, models_lines, progress_line
+from app.personal_lines import memories_lines, proposals_lines, tags_lines
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
@@ -199,6 +200,9 @@ class Output:
                 self._line(f"  (remembered: {memory})")
             for source in sources.sources:
                 self._line(f"  [{source.n}] {source.path}")
+            if sources.extract is not None:
+                self._line()
+                self._line(f'  From your files [1]: "{_one_line(sources.extract.quote)}"')
             if sources.sources:
                 self._line()
 
@@ -266,6 +270,7 @@ class Output:
                     else {"age_s": answer.cached_age_s},
                     "memories": list(self._memories),
                     "offers": [msgspec.to_builtins(offer) for offer in answer.offers],
+                    "unsupported": [list(span) for span in answer.unsupported],
                 }
             )
             return
@@ -287,8 +292,8 @@ class Output:
         for citation in answer.citations:
             where = f", page {citation.locator.page}" if citation.locator.page else ""
             self._line(f'  [{citation.n}] {citation.path}{where}: "{_one_line(citation.quote)}"')
-        if not answer.citations:
-            self._line("  No passage supports this answer; look at the sources above.")
+        for start, end in answer.unsupported:
+            self._line(f'  Not in your files: "{_one_line(answer.answer[start:end])}"')
         self._line()
         if answer.recalled_turns:
             self._line(recalled_line(answer.recalled_turns))
@@ -379,13 +384,23 @@ class Output:
 
     def memories(self, body: Any) -> None:
         """What is remembered of the person."""
+        self._lines(body, memories_lines(body))
+
+    def tags(self, body: Any, name: str | None) -> None:
+        """The tags, or the files that have one."""
+        self._lines(body, tags_lines(body, name))
+
+    def tag_proposals(self, body: Any) -> None:
+        """Files that are like those with a tag."""
+        self._lines(body, proposals_lines(body))
+
+    def _lines(self, body: object, lines: Iterable[str]) -> None:
+        """JSON for scripts, lines for people."""
         if self._json:
             self._print_json(body)
             return
-        if not body["memories"]:
-            self._line("Nothing is remembered. Add something with: satchel memories add TEXT")
-        for memory in body["memories"]:
-            self._line(f"{memory['id']:>3}  {memory['text']}  ({memory['kind']})")
+        for line in lines:
+            self._line(line)
 
     def forgotten(self, body: Any) -> None:
         """What was removed."""

@@ -83,6 +83,8 @@ def results_lines(results: SearchResults, marked: bool) -> Iterator[str]:
         yield f"{hit.rank:>2}. {place(hit)}{heading}{state}"
         if about := _about(hit):
             yield f"    {about}"
+        if hit.tags:
+            yield f"    {' '.join(f'#{tag}' for tag in hit.tags)}"
         if hit.snippet:
             yield f"    {_marked(hit) if marked else hit.snippet}"
         if hit.copies:

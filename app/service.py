@@ -33,6 +33,7 @@ from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
 from app.remote import Remote
 from app.session import HomeBusy, Session
+from app.tags import Tags
 from app.work import Work
 from core.budget.facts import Corpus, Speeds
 from core.errors import Cancelled, FileError, UserError
@@ -78,6 +79,7 @@ from core.messages import (
     State,
     StatusRequest,
     Subscribe,
+    TagsRequest,
 )
 from core.settings import Settings
 from core.store.catalogue import Catalogue
@@ -106,7 +108,13 @@ LOOK = (
     ConversationGet,
     ConversationDelete,
     MemoriesRequest,
+    TagsRequest,
 )
+
+
+def _suggests(message: Message) -> bool:
+    """Whether a request about tags needs a search."""
+    return isinstance(message, TagsRequest) and message.action == "suggest"
 
 
 def _only_looks(message: Message) -> bool:
@@ -173,6 +181,7 @@ class Service:
         self.remote = Remote(self)
         self.digests = Digests(self)
         self.memories = Memories(self)
+        self.tags = Tags(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
@@ -242,7 +251,7 @@ class Service:
             self.digests.submit(session, message)
         elif isinstance(message, WORK) and not _only_looks(message):
             self.work.submit(session, message)
-        elif isinstance(message, SEARCH):
+        elif isinstance(message, SEARCH) or _suggests(message):
             self._search.submit(self._run, "search", session, message, self.lookups.search)
         elif isinstance(message, Ask):
             self._ask.submit(self._run, "ask", session, message, self._answers.answer)

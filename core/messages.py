@@ -114,6 +114,7 @@ class Hit(msgspec.Struct, frozen=True):
     source: Literal["lexical", "semantic", "both"] = "both"
     about: About = UNTITLED
     copies: tuple[Copy, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -550,6 +551,7 @@ class Search(Message, frozen=True):
     file_type: str | None = None
     mode: Mode = "hybrid"
     exact: bool = False
+    tag: str | None = None  # only files that have it
     early: bool = False  # also send the lexical hits before the final ones
 
 
@@ -794,6 +796,20 @@ class MemoriesRequest(Message, frozen=True):
     text: str | None = None
 
 
+class TagsRequest(Message, frozen=True):
+    """The tags, or a change of them. Ends with Report: `tags`, how many files `changed`.
+
+    `add` and `remove` give and take the tag `name`; without paths `remove` takes it from all.
+    `of` tells the tags of the files, `suggest` ends with `proposals`: files like those that have
+    the tag. For what is `refuse`d it is not proposed again.
+    """
+
+    id: int
+    action: Literal["list", "add", "remove", "of", "suggest", "refuse"] = "list"
+    name: str = ""
+    paths: tuple[str, ...] = ()
+
+
 class Subscribe(Message, frozen=True):
     """From now on send State and IndexProgress as they change. Never ends by itself."""
 
@@ -851,12 +867,16 @@ class SearchProgress(Message, frozen=True):
 
 
 class AnswerSources(Message, frozen=True):
-    """The numbered passages that the answer may rest on, before its first word."""
+    """The numbered passages that the answer may rest on, before its first word.
+
+    `extract` is the sentence of passage 1 that answers most likely; None where none does.
+    """
 
     id: int
     sources: tuple[Citation, ...]
     conversation: int
     memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
+    extract: Citation | None = None
 
 
 class AnswerText(Message, frozen=True):
@@ -925,6 +945,7 @@ class AnswerDone(Message, frozen=True):
     `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
     tells how old an answer is that was given before and rests on what has not changed since.
     `recalled_turns` earlier turns were looked at because the question is about them.
+    `unsupported` are character ranges of the answer that no passage supports.
     """
 
     id: int
@@ -940,6 +961,7 @@ class AnswerDone(Message, frozen=True):
     cached_age_s: float | None = None
     offers: tuple[MemoryOffer, ...] = ()
     recalled_turns: int = 0
+    unsupported: tuple[tuple[int, int], ...] = ()
 
 
 class PreviewText(Message, frozen=True):

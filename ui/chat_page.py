@@ -208,7 +208,7 @@ class ChatPage(QWidget):
         if isinstance(message, AnswerSources):
             self.conversation = message.conversation
             self.panel.open_id = message.conversation
-            turn.sources(message.sources)
+            turn.sources(message.sources, extract=message.extract)
             turn.remembered(message.memories)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
@@ -329,8 +329,12 @@ class ChatPage(QWidget):
         for item in rows_of(found, "citations"):
             with contextlib.suppress(msgspec.ValidationError):
                 citations.append(msgspec.convert(item, Citation))
-        turn.sources(citations)
-        turn.finish(text_of(found, "answer"), bool(found.get("found")), citations)
+        unsupported: list[tuple[int, int]] = []
+        with contextlib.suppress(msgspec.ValidationError):
+            unsupported = msgspec.convert(found.get("unsupported", ()), list[tuple[int, int]])
+        leads = citations[0] if citations and citations[0].n == 1 and found.get("found") else None
+        turn.sources(citations, extract=leads)
+        turn.finish(text_of(found, "answer"), bool(found.get("found")), citations, unsupported)
         with contextlib.suppress(msgspec.ValidationError):
             turn.say_where(msgspec.convert(found.get("made") or {}, Made))
         return turn

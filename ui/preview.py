@@ -42,6 +42,7 @@ from ui.client import Asker
 from ui.digest import DigestView, compared_with
 from ui.opening import Opener
 from ui.parts import Banner, EmptyState, Look, button, column, icon_button, label, row, rule
+from ui.tags import FileTags
 from ui.text import place_text, split_path, tame, tr, utf16
 
 WIDEST_PX = 1600
@@ -130,12 +131,13 @@ class PreviewPane(QWidget):
         self._choices = QWidget()
         self._choices.setLayout(row(self.text_button, self.page_button, spacing=2))
         actions = row(self.open_button, self.reveal_button, 1)
+        self.tags = FileTags(self._look, self._client)
         tools = row(self._choices, 1, self.pager)
         self.back_button = button(tr("Back to the text"), self.reload, "quiet")
         self.back_button.hide()
         reads = row(self._build_whole(), 1, self.back_button, spacing=2)
         self.banner = Banner(self._look)
-        head = column(title, actions, tools, reads, self.banner, spacing=10)
+        head = column(title, actions, self.tags, tools, reads, self.banner, spacing=10)
         head.setContentsMargins(20, 18, 16, 12)
         return head
 
@@ -204,6 +206,7 @@ class PreviewPane(QWidget):
         self._choices.setVisible(paged)
         self._page, self._pages = target.locator.page or 0, 0
         self._stack.setCurrentWidget(self._shown)
+        self.tags.show_path(target.path)
         self._load()
 
     def reload(self) -> None:

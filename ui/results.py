@@ -38,6 +38,7 @@ PAD = 14.0
 GAP = 8.0
 LEAST_TITLE = 60.0  # narrower, neither a title nor a date helps
 LEAST_DATED = 400.0
+TAGS_SHOWN = 3
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -62,10 +63,15 @@ def _date(hit: Hit) -> str:
     return date_text(hit.about.modified_s or hit.about.created_s)
 
 
+def _tags(hit: Hit) -> str:
+    """The first few tags of a file."""
+    return " ".join(f"#{one_line(tag)}" for tag in hit.tags[:TAGS_SHOWN])
+
+
 def spoken(hit: Hit) -> str:
     """A result as a screen reader says it."""
     folder, name = split_path(hit.path)
-    said = [name, _title(hit), place_text(hit.locator), copies_text(hit)]
+    said = [name, _title(hit), place_text(hit.locator), copies_text(hit), _tags(hit)]
     said += [one_line(hit.snippet) or state_text(hit.state), _date(hit)]
     said += [tr("found by %1").replace("%1", source_text(hit)), folder]
     return ". ".join(part for part in said if part)
@@ -189,13 +195,14 @@ class ResultDelegate(QStyledItemDelegate):
     def _paint_copies(
         self, painter: QPainter, font: QFont, area: QRectF, top: float, hit: Hit
     ) -> float:
-        """The date and how many copies there are; returns the left edge as above."""
+        """The tags, the date and how many copies there are; returns the left edge as above."""
         colours = self._look.theme.colours
         metrics = QFontMetricsF(font)
         right = area.right()
         for text, colour in (
             (copies_text(hit), colours.accent_strong),
             (_date(hit), colours.muted),
+            (_tags(hit), colours.accent_strong),
         ):
             if text:
                 right -= metrics.horizontalAdvance(text)

@@ -11,6 +11,7 @@ from ui.entry import EntryField
 from ui.parts import Banner, EmptyState, Look, button, column, fill_height, label, row
 from ui.preview import Target
 from ui.results import HIT_ROLE, ResultsModel, ResultsView
+from ui.tags import TagFilter
 from ui.text import count_text, counted, tame, tr
 
 DEBOUNCE_MS = 130
@@ -52,17 +53,7 @@ class SearchPage(QWidget):
         self.welcome = EmptyState(look, "satchel", "", "")
         self.add_button = button(tr("Add a folder"), self.folders_wanted.emit, "primary")
         self.welcome.ways.addWidget(self.add_button)
-        self.keys = QWidget()
-        keys = row(spacing=8)
-        for key, meaning in (
-            (tr("Enter"), tr("opens the file")),
-            (tr("Ctrl+Enter"), tr("asks")),
-            (tr("↑ ↓"), tr("choose")),
-        ):
-            keys.addWidget(label(key, "key"))
-            keys.addWidget(label(meaning, "small"))
-            keys.addSpacing(8)
-        self.keys.setLayout(keys)
+        self.keys = _keys()
         self.welcome.ways.addWidget(self.keys)
         self.nothing = EmptyState(look, "nothing", "", "")
         self.ask_instead = button(tr("Ask the question instead"), self._ask)
@@ -74,9 +65,11 @@ class SearchPage(QWidget):
         fill_height(self.ask_button)
         top = row(self.entry, self.ask_button, spacing=8)
         top.setStretch(0, 1)
-        layout = column(top, self.banner, self.status, self.body, spacing=10)
+        self.tags = TagFilter(look, client)
+        self.tags.chosen.connect(self._again)
+        layout = column(top, self.tags, self.banner, self.status, self.body, spacing=10)
         layout.setContentsMargins(24, 22, 20, 12)
-        layout.setStretch(3, 1)
+        layout.setStretch(4, 1)
         self.setLayout(layout)
         self._soon = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
         self._soon.timeout.connect(self.search)
@@ -127,8 +120,11 @@ class SearchPage(QWidget):
             self.body.setCurrentWidget(self.welcome)
             return
         self.status.setText(tr("Searching…"))
+        tag = self.tags.tag
         self._request = self._client.ask(
-            lambda number: Search(number, query, k=RESULTS, early=True), self._reply, self._slow
+            lambda number: Search(number, query, k=RESULTS, tag=tag, early=True),
+            self._reply,
+            self._slow,
         )
 
     def _slow(self) -> None:
@@ -244,6 +240,22 @@ class SearchPage(QWidget):
         question = self.entry.words()
         if question:
             self.question_asked.emit(question)
+
+
+def _keys() -> QWidget:
+    """Which keys do what here."""
+    shown = QWidget()
+    keys = row(spacing=8)
+    for key, meaning in (
+        (tr("Enter"), tr("opens the file")),
+        (tr("Ctrl+Enter"), tr("asks")),
+        (tr("↑ ↓"), tr("choose")),
+    ):
+        keys.addWidget(label(key, "key"))
+        keys.addWidget(label(meaning, "small"))
+        keys.addSpacing(8)
+    shown.setLayout(keys)
+    return shown
 
 
 def _phrase_text(count: PhraseCount) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 import msgspec
-from PySide6.QtCore import QSize, Qt, QTimer, QUrl, Signal, SignalInstance
-from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QTextBrowser, QWidget
+from PySide6.QtCore import QSize, Qt, Signal, SignalInstance
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
 from core.messages import (
     AnswerDone,
@@ -19,119 +17,14 @@ from core.messages import (
     MemoryOffer,
     RemotePreview,
 )
+from ui.answer_text import AnswerText, ExtractCard
 from ui.icons import file_icon
 from ui.parts import Banner, Elided, Look, button, clear, column, label, row
 from ui.preview import Target
 from ui.remote import ConsentView, made_text
 from ui.text import age_text, one_line, place_text, split_path, tame, tr
 
-FLUSH_MS = 40
 BUBBLE_WIDTH = 480
-LINE_PERCENT = 135
-_CITED = re.compile(r"\[(\d{1,3})\]")
-_UNFINISHED = re.compile(r"\[\d{0,3}$")
-
-
-class AnswerText(QTextBrowser):
-    """The words of an answer, as plain text; only its [n] are links, and they stay inside."""
-
-    cited = Signal(int)
-
-    def __init__(self, look: Look) -> None:
-        super().__init__()
-        self._look = look
-        self._waiting = ""
-        self._whole = ""
-        self._known: frozenset[int] = frozenset()
-        self.setProperty("role", "answer")
-        self.setAccessibleName(tr("Answer"))
-        self.setOpenLinks(False)
-        self.setOpenExternalLinks(False)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setUndoRedoEnabled(False)
-        self.document().setDocumentMargin(2)
-        self.document().documentLayout().documentSizeChanged.connect(self._fit)
-        self.anchorClicked.connect(self._clicked)
-        self._timer = QTimer(self, singleShot=True, interval=FLUSH_MS)
-        self._timer.timeout.connect(self.flush)
-        look.changed.connect(self._redraw)
-
-    def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: ARG002, N802
-        """Nothing is ever fetched for an answer."""
-        return None
-
-    def know(self, numbers: Sequence[int]) -> None:
-        """The sources that [n] may lead to."""
-        self._known = frozenset(numbers)
-
-    def add(self, piece: str) -> None:
-        """Take the next piece; pieces are drawn together, a few times a second."""
-        self._waiting += piece
-        if not self._timer.isActive():
-            self._timer.start()
-
-    def flush(self) -> None:
-        """Draw what waits, but for the beginning of a citation that is not whole yet."""
-        unfinished = _UNFINISHED.search(self._waiting)
-        cut = unfinished.start() if unfinished else len(self._waiting)
-        ready, self._waiting = self._waiting[:cut], self._waiting[cut:]
-        self._draw(ready)
-
-    def put(self, text: str) -> None:
-        """Show this text instead of what was there."""
-        self._timer.stop()
-        self._waiting = self._whole = ""
-        self.clear()
-        self._draw(text)
-
-    def text(self) -> str:
-        """What is shown."""
-        return self._whole
-
-    def _redraw(self) -> None:
-        self.put(self._whole + self._waiting)
-
-    def _draw(self, text: str) -> None:
-        self._whole += text
-        cursor = QTextCursor(self.document())
-        cursor.movePosition(QTextCursor.MoveOperation.End)
-        plain = QTextCharFormat()
-        plain.setForeground(QColor(self._look.theme.colours.text))
-        at = 0
-        cursor.beginEditBlock()
-        spaced = QTextBlockFormat()
-        spaced.setLineHeight(
-            LINE_PERCENT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value
-        )
-        cursor.mergeBlockFormat(spaced)
-        for found in _CITED.finditer(text):
-            cursor.insertText(tame(text[at : found.start()]), plain)
-            number = int(found.group(1))
-            cursor.insertText(found.group(), self._link(number) if number in self._known else plain)
-            at = found.end()
-        cursor.insertText(tame(text[at:]), plain)
-        cursor.endEditBlock()
-
-    def _link(self, number: int) -> QTextCharFormat:
-        style = QTextCharFormat()
-        style.setAnchor(True)
-        style.setAnchorHref(f"cite:{number}")
-        style.setForeground(QColor(self._look.theme.colours.accent_strong))
-        style.setBackground(QColor(self._look.theme.colours.accent_soft))
-        style.setFontWeight(QFont.Weight.DemiBold)
-        return style
-
-    def _clicked(self, url: QUrl) -> None:
-        number = url.path()
-        if url.scheme() == "cite" and number.isdecimal():
-            self.cited.emit(int(number))
-
-    def _fit(self) -> None:
-        height = round(self.document().size().height()) + 6
-        if height != self.height():
-            self.setFixedHeight(height)
 
 
 class SourceButton(QPushButton):
@@ -201,6 +94,8 @@ class TurnView(QWidget):
         self.answer = AnswerText(look)
         self.answer.cited.connect(self._cited)
         self.answer.hide()
+        self.extract = ExtractCard(look)
+        self.extract.chosen.connect(self._cited)
         self.note = Banner(look)
         self.made = label("", "small", wrap=True)
         self.made.hide()
@@ -220,6 +115,7 @@ class TurnView(QWidget):
         self._source_list = column(spacing=6)
         layout = column(
             asked_row,
+            self.extract,
             self.status,
             self.memories,
             self.answer,
@@ -273,8 +169,12 @@ class TurnView(QWidget):
         self.made.setText(made_text(made))
         self.made.setVisible(bool(self.made.text()))
 
-    def sources(self, sources: Sequence[Citation], heading: str = "") -> None:
-        """Show the passages that the answer may rest on."""
+    def sources(
+        self, sources: Sequence[Citation], heading: str = "", extract: Citation | None = None
+    ) -> None:
+        """Show the passages that the answer may rest on, and what answers at once."""
+        if extract is not None:
+            self.extract.tell(extract)
         self._sources = {source.n: source for source in sources}
         self.answer.know(list(self._sources))
         clear(self._source_list)
@@ -331,7 +231,7 @@ class TurnView(QWidget):
         if done.stopped == "cancelled":
             self.stopped()
             return
-        self.finish(done.answer, done.found, done.citations)
+        self.finish(done.answer, done.found, done.citations, done.unsupported)
         if done.found:
             told = not self.note.isHidden() and done.made.why in self.note.accessibleName()
             self.say_where(msgspec.structs.replace(done.made, why="") if told else done.made)
@@ -352,9 +252,17 @@ class TurnView(QWidget):
         if self.note.isHidden():
             self.note.tell(text)
 
-    def finish(self, answer: str, found: bool, citations: Sequence[Citation]) -> None:
+    def finish(
+        self,
+        answer: str,
+        found: bool,
+        citations: Sequence[Citation],
+        unsupported: Sequence[tuple[int, int]] = (),
+    ) -> None:
         """Show an answer for good, and say how well it is supported."""
         self.status.hide()
+        if self.extract.quote and answer.startswith(self.extract.quote):
+            self.extract.hide()  # the answer leads with it
         if not found:
             self.state = "not found"
             self.answer.hide()
@@ -368,11 +276,16 @@ class TurnView(QWidget):
         self.state = "answered"
         if not self._sources:
             self.sources(citations)
-        self.answer.put(answer)
+        self.answer.put(answer, unsupported)
         self.answer.show()
         cited = {citation.n for citation in citations}
         if cited:
             self._order(cited)
+            if unsupported:
+                self.note.tell(
+                    tr("Your files do not support all of this."),
+                    tr("What is underlined with dots are the model\u2019s own words."),
+                )
         else:
             self.state = "unsupported"
             self.note.tell(

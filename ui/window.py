@@ -100,6 +100,7 @@ class MainWindow(QMainWindow):
         self.settings.values_known.connect(self._settings_known)
         self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
         self.preview.closed.connect(self._close_preview)
+        self.preview.tags.changed.connect(self.search.tags.reload)
         self.tray.open_asked.connect(self.come_forward)
         self.tray.quit_asked.connect(self.quit_asked)
         self._client.link_changed.connect(self._link)
@@ -202,6 +203,7 @@ class MainWindow(QMainWindow):
             self._notice.hide()
             self.folders.reload()
             self.settings.reload()
+            self.search.tags.reload()
             if self.page() == "chat":
                 self.chat.panel.reload()
             if self.page() == "storage":

@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.chat.citations import CitationFilter, check_answer
-from core.chat.passages import Candidate, Chosen, PassageConfig, choose
+from core.chat.citations import CheckedAnswer, CitationFilter, Support, check_answer
+from core.chat.evidence import Evidence, EvidenceModel, together, weigh
+from core.chat.passages import Chosen, PassageConfig, choose, quoted
+from core.chat.reading import Compares, read_results
+from core.chat.words import Span
 from core.index.search import Results
 from core.messages import ChatTurn, Citation, Hit
 
@@ -49,10 +52,37 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """What the files say about a question: numbered passages, best first.
+
+    `extract` is what answers most likely, in the words of passage 1; None where
+    nothing answers likely enough. `odds` is how likely it is that the passages answer (0 to 1).
+    """
+
+    passages: tuple[tuple[Hit, Chosen], ...] = ()
+    extract: Citation | None = None
+    odds: float = 0.0
+
+    @property
+    def texts(self) -> list[str]:
+        """What the model is shown."""
+        return [chosen.text for _, chosen in self.passages]
+
+    @property
+    def sources(self) -> tuple[Citation, ...]:
+        """The passages as numbered sources, to be shown before the first word."""
+        return tuple(
+            Citation(n, hit.path, hit.locator, chosen.text)
+            for n, (hit, chosen) in enumerate(self.passages, start=1)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with its citations; `found` is false when the files do not say.
 
     `recalled_turns` earlier turns were before the model because the question is about them.
+    `unsupported` are the parts of the text that no passage supports.
     """
 
     text: str
@@ -63,36 +93,43 @@ class Answer:
     answer_tokens: int
     stopped: str
     recalled_turns: int = 0
+    unsupported: tuple[Span, ...] = ()
 
 
-def choose_passages(
-    results: Results, question: str, budget_tokens: int, about_cosine: float
-) -> list[tuple[Hit, Chosen]]:
-    """The hits that bear on a question, each with what of its text goes into the prompt.
+def gather(
+    results: Results,
+    question: str,
+    embedder: Compares | None,
+    model: EvidenceModel,
+    budget_tokens: int,
+    about_cosine: float | None = None,
+    bare: str | None = None,
+) -> Gathered:
+    """The sentences of the hits that bear on a question, within a budget of tokens.
 
-    Under `about_cosine`, and without shared words, a passage is not about the question.
+    `bare` is the question as it was asked, when `question` has more words for what it leans on:
+    those find the passages, and both together the sentence.
+    `about_cosine` is given where `model` was not fitted to the embeddings in use: from that
+    cosine on a passage is about the question.
     """
-    shown = [
-        (hit, Candidate(text, cosine, hit.source != "semantic"))
-        for hit, text, cosine in zip(results.hits, results.passages, results.cosines, strict=True)
-        if text is not None
-    ]
-    config = PassageConfig(budget_tokens=budget_tokens, min_cosine=about_cosine)
-    chosen = choose([candidate for _, candidate in shown], question, config)
-    return [(shown[item.index][0], item) for item in chosen]
-
-
-def sources(passages: Sequence[tuple[Hit, Chosen]]) -> tuple[Citation, ...]:
-    """The passages as numbered sources, to be shown before the first word."""
-    return tuple(
-        Citation(n, hit.path, hit.locator, chosen.text)
-        for n, (hit, chosen) in enumerate(passages, start=1)
-    )
+    hits, reads = read_results(results, question, embedder)
+    evidence: Evidence = weigh(question, reads, model, about_cosine)
+    if bare is not None and bare != question:
+        _, again = read_results(results, bare, embedder)
+        evidence = together(evidence, weigh(bare, again, model, about_cosine))
+    chosen = choose(reads, evidence, PassageConfig(budget_tokens=budget_tokens))
+    passages = tuple((results.hits[hits[one.index]], one) for one in chosen)
+    if not passages or not evidence.enough:
+        return Gathered(passages, None, evidence.odds)
+    hit, first = passages[0]
+    text = reads[first.index].text
+    quote = text[slice(*quoted(text, evidence.sentences, first.best))]
+    return Gathered(passages, Citation(1, hit.path, hit.locator, quote), evidence.odds)
 
 
 def answer_question(
     question: str,
-    passages: Sequence[tuple[Hit, Chosen]],
+    gathered: Gathered,
     model: Model,
     history: Sequence[ChatTurn],
     on_text: Callable[[str], None],
@@ -100,14 +137,16 @@ def answer_question(
 ) -> Answer:
     """Let the model answer from the passages and check what it says against them.
 
-    Without passages nothing is asked of the model: the files do not say.
-    Raises UserError when the model cannot be used.
+    Where the files do not say, nothing is asked of the model. What it says beside the point
+    never takes the place of the extract: that is cited first, and leads where no sentence of
+    the model has support. Raises UserError when the model cannot be used.
     """
     started = time.perf_counter()
-    if not passages:
+    extract = gathered.extract
+    if extract is None:
         on_text(NOT_FOUND)
         return Answer(NOT_FOUND, False, (), {"total": 0.0}, 0, 0, "end")
-    texts = [chosen.text for _, chosen in passages]
+    texts = gathered.texts
     filtered = CitationFilter(len(texts))
     first_text_ms: list[float] = []
 
@@ -123,15 +162,12 @@ def answer_question(
     if rest:
         on_text(rest)
     checked = check_answer(said.text, question, texts)
-    citations = tuple(
-        Citation(s.n, passages[s.n - 1][0].path, passages[s.n - 1][0].locator, s.quote)
-        for s in checked.citations
-    )
+    text, unsupported = led_by(extract, checked, whole=said.stopped != "cancelled")
     total_ms = 1000 * (time.perf_counter() - started)
     return Answer(
-        text=checked.answer,
-        found=checked.found,
-        citations=citations if checked.found else (),
+        text=text,
+        found=True,
+        citations=_citations(extract, checked.citations, gathered.passages),
         timings_ms={
             "first_text": round(first_text_ms[0] if first_text_ms else total_ms, 1),
             "prefill": round(said.prefill_ms, 1),
@@ -142,4 +178,36 @@ def answer_question(
         answer_tokens=said.answer_tokens,
         stopped=said.stopped,
         recalled_turns=len(said.recalled),
+        unsupported=unsupported,
     )
+
+
+def led_by(
+    extract: Citation, checked: CheckedAnswer, whole: bool = True
+) -> tuple[str, tuple[Span, ...]]:
+    """The answer to show and its parts without support.
+
+    A model that does not know, or says nothing, leaves the extract; words of which none has
+    support come after it. One that was stopped is left as it is.
+    """
+    if checked.citations or not whole:
+        return checked.answer, checked.unsupported
+    quoted = f"{' '.join(extract.quote.split())} [{extract.n}]"
+    if not checked.found or not checked.answer:
+        return quoted, ()
+    lead = f"{quoted}\n\n"
+    return lead + checked.answer, tuple(
+        (start + len(lead), end + len(lead)) for start, end in checked.unsupported
+    )
+
+
+def _citations(
+    extract: Citation, supports: Sequence[Support], passages: Sequence[tuple[Hit, Chosen]]
+) -> tuple[Citation, ...]:
+    """The extract, then a quote from each other passage that supports the answer."""
+    others = (
+        Citation(one.n, passages[one.n - 1][0].path, passages[one.n - 1][0].locator, one.quote)
+        for one in supports
+        if one.n != extract.n
+    )
+    return (extract, *others)

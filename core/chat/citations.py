@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.chat.words import Span, rarity, sentence_spans, words
@@ -49,11 +49,15 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """An answer whose every mark rests on a quote. `found` is false when it says nothing."""
+    """An answer whose every mark rests on a quote. `found` is false when it says nothing.
+
+    `unsupported` are the sentences of it that claim something which no passage supports.
+    """
 
     answer: str
     found: bool
     citations: tuple[Support, ...]
+    unsupported: tuple[Span, ...] = ()
 
 
 class CitationFilter:
@@ -132,17 +136,15 @@ def check_answer(
 ) -> CheckedAnswer:
     """The answer with marks only where a passage supports the sentence, and the quotes.
 
-    Marks of the model stay where their passage shares words with the sentence.
-    A sentence whose marks all fail, and each sentence where the model set no mark
-    in the whole answer, gets the mark of the passage that covers it best, if that
-    covers enough of it and holds all its numbers.
+    Marks of the model stay where their passage shares words with the sentence and has
+    all its numbers and names. A sentence without a mark that holds gets that of the passage
+    that covers it best, if that covers enough of it.
     Citations come in the order of their numbers, one a passage: that of the
     sentence it supports best.
     """
     config = config or CitationConfig()
     text = drop_unknown(answer, len(passages)).strip()
     finder = _Finder(question, passages, config)
-    marked_by_model = _MARK.search(text) is not None
     best: dict[int, tuple[float, Support]] = {}
     spoke = refused = supported = False
     out: list[str] = []
@@ -153,9 +155,7 @@ def check_answer(
         numbers = [n for mark in _MARK.findall(sentence) for n in _numbers(mark)]
         refuses = is_refusal(plain) and not finder.says_beyond_question(plain)
         refused, spoke = refused or refuses, spoke or bool(words(plain))
-        supports = [] if refuses else finder.of_cited(plain, numbers)
-        if not supports and not refuses and (numbers or not marked_by_model):
-            supports = finder.of_best(plain)
+        supports = [] if refuses else finder.of_cited(plain, numbers) or finder.of_best(plain)
         for share, support in supports:
             supported = True
             if support.n not in best or share > best[support.n][0]:
@@ -164,8 +164,21 @@ def check_answer(
         out += [text[at:start], _mark(sentence, kept)]
         at = end
     out.append(text[at:])
+    checked = "".join(out).strip()
     citations = tuple(best[n][1] for n in sorted(best))
-    return CheckedAnswer("".join(out).strip(), spoke and (supported or not refused), citations)
+    found = spoke and (supported or not refused)
+    return CheckedAnswer(checked, found, citations, unmarked(checked) if found else ())
+
+
+def unmarked(answer: str) -> tuple[Span, ...]:
+    """The sentences of a checked answer that claim something and have no mark."""
+    return tuple(
+        (start, end)
+        for start, end in answer_sentences(answer)
+        if not _MARK.search(answer[start:end])
+        and words(answer[start:end])
+        and not is_refusal(answer[start:end])
+    )
 
 
 def is_refusal(sentence: str) -> bool:
@@ -205,19 +218,25 @@ class _Finder:
 
     def of_cited(self, sentence: str, cited: Sequence[int]) -> list[tuple[float, Support]]:
         """How much each cited passage supports the sentence, as far as it does."""
-        supports = (self._in_passage(sentence, n) for n in dict.fromkeys(cited))
-        return [one for one in supports if one and one[0] >= self._config.keep_share]
+        return self._supports(sentence, dict.fromkeys(cited), self._config.keep_share)
 
     def of_best(self, sentence: str) -> list[tuple[float, Support]]:
-        """The passage that covers the sentence best, if strongly and with all its numbers."""
-        supports = [
+        """The passage that covers the sentence best, if strongly."""
+        numbers = range(1, len(self._texts) + 1)
+        supports = self._supports(sentence, numbers, self._config.attach_share)
+        return [max(supports, key=lambda one: (one[0], -one[1].n))] if supports else []
+
+    def _supports(
+        self, sentence: str, numbers: Iterable[int], least_share: float
+    ) -> list[tuple[float, Support]]:
+        """What covers so much of the sentence, of the passages that hold its numbers and names."""
+        return [
             one
-            for n in range(1, len(self._texts) + 1)
+            for n in numbers
             if (one := self._in_passage(sentence, n))
-            and one[0] >= self._config.attach_share
+            and one[0] >= least_share
             and self._holds(sentence, n)
         ]
-        return [max(supports, key=lambda one: (one[0], -one[1].n))] if supports else []
 
     def says_beyond_question(self, sentence: str) -> bool:
         """Whether a passage covers what the sentence adds to the words of the question.
@@ -251,9 +270,10 @@ class _Finder:
         }
 
     def _holds(self, sentence: str, n: int) -> bool:
-        """Whether passage n holds every number of the sentence."""
-        numbers = {word for word in words(sentence) if word[0].isdigit()}
-        return numbers <= set().union(*(held for _, held in self._sentences[n - 1]))
+        """Whether passage n, or the question, holds every number and name of the sentence."""
+        named = {word for name in _NAME.findall(sentence) for word in words(name)}
+        literal = named | {word for word in words(sentence) if word[0].isdigit()}
+        return literal <= set().union(self._asked, *(held for _, held in self._sentences[n - 1]))
 
 
 def _numbers(mark: str) -> list[int]:

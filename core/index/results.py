@@ -27,13 +27,16 @@ LOOKED_AT = 8  # of these, of families already shown, read only to be listed as 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to show: `k` hits for `text`, from files below a folder and with a name ending."""
+    """What to show: `k` hits for `text`, from files below a folder, with a name ending, and
+    among some paths.
+    """
 
     text: str
     k: int
     fold: bool = True
     below: str | None = None
     suffix: str | None = None
+    paths: frozenset[str] | None = None
 
     def choose(self, files: list[FileRef]) -> list[FileRef]:
         """The files of a document that may be shown: those that can be read now, newest first."""
@@ -42,6 +45,8 @@ class Wish:
     def _fits(self, path: str) -> bool:
         inside = self.below is None or path.startswith(self.below.rstrip(os.sep) + os.sep)
         ending = None if self.suffix is None else "." + self.suffix.lstrip(".").lower()
+        if self.paths is not None and path not in self.paths:
+            return False
         return inside and (ending is None or path.lower().endswith(ending))
 
 

@@ -51,7 +51,8 @@ WIDER = 4  # candidates looked at for each one scored, so that copies do not tak
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for. `below` is an absolute folder, `suffix` a name ending.
+    """What to look for. `below` is an absolute folder, `suffix` a name ending, `paths` are the
+    only files to look in.
 
     With `typing` the last word may be unfinished.
     With `fold`, hits that show the same as a better one become its copies.
@@ -64,10 +65,11 @@ class Query:
     suffix: str | None = None
     fold: bool = True
     typing: bool = False
+    paths: frozenset[str] | None = None
 
     def wish(self) -> Wish:
         """What is to be shown of the candidates."""
-        return Wish(self.text, self.k, self.fold, self.below, self.suffix)
+        return Wish(self.text, self.k, self.fold, self.below, self.suffix, self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class Results:
 
     `phrases` counts what stood between quotation marks in the query.
     `passages` holds the whole text of each hit (None where it cannot be shown),
-    `cosines` its exact or estimated similarity to the query (None in lexical mode).
+    `cosines` its exact or estimated similarity to the query (None in lexical mode),
+    `agreements` how well its tokens agree with the query's, where that was looked at.
     """
 
     hits: tuple[Hit, ...]
@@ -86,6 +89,7 @@ class Results:
     from_cache: int
     timings_ms: dict[str, float]
     phrases: Found | None = None
+    agreements: tuple[float | None, ...] = ()
 
 
 class Searcher:
@@ -209,14 +213,21 @@ class Searcher:
             from_cache=work.from_cache,
             timings_ms={name: round(1000 * s, 2) for name, s in work.spent_s.items()},
             phrases=phrases,
+            agreements=tuple(work.agreement.get(position) for position in made.positions),
         )
 
     # --- candidates ---------------------------------------------------------------------
 
     def _allowed(self, query: Query) -> Flags:
-        if query.below is None and query.suffix is None:
+        if query.below is None and query.suffix is None and query.paths is None:
             return self._view.live
-        matching = self._catalogue.documents_matching(query.below, query.suffix)
+        if query.paths is None:
+            matching = self._catalogue.documents_matching(query.below, query.suffix)
+        else:  # which of their files may be shown is looked at when they are
+            found = map(self._catalogue.document_at, query.paths)
+            matching = {document for document in found if document is not None}
+            if query.below is not None or query.suffix is not None:
+                matching &= self._catalogue.documents_matching(query.below, query.suffix)
         return self._view.of_documents(matching) & self._view.live
 
     def _phrases(

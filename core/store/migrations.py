@@ -351,6 +351,24 @@ HISTORY: tuple[Migration, ...] = (
         );
         """,
     ),
+    Migration(
+        "0006-tags",
+        """
+        CREATE TABLE tagged_file(
+            id INTEGER PRIMARY KEY,
+            path BLOB NOT NULL UNIQUE,
+            number INTEGER NOT NULL,
+            content BLOB
+        );
+        CREATE TABLE tag(
+            name TEXT NOT NULL,
+            file INTEGER NOT NULL REFERENCES tagged_file(id) ON DELETE CASCADE,
+            given INTEGER NOT NULL,
+            PRIMARY KEY(name, file)
+        ) WITHOUT ROWID;
+        CREATE INDEX tag_file ON tag(file);
+        """,
+    ),
 )
 
 

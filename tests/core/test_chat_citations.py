@@ -99,9 +99,38 @@ def test_an_answer_without_marks_gets_them_where_it_is_supported() -> None:
     assert checked.found
 
 
-def test_a_wrong_number_is_no_support() -> None:
-    checked = check_answer("The ferry costs 15 crowns.", "What does it cost?", PASSAGES)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The ferry costs 15 crowns.",
+        "The ferry costs 15 crowns [3].",
+        "In 1901 Arne Berg built the lighthouse [2].",
+        "The ferry sails on Sunday, and it costs 12 crowns [3].",
+    ],
+)
+def test_a_wrong_number_date_or_name_is_no_support(answer: str) -> None:
+    checked = check_answer(answer, "What does it cost?", PASSAGES)
     assert checked.citations == ()
+    assert "[" not in checked.answer
+    assert checked.unsupported == ((0, len(checked.answer)),)
+
+
+def test_the_words_of_the_question_need_no_support() -> None:
+    answer = "In Varn, Mira Olsen built the lighthouse [2]."
+    assert not check_answer(answer, "Who built the lighthouse in Varn?", PASSAGES).unsupported
+
+
+def test_sentences_without_support_are_marked_where_they_stand() -> None:
+    answer = "It closes at nine [1]. Dragons guard it. The passages do not say why."
+    checked = check_answer(answer, "When does the harbour close?", PASSAGES)
+    assert [checked.answer[a:b] for a, b in checked.unsupported] == ["Dragons guard it."]
+
+
+def test_a_sentence_beside_marked_ones_gets_its_own_mark() -> None:
+    answer = "It closes at nine [1]. Mira Olsen built the lighthouse in 1874."
+    checked = check_answer(answer, "When does the harbour close?", PASSAGES)
+    assert checked.answer.endswith("in 1874 [2].")
+    assert checked.unsupported == ()
 
 
 def test_a_short_answer_is_quoted_where_the_question_points() -> None:

@@ -64,7 +64,7 @@ def test_any_text_is_looked_through(text: str) -> None:
 
 
 def test_precision_comes_first_with_the_real_model(models: Path) -> None:
-    """Sentences that are not among the examples: 24 of 30 are offered, one of 61 wrongly."""
+    """Sentences that are not among the examples: 24 of 30 are offered, one of 60 wrongly."""
     embedder = Embedder(embedding_folder(models, "all-minilm-l6-v2"), 2)
     rows = load_examples()
     examples = Examples(

@@ -1,65 +1,101 @@
-"""What goes from the search hits into the prompt."""
+"""What goes from the passages found into the prompt."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.chat.passages import Candidate, PassageConfig, bears_on, choose
-from core.chat.words import GAP, estimate_tokens
+from core.chat.evidence import Evidence, Read, Sentence
+from core.chat.passages import QUOTE_CHARS, PassageConfig, choose, quoted
+from core.chat.words import GAP, estimate_tokens, sentence_spans
 
-FILLER = "The committee met on a grey morning and spoke about nothing of note. " * 8
-LONG = FILLER + "The harbour of Varn closes at nine. Boats wait outside. " + FILLER
-
-
-def hit(text: str, cosine: float | None = 0.6, lexical: bool = True) -> Candidate:
-    return Candidate(text, cosine, lexical)
+LIGHT = "The coast is long. Mira Olsen built the lighthouse. It burned in 1901. Boats pass by."
 
 
-def test_nothing_near_the_question_is_not_found() -> None:
-    question = "When does the harbour of Varn close?"
-    assert not choose([], question)
-    assert not choose([hit("Apples are red.", 0.1, lexical=False)], question)
-    assert not choose([hit("A harbour.", 0.1, lexical=True)], question)
-    assert choose([hit("Apples are red.", 0.31, lexical=False)], question)
-    assert choose([hit("Varn: the harbour closes early.", None, lexical=True)], question)
-    assert not choose([hit("Apples", 0.5)], question, PassageConfig(min_cosine=0.6))
+def read(text: str) -> Read:
+    return Read(text, spans=tuple(sentence_spans(text)))
 
 
-def test_question_without_words_needs_the_cosine() -> None:
-    assert not bears_on(hit("Any text.", 0.2), "What is it?", PassageConfig())
+def weighed(passages: list[Read], *scores: float) -> Evidence:
+    spans = [(number, span) for number, one in enumerate(passages) for span in one.spans]
+    found = zip(spans, scores, strict=True)
+    sentences = tuple(Sentence(number, span, score) for (number, span), score in found)
+    return Evidence(sentences, 0.9, enough=True)
 
 
-def test_short_passages_are_kept_whole_and_in_order() -> None:
-    texts = ["First about Varn.", "Second about Varn.", "Third about Varn."]
-    chosen = choose([hit(text) for text in texts], "Varn?")
-    assert [one.text for one in chosen] == texts
-    assert [one.index for one in chosen] == [0, 1, 2]
+def test_one_sure_sentence_is_all_that_is_taken() -> None:
+    passages = [read(LIGHT)]
+    (chosen,) = choose(passages, weighed(passages, 0, 9, 0, 0))
+    assert chosen.text == "Mira Olsen built the lighthouse."
+    assert chosen.spans == (chosen.best.span,)
 
 
-def test_what_does_not_bear_on_it_and_repeats_are_left_out() -> None:
-    candidates = [hit("Varn is big."), hit("Apples.", 0.1, lexical=False), hit("Varn is big.")]
-    assert [one.index for one in choose(candidates, "Is Varn big?")] == [0]
+def test_unsure_ones_come_in_their_documents_order_best_document_first() -> None:
+    passages = [read("Apples are red. Pears are green."), read("Plums. Figs are sweet.")]
+    chosen = choose(passages, weighed(passages, 0.1, 0.3, 0.2, 0.4), PassageConfig(enough=1.0))
+    assert [one.index for one in chosen] == [1, 0]
+    assert chosen[1].text == passages[0].text
+    assert chosen[1].spans == ((0, len(passages[0].text)),)
 
 
-def test_a_long_passage_keeps_the_sentence_asked_for_and_its_neighbour() -> None:
-    (chosen,) = choose(
-        [hit(LONG)], "When does the harbour of Varn close?", PassageConfig(budget_tokens=120)
-    )
-    assert "The harbour of Varn closes at nine." in chosen.text
-    assert "Boats wait outside." in chosen.text
-    assert estimate_tokens(chosen.text) <= 120
-    assert chosen.text == GAP.join(LONG[start:end] for start, end in chosen.spans)
+def test_a_sentence_that_leans_brings_the_one_before() -> None:
+    passages = [read(LIGHT)]
+    (chosen,) = choose(passages, weighed(passages, 0, 0, 9, 0))
+    assert chosen.text == "Mira Olsen built the lighthouse. It burned in 1901."
+    assert LIGHT[slice(*chosen.best.span)] == "It burned in 1901."
+
+
+def test_what_repeats_is_taken_once() -> None:
+    passages = [read("The ferry costs 12 crowns."), read("The ferry costs 12 crowns.")]
+    chosen = choose(passages, weighed(passages, 2.0, 1.9), PassageConfig(enough=1.0))
+    assert [one.index for one in chosen] == [0]
+
+
+def test_of_a_sentence_that_does_not_fit_the_beginning_is_kept() -> None:
+    long = read("word " * 80 + "end.")
+    (chosen,) = choose([long], weighed([long], *[1.0] * len(long.spans)), PassageConfig(20))
+    assert estimate_tokens(chosen.text) <= 20
+    assert long.text.startswith(chosen.text)
+
+
+@pytest.mark.parametrize(
+    ("scores", "quote"),
+    [
+        ((0, 9, 0, 0), "Mira Olsen built the lighthouse."),
+        ((0, 0, 9, 0), "Mira Olsen built the lighthouse. It burned in 1901."),
+        ((0, 9, 8.9, 0), "Mira Olsen built the lighthouse. It burned in 1901."),
+        ((9, 0, 8.9, 0), "The coast is long."),
+    ],
+)
+def test_a_quote_can_be_understood_alone(scores: tuple[float, ...], quote: str) -> None:
+    evidence = weighed([read(LIGHT)], *scores)
+    assert evidence.best is not None
+    assert LIGHT[slice(*quoted(LIGHT, evidence.sentences, evidence.best))] == quote
+
+
+def test_a_quote_is_never_long() -> None:
+    text = "It was " + "very " * 60 + "long. It was " + "very " * 60 + "wide."
+    evidence = weighed([read(text)], 1, 1)
+    assert evidence.best is not None
+    start, end = quoted(text, evidence.sentences, evidence.best)
+    assert end - start <= QUOTE_CHARS
 
 
 @given(
-    st.lists(st.text(alphabet="ab c.\n东1", max_size=400), max_size=8),
-    st.integers(0, 300),
+    st.lists(st.text(alphabet="ab c.\n东1", max_size=300), max_size=5),
+    st.lists(st.floats(-9, 9), min_size=1, max_size=7),
+    st.integers(0, 200),
 )
-def test_never_over_the_budget_and_always_exact_spans(texts: list[str], budget: int) -> None:
-    config = PassageConfig(budget_tokens=budget)
-    chosen = choose([hit(text) for text in texts], "a b 东 1?", config)
-    assert sum(estimate_tokens(one.text) for one in chosen) <= max(budget, 0)
-    assert len(chosen) <= len(config.shares)
+def test_never_over_the_budget_and_always_exact_spans(
+    texts: list[str], scores: list[float], budget: int
+) -> None:
+    passages = [read(text) for text in texts]
+    count = sum(len(one.spans) for one in passages)
+    some = [scores[at % len(scores)] for at in range(count)]
+    chosen = choose(passages, weighed(passages, *some), PassageConfig(budget_tokens=budget))
+    assert sum(estimate_tokens(one.text) for one in chosen) <= budget
+    assert bool(chosen) or budget <= 1 or not count
     for one in chosen:
         assert one.text.strip()
         assert GAP.join(texts[one.index][start:end] for start, end in one.spans) == one.text
         assert list(one.spans) == sorted(one.spans)
+        assert any(start <= one.best.span[0] for start, _ in one.spans)

@@ -10,7 +10,8 @@ import pytest
 from helpers import Lab
 from prose import Made, Prose, invoices, letters, versions
 
-from core.chat.assistant import choose_passages
+from core.chat.assistant import gather
+from core.chat.evidence import load_evidence
 from core.messages import About, Hit
 
 QUERY = "where the lighthouse keeper leaves his spare key"
@@ -182,11 +183,12 @@ def test_an_answer_is_given_each_passage_once(lab: Lab) -> None:
     for number in range(6):
         lab.write(f"version{number}.txt", "\n".join([*text, prose.sentence()]))
     lab.index()
-    apart = choose_passages(lab.search(QUERY, k=8, fold=False), QUERY, 600, 0.3)
-    folded = choose_passages(lab.search(QUERY, k=8), QUERY, 600, 0.3)
+    evidence = load_evidence()
+    apart = gather(lab.search(QUERY, k=8, fold=False), QUERY, None, evidence, 600).passages
+    folded = gather(lab.search(QUERY, k=8), QUERY, None, evidence, 600).passages
     for chosen in (apart, folded):
         assert KEY in chosen[0][1].text
-    assert len([hit for hit, part in folded if KEY in part.text]) == 1
+        assert len([hit for hit, part in chosen if KEY in part.text]) == 1
     assert len(folded[0][0].copies) == 5
 
 

@@ -81,6 +81,9 @@ def search_states(g: Gallery, mode: str) -> None:
     g.window.search.know_folders(True)
     g.query()
     g.shoot("search-results", mode)
+    g.window.search.tags.choose("housing")
+    g.shoot("search-tagged", mode)
+    g.window.search.tags.choose("housing")
     area = g.window.search.view.copies_area(g.window.search.model.index(0))
     QTest.mouseClick(
         g.window.search.view.viewport(),

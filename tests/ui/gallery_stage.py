@@ -38,6 +38,7 @@ from core.messages import (
     SettingsGet,
     State,
     StatusRequest,
+    TagsRequest,
 )
 from ui.client import Link
 from ui.icons import Icons
@@ -52,6 +53,16 @@ CONVERSATIONS = [
     {"id": 2, "title": "Who waters the tomatoes in August, and how often?", "changed_at": 2.0},
     {"id": 1, "title": "متى ينتهي عقد الإيجار؟", "changed_at": 1.0},
 ]
+
+
+def tags(message: Message) -> object:
+    """What is tagged, and files like those."""
+    assert isinstance(message, TagsRequest)
+    if message.action == "suggest":
+        like = ("/home/ana/Documents/insurance.eml", "/home/ana/Documents/council-letter.txt")
+        return {"proposals": [{"path": path, "cosine": 0.6, "votes": 2} for path in like]}
+    names = (("housing", 4), ("recipes", 12), ("tax 2023", 7))
+    return {"of": ["housing"], "tags": [{"name": name, "files": files} for name, files in names]}
 
 
 def number(message: Message) -> int:
@@ -69,6 +80,7 @@ def usual(client: ScriptedClient, mode: str) -> None:
         FilesList: lambda m: Report(number(m), failures()),
         ModelsRequest: lambda m: Report(number(m), models()),
         ConversationsList: lambda m: Report(number(m), {"conversations": CONVERSATIONS}),
+        TagsRequest: lambda m: Report(number(m), tags(m)),
         Search: lambda m: SearchResults(number(m), hits(), True, timings_ms={"total": 431.0}),
         Preview: lambda m: PreviewText(
             number(m), "", PAGE, PAGE.find(LEASE), PAGE.find(LEASE) + len(LEASE), Locator(page=1)

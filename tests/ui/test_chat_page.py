@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QTextCharFormat
 from samples import sources
 from scripted import ScriptedClient
 
@@ -248,3 +249,46 @@ def test_a_sentence_of_the_person_is_remembered_only_when_they_say_so(
     offer._other.click()
     assert client.last(MemoriesRequest).action == "refuse"
     assert not offer.isVisible()
+
+
+def test_the_words_of_a_file_are_there_before_the_model_has_begun(
+    window: MainWindow, client: ScriptedClient, asked: Ask
+) -> None:
+    client.reply(AnswerSources(asked.id, sources(), 7, extract=sources()[0]))
+    card = turn(window).extract
+    assert card.isVisible()
+    assert card.accessibleName() == f"From your files: {sources()[0].quote}"
+    assert turn(window).state == "waiting"
+    card._open.click()
+    assert client.last(Preview).quote == sources()[0].quote
+    client.reply(done(asked.id, "On 31 May 2028 [1]."))
+    assert card.isVisible()
+
+
+def test_an_answer_that_is_the_words_of_the_file_shows_them_once(
+    window: MainWindow, client: ScriptedClient, asked: Ask
+) -> None:
+    client.reply(AnswerSources(asked.id, sources(), 7, extract=sources()[0]))
+    client.reply(done(asked.id, f"{sources()[0].quote} [1]"))
+    assert not turn(window).extract.isVisible()
+    assert turn(window).answer.text().startswith(sources()[0].quote)
+
+
+def test_what_no_passage_supports_is_marked_and_stays(
+    window: MainWindow, client: ScriptedClient, asked: Ask
+) -> None:
+    client.reply(AnswerSources(asked.id, sources(), 7, extract=sources()[0]))
+    text = "On 31 May 2028 [1]. \U0001f600 Dragons [2] guard it. The end."
+    said = AnswerDone(asked.id, text, True, sources(), {}, 9, 9, unsupported=((20, 43), (44, 52)))
+    client.reply(said)
+    shown = turn(window)
+    assert shown.answer.toPlainText() == text
+    marked = ""
+    at = shown.answer.document().firstBlock().begin()
+    while not at.atEnd():
+        if at.fragment().charFormat().underlineStyle() == QTextCharFormat.UnderlineStyle.DotLine:
+            marked += at.fragment().text()
+        at += 1
+    assert marked == "\U0001f600 Dragons  guard it.The end."
+    assert "do not support all of this" in shown.note.accessibleName()
+    assert shown.state == "answered"

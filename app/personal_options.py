@@ -1,0 +1,45 @@
+"""The commands about what is the person's own: memories and tags."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+Command = Callable[[str, str], argparse.ArgumentParser]
+
+
+def add_personal(command: Command, common: argparse.ArgumentParser) -> None:
+    """Add the commands to a parser; `command` makes one of a name and a text."""
+    _add_memories(command, common)
+    _add_tags(command, common)
+
+
+def _add_memories(command: Command, common: argparse.ArgumentParser) -> None:
+    memories = command("memories", "what Satchel remembers of you, because you let it")
+    actions = memories.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="everything that is remembered", parents=[common])
+    for name, text in (
+        ("add", "remember a sentence"),
+        ("edit", "say it differently"),
+        ("remove", "forget it for good"),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        if name != "add":
+            action.add_argument("memory", type=int, metavar="N", help="its number in the list")
+        if name != "remove":
+            action.add_argument("text", metavar="TEXT")
+
+
+def _add_tags(command: Command, common: argparse.ArgumentParser) -> None:
+    tag = command("tag", "your tags on files, which stay on them when they are moved")
+    actions = tag.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, text, paths in (
+        ("add", "give files a tag; of a folder, all files in it", "+"),
+        ("remove", "take a tag off files, or off all", "*"),
+        ("list", "the tags, or the files that have one", None),
+        ("suggest", "files that are like those with a tag", None),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        action.add_argument("name", metavar="NAME", nargs="?" if name == "list" else None)
+        if paths is not None:
+            action.add_argument("paths", metavar="PATH", nargs=paths)
