@@ -146,7 +146,7 @@ class Digesting:
             question_about(self._message.wanted, [sentences[at] for at in near]),
             4 * count + 4,
             lambda: self._session.is_cancelled(self._message.id),
-            numbers_grammar(count, count),
+            grammar=numbers_grammar(count, count),
         )
         self._check()
         return [near[number - 1] + 1 for number in numbers_said(said.text, count)]

@@ -315,10 +315,9 @@ class ModelWorker:
     ) -> ModelAnswer:
         """As `complete`, from any thread, giving way to everything else that is asked for.
 
-        What is said follows the `grammar`, if there is one.
-
         It is paused for that and goes on, or begins again where another model was needed
-        meanwhile. Raises UserError, also when the worker was ended because its memory was wanted.
+        meanwhile. What is said follows the `grammar`, if there is one. Raises UserError, also when
+        the worker was ended because its memory was wanted.
         """
         while True:
             with self._working():

@@ -44,7 +44,7 @@ def test_options_stand_before_or_after_the_command(argv: list[str]) -> None:
     options = make_parser().parse_args(arranged(argv))
     assert vars(options) == {
         "home": "H", "json": True, "command": "search", "query": "q", "k": 3, "folder": None,
-        "type": None, "mode": "lexical", "exact": False,
+        "type": None, "tag": None, "mode": "lexical", "exact": False,
     }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_every_command_can_be_run() -> None:
     ]
     assert set(action.choices) == set(COMMANDS) == {
         "folders", "index", "search", "batch", "ask", "related", "status", "budget", "models",
-        "forget", "doctor", "mcp", "pause", "resume", "memories", "remote", "digest",
+        "forget", "doctor", "mcp", "pause", "resume", "memories", "remote", "digest", "tag",
     }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def worker(models: Path) -> Iterator[ModelWorker]:
 
 
 def said(worker: ModelWorker, grammar: str, most: int = 12) -> tuple[str, str]:
-    answer = worker.complete_in_background("", "Say hello.", most, lambda: False, grammar)
+    answer = worker.complete_in_background("", "Say hello.", most, lambda: False, grammar=grammar)
     return answer.text, answer.stopped
 
 
