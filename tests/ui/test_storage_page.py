@@ -221,8 +221,8 @@ def test_advanced_choices_go_with_the_budgets(
     assert page.advanced.editors["index.level"].isVisible()
     assert "files.hidden" not in page.advanced.editors
     level = field_of(page, "index.level", QComboBox)
-    assert level.currentText() == "codes-16: 23 bytes, finds 88 %"
-    assert "a search reads about 23 passages anew" in texts(page.advanced)
+    assert level.currentText() == "codes-16: 20 bytes, finds 88 %"
+    assert "a search reads about 24 passages anew" in texts(page.advanced)
     model = field_of(page, "assistant.model", QComboBox)
     offered = [model.itemText(at) for at in range(model.count())]
     assert offered == ["smollm2-135m-instruct", "my-own-file"]
