@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.search_mode import choose_mode, means
 from core.chat.assistant import PASSAGES_SEARCHED, Gathered, gather
 from core.chat.evidence import load_evidence
+from core.chat.expected import is_request
 from core.chat.followups import stand_alone
 from core.index.search import Query
 from core.messages import ChatTurn, Mode
@@ -64,7 +65,9 @@ class Gathering:
             SEARCH_DEADLINE_S,
             given_up,
         )
-        fitted = by_words or engine.model_name == self._evidence.embedding_model
+        # What is enough was fitted to questions that one sentence answers.
+        alike = engine.model_name == self._evidence.embedding_model and not is_request(question)
+        fitted = by_words or alike
         return gather(
             results,
             whole,

@@ -74,6 +74,18 @@ _REASON = re.compile(
 )
 
 
+_REQUEST = re.compile(
+    r"\s*(?:please |can you |could you )?"
+    r"(?:tell|describe|explain|summari[sz]e|list|outline|compare|give|show|write|name)\b",
+    re.IGNORECASE,
+)
+
+
+def is_request(question: str) -> bool:
+    """Whether something is asked for that no single sentence could answer, like a description."""
+    return _REQUEST.match(question) is not None
+
+
 def kind_of(question: str) -> Kind:
     """What the question asks for; "other" when no cue tells."""
     return next((kind for kind, pattern in _QUESTIONS if pattern.search(question)), "other")
