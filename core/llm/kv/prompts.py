@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.errors import UserError
@@ -84,9 +84,15 @@ def system_part(tokens: Sequence[int]) -> PromptPart:
 class PromptMemory:
     """Has one prompt after the other in a model's memory."""
 
-    def __init__(self, memory: KvMemory, trained_tokens: int) -> None:
+    def __init__(
+        self,
+        memory: KvMemory,
+        trained_tokens: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         """`trained_tokens` are the positions that the model knows, 0 for unknown."""
         self.memory = memory
+        self._clock = clock
         self.saved: SavedKv | None = None
         self._trained_tokens = trained_tokens if trained_tokens > 0 else _NO_LIMIT
         self._parts: dict[str, PromptPart] = {}  # those in memory
@@ -119,6 +125,8 @@ class PromptMemory:
         chosen = self.choose(parts, len(end), answer_tokens)
         limit = self._trained_tokens - len(end) - answer_tokens
         recalled, rest = self._arrange(chosen, limit)
+        if not self._rewind_to(rest, end):
+            recalled, rest = 0, chosen  # this kind of model could only forget everything
         computed = self._compute(rest, end)
         there = sum(len(part.tokens) for part in chosen) + len(end)
         return Brought(
@@ -238,8 +246,8 @@ class PromptMemory:
             last = len(steps)
             while last and steps[last - 1].do == "compute":
                 last -= 1
-            if last:
-                self._forget_end()
+            if last and not self._forget_end():
+                continue
             leaves = [step.name for step in steps if step.do == "leave"]
             for name in leaves:
                 self._save(name)
@@ -290,17 +298,22 @@ class PromptMemory:
         for run in self.memory.runs:
             if run.name == name:
                 self.memory.drop(run.first, run.end)
+        self._know_only_what_is_there()
 
-    def _forget_end(self) -> None:
+    def _forget_end(self) -> bool:
+        """Whether the parts before it are still there."""
         ends = [run.first for run in self.memory.runs if run.name == END]
         if ends:
             self.memory.rewind(ends[0])
         self._streamed = None
-        self._know_only_what_is_there()
+        return self._know_only_what_is_there()
 
-    def _know_only_what_is_there(self) -> None:
+    def _know_only_what_is_there(self) -> bool:
+        """Whether all that were known are there."""
         there = {run.name for run in self.memory.runs}
+        known = len(self._parts)
         self._parts = {name: part for name, part in self._parts.items() if name in there}
+        return len(self._parts) == known
 
     # --- computing ----------------------------------------------------------------------
 
@@ -310,22 +323,25 @@ class PromptMemory:
         self.memory.rename(first, first + len(part.tokens), part.name)
         self._parts[part.name] = part
 
-    def _compute(self, parts: Sequence[PromptPart], end: Sequence[int]) -> int:
-        """Compute parts and end after what is there; how many tokens.
+    def _rewind_to(self, parts: Sequence[PromptPart], end: Sequence[int]) -> bool:
+        """Forget of the last prompt's end what these parts and this end do not begin with.
 
-        What is there of the last prompt's end and begins like them is used.
+        False when what is before it is gone too.
         """
-        tokens = [token for part in parts for token in part.tokens] + list(end)
         old = next((run for run in self.memory.runs if run.name == END), None)
-        start = self.memory.end if old is None else old.first
+        if old is None:
+            return True
+        tokens = _in_a_row(parts, end)
         # The last token is always computed, since its logits start the answer.
-        reused = 0 if old is None else min(common_prefix(old.tokens, tokens), len(tokens) - 1)
-        if old is not None and self.memory.rewind(start + reused) != start + reused:
-            # This kind of model could only forget everything.
-            self._parts.clear()
-            start = reused = 0
+        self.memory.rewind(old.first + min(common_prefix(old.tokens, tokens), len(tokens) - 1))
+        return self._know_only_what_is_there()
+
+    def _compute(self, parts: Sequence[PromptPart], end: Sequence[int]) -> int:
+        """Compute parts and end, of which the beginning may be there as an end; how many tokens."""
+        tokens = _in_a_row(parts, end)
+        reused = sum(len(run.tokens) for run in self.memory.runs if run.name == END)
+        at = self.memory.end - reused
         self._timed(tokens[reused:])
-        at = start
         for part in parts:
             self.memory.rename(at, at + len(part.tokens), part.name)
             self._parts[part.name] = part
@@ -371,10 +387,10 @@ class PromptMemory:
         )
 
     def _timed(self, tokens: Sequence[int]) -> None:
-        started = time.perf_counter()
+        started = self._clock()
         self.memory.append(END, tokens)
         if tokens:
-            self._token_s = (time.perf_counter() - started) / len(tokens)
+            self._token_s = (self._clock() - started) / len(tokens)
 
 
 def too_long(room_tokens: int, why: str) -> UserError:
@@ -383,6 +399,10 @@ def too_long(room_tokens: int, why: str) -> UserError:
         f"The question is too long for the model's {room_tokens} tokens. {why}".strip(),
         "Ask a shorter question, or choose a model with a larger context.",
     )
+
+
+def _in_a_row(parts: Sequence[PromptPart], end: Sequence[int]) -> list[int]:
+    return [token for part in parts for token in part.tokens] + list(end)
 
 
 def _outline(part: PromptPart) -> Part:

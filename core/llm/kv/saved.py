@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -133,6 +133,8 @@ class SavedKv:
         if found is None:
             self.remove(name)
         else:
+            used = replace(entry.kept, used_at=self._now())
+            self._entries[name] = replace(entry, kept=used)
             with contextlib.suppress(OSError):
                 os.utime(entry.path)
         return found

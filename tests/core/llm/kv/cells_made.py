@@ -9,10 +9,16 @@ from core.llm.kv.cells import Ability
 
 
 class MadeCells:
-    """What was appended, by position. A state is a list of positions with their tokens."""
+    """What was appended, by position. A state is a list of positions with their tokens.
 
-    def __init__(self, capacity: int, ability: Ability | None = None) -> None:
+    Those that do not `rewind` are of a model with a running state, which has no way back.
+    """
+
+    def __init__(
+        self, capacity: int, ability: Ability | None = None, *, rewinds: bool = True
+    ) -> None:
         self.capacity = capacity
+        self.rewinds = rewinds
         self.ability = ability or Ability()
         self.at: dict[int, int] = {}
         self.computed = 0
@@ -27,7 +33,8 @@ class MadeCells:
 
     def remove(self, first: int, end: int | None) -> bool:
         last = max(self.at, default=-1) + 1
-        if not self.ability.pages and self.at and end is not None and end < last:
+        inside = (end is not None and end < last) if self.rewinds else 0 < first < last
+        if not self.ability.pages and self.at and inside:
             self.at.clear()
             return False
         for position in [one for one in self.at if first <= one and (end is None or one < end)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,11 @@ def turn(
 def prompts_over(
     cells: MadeCells, folder: Path | None = None, trained: int = 0, limit_bytes: int = 10**6
 ) -> PromptMemory:
-    prompts = PromptMemory(KvMemory(cells, 1, 4), trained)
+    """Of which a computation takes the longer the more there have been."""
+    clock = (calls**2 for calls in itertools.count())
+    prompts = PromptMemory(KvMemory(cells, 1, 4), trained, clock.__next__)
     if folder is not None:
-        prompts.saved = SavedKv(folder, ORIGIN, limit_bytes)
+        prompts.saved = SavedKv(folder, ORIGIN, limit_bytes, itertools.count(2e9).__next__)
     return prompts
 
 
@@ -88,7 +91,9 @@ def test_beyond_the_trained_positions_all_is_renumbered(tmp_path: Path) -> None:
 def test_whatever_is_asked_memory_holds_the_prompt(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    cells = MadeCells(64, Ability(shifts=data.draw(st.booleans())))
+    pages = data.draw(st.booleans())
+    ability = Ability(pages, shifts=pages and data.draw(st.booleans()))
+    cells = MadeCells(64, ability, rewinds=pages or data.draw(st.booleans()))
     folder = tmp_path_factory.mktemp("saved") if data.draw(st.booleans()) else None
     prompts = prompts_over(cells, folder, trained=80, limit_bytes=data.draw(st.integers(0, 9000)))
     for step in range(data.draw(st.integers(1, 8))):
@@ -113,6 +118,32 @@ def test_whatever_is_asked_memory_holds_the_prompt(
             parked = prompts.park()
             prompts.bring([SYSTEM, turn(5, 5, 3)], [1, 2], 6)
             prompts.unpark(parts, parked)
+
+
+def test_a_part_is_computed_behind_a_gap_that_what_left_has_made(tmp_path: Path) -> None:
+    prompts = prompts_over(MadeCells(64, Ability(shifts=False)), tmp_path)
+    prompts.bring([SYSTEM, turn(1), turn(2)], [5, 6], 6)
+    parked = prompts.park()
+    prompts.bring([SYSTEM], [7], 6)
+    assert prompts.saved is not None
+    prompts.saved.remove(turn(2).name)
+    prompts.unpark([SYSTEM, turn(1)], parked)
+    assert [run.first for run in prompts.memory.runs] == [0, 10, 26]
+    prompts.bring([SYSTEM, turn(1), turn(3)], [8], 6)
+    assert content(prompts) == [*range(10), *range(1000, 1008), *range(3000, 3008), 8]
+    assert [run.name for run in prompts.memory.runs] == [
+        *(part.name for part in (SYSTEM, turn(1), turn(3))),
+        END,
+    ]
+
+
+def test_what_a_model_without_a_way_back_forgot_is_computed_again() -> None:
+    cells = MadeCells(64, Ability(pages=False, shifts=False), rewinds=False)
+    prompts = prompts_over(cells)
+    prompts.bring([SYSTEM, turn(1)], [5, 6], 6)
+    again = prompts.bring([SYSTEM, turn(1)], [7], 6)
+    assert content(prompts) == [*range(10), *range(1000, 1008), 7]
+    assert (again.reused, again.computed) == (0, 19)
 
 
 def test_a_text_longer_than_memory_goes_through_it(tmp_path: Path) -> None:
