@@ -56,6 +56,7 @@ def carry_out(service: Service, message: Message) -> object:
     if isinstance(message, SettingsSet):
         check_choice(service, message.key, message.value)
         service.settings.set({message.key: message.value})
+        service.recent.heed_setting()
         service.replan()
         return service.settings.table()
     if isinstance(message, ModelsRequest):

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from app.personal_options import add_personal
+from app.search_options import add_searching
 from core.errors import UserError
 from core.index.levels import LEVEL_NAMES
 
@@ -105,21 +106,7 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("path", metavar="PATH")
 
     _add_indexing(command)
-    search = command("search", "ranked passages for a query")
-    search.add_argument("query", metavar="QUERY")
-    batch = command("batch", "one query a line, one JSON result a line")
-    batch.add_argument("file", metavar="FILE", help="a file of queries, - for stdin")
-    for sub in (search, batch):
-        sub.add_argument("-k", type=_positive, default=10, metavar="N", help="how many results")
-        sub.add_argument("--folder", metavar="P", help="only below this folder")
-        sub.add_argument("--tag", metavar="NAME", help="only files with this tag")
-        sub.add_argument("--type", metavar="EXT", help="only files with this ending")
-        sub.add_argument("--mode", choices=("hybrid", "semantic", "lexical"), default="hybrid")
-        sub.add_argument(
-            "--exact",
-            action="store_true",
-            help="embed every passage anew: slow, the yardstick for recall",
-        )
+    add_searching(command, _positive)
 
     ask = command("ask", "a cited answer from your files")
     ask.add_argument("question", metavar="QUESTION")
@@ -249,9 +236,10 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
     command("resume", "let indexing in the background go on")
 
 
+_WITH_ACTIONS = ("folders", "models", "memories", "remote", "tag", "digest", "recent")
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
-    "--exclude", "--level", "--for", "--keep", "--active",
+    "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before",
 )  # fmt: skip
 
 
@@ -264,7 +252,15 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["tag"], ["digest"]):
+    if rest[:1] in (
+        ["folders"],
+        ["models"],
+        ["memories"],
+        ["remote"],
+        ["tag"],
+        ["digest"],
+        ["recent"],
+    ):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

@@ -44,6 +44,7 @@ from core.messages import (
     Report,
     Retry,
     Search,
+    SearchesRequest,
     SearchProgress,
     SearchResults,
     SettingsSet,
@@ -144,7 +145,9 @@ def _search(
         query=query,
         k=options.k,
         folder=options.folder,
-        file_type=options.type,
+        file_types=tuple(part for part in (options.type or "").split(",") if part.strip(" .")),
+        after_s=options.after,
+        before_s=options.before,
         tag=options.tag,
         mode=options.mode,
         exact=options.exact,
@@ -352,6 +355,13 @@ def tag(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def recent(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel recent list|remove|clear`."""
+    text = getattr(options, "text", "")
+    output.recent(_report(caller, SearchesRequest(caller.next_id(), options.action, text)))
+    return 0
+
+
 def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel forget PATH`; exit code 1 when anything of it is still found afterwards."""
     body = _table(_report(caller, Forget(caller.next_id(), options.path)))
@@ -398,6 +408,7 @@ COMMANDS: Mapping[str, Command] = {
     "models": models,
     "memories": memories,
     "tag": tag,
+    "recent": recent,
     "forget": forget,
     "doctor": doctor,
     "mcp": mcp,

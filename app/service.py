@@ -31,6 +31,7 @@ from app.mistakes import as_mistake
 from app.model import ModelWorker, SavedPlace
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
+from app.recent import Recent
 from app.remote import Remote
 from app.session import HomeBusy, Session
 from app.tags import Tags
@@ -73,6 +74,7 @@ from core.messages import (
     RemoteSetup,
     Retry,
     Search,
+    SearchesRequest,
     SettingsGet,
     SettingsSet,
     Shutdown,
@@ -108,6 +110,7 @@ LOOK = (
     ConversationGet,
     ConversationDelete,
     MemoriesRequest,
+    SearchesRequest,
     TagsRequest,
 )
 
@@ -182,6 +185,7 @@ class Service:
         self.digests = Digests(self)
         self.memories = Memories(self)
         self.tags = Tags(self)
+        self.recent = Recent(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)

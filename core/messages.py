@@ -99,7 +99,8 @@ class Hit(msgspec.Struct, frozen=True):
 
     `state` is "ok", or says why there is no snippet: "offline", "changed", "missing",
     "unreadable". `source` says which side found it. `copies` are the files whose
-    hits were folded into this one, at most `MOST_COPIES`.
+    hits were folded into this one, at most `MOST_COPIES`. The file was last written at
+    `mtime_s`, in seconds since 1970.
     """
 
     rank: int
@@ -115,6 +116,7 @@ class Hit(msgspec.Struct, frozen=True):
     about: About = UNTITLED
     copies: tuple[Copy, ...] = ()
     tags: tuple[str, ...] = ()
+    mtime_s: int | None = None
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -306,22 +308,39 @@ class Passages(Message, frozen=True):
     passages: tuple[PassageText, ...]
 
 
+class Box(msgspec.Struct, frozen=True):
+    """Where words stand on a page: shares of its width and height, from its upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class RenderPage(Message, frozen=True):
-    """Draw one page of a PDF as a PNG, at most `width_px` wide, for the preview."""
+    """Draw one page of a PDF as a PNG, at most `width_px` wide, for the preview.
+
+    Characters `start` to `end` of the page's text are to be boxed.
+    """
 
     id: int
     path: str
     page: int
     width_px: int
+    start: int = 0
+    end: int = 0
 
 
 class PageImage(Message, frozen=True):
-    """Ends a RenderPage: the picture, base64-encoded PNG, and how many pages there are."""
+    """Ends a RenderPage: the picture, base64-encoded PNG, how many pages there are, and one box
+    for each line of what was to be boxed.
+    """
 
     id: int
     png_base64: str
     page: int
     pages: int
+    boxes: tuple[Box, ...] = ()
 
 
 class FileFailed(Message, frozen=True):
@@ -542,13 +561,19 @@ INTERRUPTED = "Another model was needed meanwhile."
 
 
 class Search(Message, frozen=True):
-    """Ranked passages. Replied by SearchResults: first lexical, then final."""
+    """Ranked passages. Replied by SearchResults: first lexical, then final.
+
+    Only of files with one of the name endings `file_types`, if any, and with a date from
+    `after_s` to before `before_s`, in seconds since 1970 (see `core.index.search.Query`).
+    """
 
     id: int
     query: str
     k: int = 10
     folder: str | None = None
-    file_type: str | None = None
+    file_types: tuple[str, ...] = ()
+    after_s: int | None = None
+    before_s: int | None = None
     mode: Mode = "hybrid"
     exact: bool = False
     tag: str | None = None  # only files that have it
@@ -690,12 +715,19 @@ class Preview(Message, frozen=True):
 
 
 class PagePreview(Message, frozen=True):
-    """A PDF page as a picture. Ends with PageImage."""
+    """A PDF page as a picture, with a passage boxed that is named as in Preview.
+
+    Ends with PageImage.
+    """
 
     id: int
     path: str
     page: int
     width_px: int = 900
+    start: int = 0
+    end: int = 0
+    quote: str | None = None
+    locator: Locator | None = None
 
 
 class StatusRequest(Message, frozen=True):
@@ -808,6 +840,16 @@ class TagsRequest(Message, frozen=True):
     action: Literal["list", "add", "remove", "of", "suggest", "refuse"] = "list"
     name: str = ""
     paths: tuple[str, ...] = ()
+
+
+class SearchesRequest(Message, frozen=True):
+    """The person's recent searches, newest first, or a change of them: `note` keeps `text` as the
+    newest. Ends with Report: `searches`, and whether any are `kept`.
+    """
+
+    id: int
+    action: Literal["list", "note", "remove", "clear"] = "list"
+    text: str = ""
 
 
 class Subscribe(Message, frozen=True):

@@ -45,6 +45,7 @@ def test_options_stand_before_or_after_the_command(argv: list[str]) -> None:
     assert vars(options) == {
         "home": "H", "json": True, "command": "search", "query": "q", "k": 3, "folder": None,
         "type": None, "tag": None, "mode": "lexical", "exact": False,
+            "after": None, "before": None,
     }  # fmt: skip
 
 
