@@ -114,8 +114,8 @@ def search(driver: Driver) -> Script:
     driver.found["preview"] = window.preview.text.toPlainText()
     driver.found["marked"] = len(window.preview.text.extraSelections())
     window.preview.page_button.click()
-    yield lambda: not window.preview.picture.pixmap().isNull()
-    driver.found["picture_px"] = window.preview.picture.pixmap().width()
+    yield lambda: not window.preview.page.picture.pixmap().isNull()
+    driver.found["picture_px"] = window.preview.page.picture.pixmap().width()
     window.open_page("storage")
     yield window.storage.content.isVisible
     driver.found["storage"] = window.storage.disk.title.text()
