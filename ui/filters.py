@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QDateEdit, QFileDialog, QMenu, QPushButton, QWidge
 
 from core.messages import FoldersList, Message, Report
 from ui.client import Asker
-from ui.parts import button, calm_wheel, column, label, row
+from ui.flow import FlowLayout
+from ui.parts import button, calm_wheel, column, label
 from ui.spans import Filters, kind_names, seconds, span_days, span_names
 from ui.tables import rows_of, text_of
 from ui.text import date_text, shown, split_path, tr
@@ -77,10 +78,11 @@ class DaysPanel(QWidget):
             calm_wheel(field)
         self.apply_button = button(tr("Search these days"), self._apply, "primary")
         close = button(tr("Cancel"), self.hide, "quiet")
-        days = row(
-            label(tr("From")), self.first, label(tr("To")), self.last, self.apply_button, close, 1
-        )
-        self.setLayout(days)
+        names = label(tr("From")), label(tr("To"))
+        for name in names:
+            name.setMinimumHeight(self.first.sizeHint().height())
+        parts = (names[0], self.first, names[1], self.last, self.apply_button, close)
+        self.setLayout(FlowLayout(*parts, spacing=8))
         self.hide()
 
     def open(self, today: date) -> None:
@@ -125,9 +127,8 @@ class FilterBar(QWidget):
         self.days.chosen.connect(self.choose_days)
         self.date_menu.addAction(tr("Between two days…"), lambda: self.days.open(self.today()))
         self._fill_folders(())
-        self.setLayout(
-            column(row(self.folder, self.kind, self.date, 1, spacing=4), self.days, spacing=6)
-        )
+        chips = FlowLayout(self.folder, self.kind, self.date)
+        self.setLayout(column(chips, self.days, spacing=6))
 
     @staticmethod
     def today() -> date:

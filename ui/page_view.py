@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Sequence
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, Qt, QTimer
-from PySide6.QtGui import QColor, QImage, QImageReader, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QImage, QImageReader, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QLabel, QScrollArea
 
 from core.messages import Box
@@ -26,6 +26,7 @@ class PageView(QScrollArea):
         super().__init__()
         self._look = look
         self.boxes: tuple[Box, ...] = ()
+        self._image = QImage()
         self.picture = QLabel()
         self.picture.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         self.picture.setAccessibleName(tr("The page as a picture"))
@@ -45,22 +46,35 @@ class PageView(QScrollArea):
         image = _png(png_base64)
         if image.isNull():
             return False
-        ratio = self.devicePixelRatioF()
-        room = round(self.viewport().width() * ratio)
-        if image.width() > room:
-            image = image.scaledToWidth(room, Qt.TransformationMode.SmoothTransformation)
         self.boxes = tuple(box for box in boxes if box.right > box.left and box.bottom > box.top)
-        if self.boxes:
-            image = self._with_boxes(image)
-        image.setDevicePixelRatio(ratio)
-        self.picture.setPixmap(QPixmap.fromImage(image))
+        self._image = image
         name = tr("The page as a picture")
         if self.boxes:
             name = tr("The page as a picture, with the passage boxed")
         self.picture.setAccessibleName(name)
-        height = image.height() / ratio
-        QTimer.singleShot(0, self, lambda: self._scroll_to_boxes(height))
+        self._draw()
+        QTimer.singleShot(0, self, self._scroll_to_boxes)
         return True
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """The picture is as wide as there is room."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw the page and its boxes into the room there is."""
+        if self._image.isNull():
+            return
+        ratio = self.devicePixelRatioF()
+        room = round(self.viewport().width() * ratio)
+        image = self._image
+        if image.width() > room:
+            image = image.scaledToWidth(room, Qt.TransformationMode.SmoothTransformation)
+        if self.boxes:
+            image = self._with_boxes(image)
+        image.setDevicePixelRatio(ratio)
+        self.picture.setPixmap(QPixmap.fromImage(image))
 
     def _with_boxes(self, image: QImage) -> QImage:
         """The picture with a tint over each line, as from a marker, and one frame around all."""
@@ -90,7 +104,9 @@ class PageView(QScrollArea):
         painter.end()
         return drawn
 
-    def _scroll_to_boxes(self, height: float) -> None:
+    def _scroll_to_boxes(self) -> None:
+        pixmap = self.picture.pixmap()
+        height = pixmap.height() / pixmap.devicePixelRatio()
         top = min((box.top for box in self.boxes), default=0.0) * height
         self.verticalScrollBar().setValue(round(max(0.0, top - ABOVE * self.viewport().height())))
 

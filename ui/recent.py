@@ -15,6 +15,7 @@ from ui.text import one_line, tr
 
 SHOWN = 5
 WIDEST_PX = 440
+BESIDE_PX = 90  # what stands beside the words of a line
 
 
 class RecentList(QWidget):
@@ -79,7 +80,9 @@ class RecentList(QWidget):
         self.lines = []
         for text in self._searches[:SHOWN]:
             words = one_line(text)
-            line = button(words.replace("&", "&&"), partial(self.chosen.emit, text), "plain")
+            room = WIDEST_PX - BESIDE_PX
+            short = self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, room)
+            line = button(short.replace("&", "&&"), partial(self.chosen.emit, text), "plain")
             line.setMinimumWidth(1)
             line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
             line.setAccessibleName(tr("Search again for %1").replace("%1", words))

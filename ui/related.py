@@ -37,7 +37,7 @@ class RelatedView(QWidget):
         self._body.addWidget(QWidget())
         layout = column(self.status, self.banner, self._body, spacing=8)
         layout.setStretch(2, 1)
-        layout.setContentsMargins(16, 12, 4, 8)
+        layout.setContentsMargins(16, 12, 12, 8)
         self.setLayout(layout)
 
     def show_for(self, target: Target) -> None:

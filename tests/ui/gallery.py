@@ -142,6 +142,7 @@ def narrowed_states(g: Gallery, mode: str) -> None:
     g.shoot("search-days", mode)
     g.window.resize(884, 560)
     g.shoot("search-narrowed-small", mode)
+    filters.days.hide()
     g.window.resize(1240, 800)
     g.client.script[Search] = lambda m: SearchResults(number(m), (), True)
     g.query("nothing of this kind")

@@ -40,7 +40,7 @@ PAGE = (
 
 # Where three lines of the page that `page_png` draws stand.
 PAGE_BOXES = (
-    Box(0.15, 0.298, 0.86, 0.317), Box(0.15, 0.318, 0.8, 0.336), Box(0.15, 0.337, 0.5, 0.356),
+    Box(0.1, 0.309, 0.88, 0.328), Box(0.1, 0.334, 0.8, 0.353), Box(0.1, 0.359, 0.62, 0.378),
 )  # fmt: skip
 
 
