@@ -62,6 +62,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    KeptRequest,
     MemoriesRequest,
     Message,
     ModelsRequest,
@@ -107,6 +108,7 @@ LOOK = (
     ConversationsList,
     ConversationGet,
     ConversationDelete,
+    KeptRequest,
     MemoriesRequest,
     TagsRequest,
 )
@@ -262,7 +264,7 @@ class Service:
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
-            self.work.standing.pause(message.paused)
+            self.work.standing.pause(message.paused, message.for_s)
             if not message.paused:
                 self.governor.waive()
             session.reply(Done(number))
