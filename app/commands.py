@@ -15,6 +15,7 @@ from app.output import Output
 from core.errors import UserError
 from core.files.folders import absolute
 from core.messages import (
+    LONGEST_PAUSE_S,
     AnswerDone,
     AnswerNote,
     AnswerSources,
@@ -111,6 +112,18 @@ def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def _pause_s(options: argparse.Namespace) -> float | None:
+    """How long a pause is to last, None for until it is taken back. Raises UserError."""
+    minutes = getattr(options, "minutes", None)
+    if minutes is None:
+        return None
+    if 60.0 * minutes > LONGEST_PAUSE_S:
+        raise UserError(
+            "A pause that ends by itself lasts a week at most.", "Leave --minutes out for longer."
+        )
+    return 60.0 * int(minutes)
+
+
 def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel pause` and `satchel resume`: for the Satchel that runs in the background."""
     paused = options.command == "pause"
@@ -119,7 +132,7 @@ def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             "No Satchel is running in the background for this home.",
             "There is nothing to pause." if paused else "Open it with `satchel`.",
         )
-    list(_replies(caller, Pause(caller.next_id(), paused)))
+    list(_replies(caller, Pause(caller.next_id(), paused, _pause_s(options))))
     held = None
     if not paused:  # what the machine has no room for waits all the same
         index = _table(_table(_report(caller, StatusRequest(caller.next_id()))).get("index"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.budget_report import preview_budget
 from app.checks import why
+from app.kept_data import forget_conversations, kept_data
 from app.previews import Previews
 from app.reports import folders_report, status_report
 from app.search_mode import Means, choose_mode, means
@@ -18,7 +19,6 @@ from core.errors import UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
 from core.index.search import Query, Results, Searcher
-from core.llm.kv.saved import forget_conversation
 from core.messages import (
     BudgetRequest,
     ConversationDelete,
@@ -27,6 +27,7 @@ from core.messages import (
     FilesList,
     FoldersCheck,
     FoldersList,
+    KeptRequest,
     MemoriesRequest,
     Message,
     PagePreview,
@@ -261,25 +262,27 @@ class Lookups:
             return files.in_state((wanted,), message.folder, message.limit)
         if isinstance(message, SettingsGet):
             return service.settings.table()
+        return self._own(message)
+
+    def _own(self, message: Message) -> object:
+        """What is the person's own."""
+        service = self._service
         if isinstance(message, ConversationsList):
             return {"conversations": service.history.conversations()}
         if isinstance(message, ConversationGet):
             return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
         if isinstance(message, ConversationDelete):
             deleted = service.history.delete(message.conversation)
-            service.model.forget_saved(message.conversation)
-            forget_conversation(service.home.saved_kv, message.conversation)
+            forget_conversations(service, [message.conversation])
             return {"deleted": deleted}
-        return self._own(message)
-
-    def _own(self, message: Message) -> object:
-        """Tables of what is the person's own, changed or not."""
+        if isinstance(message, KeptRequest):
+            return kept_data(service, message)
         if isinstance(message, MemoriesRequest):
-            return self._service.memories.carry_out(message)
+            return service.memories.carry_out(message)
         if isinstance(message, TagsRequest):
-            return self._service.tags.carry_out(message)
+            return service.tags.carry_out(message)
         if isinstance(message, SearchesRequest):
-            return self._service.recent.carry_out(message)
+            return service.recent.carry_out(message)
         raise TypeError(type(message).__name__)
 
 

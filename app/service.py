@@ -63,6 +63,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    KeptRequest,
     MemoriesRequest,
     Message,
     ModelsRequest,
@@ -109,6 +110,7 @@ LOOK = (
     ConversationsList,
     ConversationGet,
     ConversationDelete,
+    KeptRequest,
     MemoriesRequest,
     SearchesRequest,
     TagsRequest,
@@ -266,7 +268,7 @@ class Service:
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
-            self.work.standing.pause(message.paused)
+            self.work.standing.pause(message.paused, message.for_s)
             if not message.paused:
                 self.governor.waive()
             session.reply(Done(number))

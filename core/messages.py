@@ -11,11 +11,13 @@ reply to a request is the one whose class says so in its docstring ("ends").
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 PROTOCOL_VERSION = 1
+
+LONGEST_PAUSE_S = 7 * 86_400.0
 
 Mode = Literal["hybrid", "semantic", "lexical"]
 ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
@@ -655,10 +657,11 @@ class Retry(Message, frozen=True):
 
 
 class Pause(Message, frozen=True):
-    """Stop or go on with background indexing. Ends with Done."""
+    """Stop or go on with background indexing; a pause of `for_s` ends by itself. Ends with Done."""
 
     id: int
     paused: bool
+    for_s: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_PAUSE_S)] | None = None
 
 
 class FoldersAdd(Message, frozen=True):
@@ -828,6 +831,19 @@ class MemoriesRequest(Message, frozen=True):
     text: str | None = None
 
 
+KeptKind = Literal["conversations", "answers", "memories"]
+
+
+class KeptRequest(Message, frozen=True):
+    """What is kept of the person, where and how large, or the deletion of one kind of it.
+
+    Ends with Report: `kept`, one row a kind, and `about`, the program and its folders.
+    """
+
+    id: int
+    delete: KeptKind | None = None
+
+
 class TagsRequest(Message, frozen=True):
     """The tags, or a change of them. Ends with Report: `tags`, how many files `changed`.
 
@@ -919,6 +935,7 @@ class AnswerSources(Message, frozen=True):
     conversation: int
     memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
     extract: Citation | None = None
+    instructions: str = ""  # what the person wants of every answer, told to the model
 
 
 class AnswerText(Message, frozen=True):

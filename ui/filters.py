@@ -78,10 +78,10 @@ class DaysPanel(QWidget):
             calm_wheel(field)
         self.apply_button = button(tr("Search these days"), self._apply, "primary")
         close = button(tr("Cancel"), self.hide, "quiet")
-        names = label(tr("From")), label(tr("To"))
-        for name in names:
-            name.setMinimumHeight(self.first.sizeHint().height())
-        parts = (names[0], self.first, names[1], self.last, self.apply_button, close)
+        ends = label(tr("From")), label(tr("To"))
+        for end in ends:
+            end.setMinimumHeight(self.first.sizeHint().height())
+        parts = (ends[0], self.first, ends[1], self.last, self.apply_button, close)
         self.setLayout(FlowLayout(*parts, spacing=8))
         self.hide()
 

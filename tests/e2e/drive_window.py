@@ -258,7 +258,7 @@ def quit_while_indexing(driver: Driver) -> Script:
     driver.window.folders.add([os.environ["SATCHEL_TEST_FOLDER"]])
     yield lambda: driver.window.activity.progress is not None
     driver.found["phase"] = driver.window.activity.headline()
-    driver.window.close()
+    driver.window.quit_asked.emit()
     driver.found["pid"] = driver.desktop.client.pid
 
 
