@@ -121,14 +121,7 @@ def make_parser() -> argparse.ArgumentParser:
             help="embed every passage anew: slow, the yardstick for recall",
         )
 
-    ask = command("ask", "a cited answer from your files")
-    ask.add_argument("question", metavar="QUESTION")
-    ask.add_argument("--model", metavar="NAME", help="answer with this model")
-    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
-    ask.add_argument("--remote", action="store_true",
-                     help="let your own server answer; shows what would be sent first")  # fmt: skip
-    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
-
+    _add_ask(command)
     _add_remote(command, common)
 
     related = command("related", "passages like this one")
@@ -163,6 +156,19 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
     command("mcp", "read-only tools for other assistants, on stdio")
     return parser
+
+
+def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    ask = command("ask", "a cited answer from your files")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
+    ask.add_argument("--remote", action="store_true",
+                     help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
+    ask.add_argument("--folder", metavar="P", help="look only below this folder")
+    ask.add_argument("--file", action="append", default=[], dest="files", metavar="F",
+                     help="look only in this file; may be repeated")  # fmt: skip
 
 
 def _add_models(
@@ -251,7 +257,7 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
 
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
-    "--exclude", "--level", "--for", "--keep", "--active",
+    "--exclude", "--level", "--for", "--keep", "--active", "--file",
 )  # fmt: skip
 
 
@@ -264,7 +270,15 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["tag"], ["digest"]):
+    if rest[:1] in (
+        ["folders"],
+        ["models"],
+        ["memories"],
+        ["remote"],
+        ["tag"],
+        ["digest"],
+        ["conversations"],
+    ):
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

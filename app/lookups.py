@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.budget_report import preview_budget
 from app.checks import why
+from app.conversations import KINDS
 from app.reports import folders_report, status_report
+from app.scope import known_folder
 from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
-from core.chat.citations import unmarked
 from core.errors import FileError, UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
 from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
-from core.llm.kv.saved import forget_conversation
 from core.messages import (
     BudgetRequest,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     FilesList,
     FoldersCheck,
     FoldersList,
@@ -103,7 +99,9 @@ class Lookups:
             text=message.query.encode("utf-8", "replace").decode(),
             k=message.k,
             mode=message.mode,
-            below=None if message.folder is None else self._known_folder(message.folder),
+            below=None
+            if message.folder is None
+            else known_folder(self._service.home, message.folder),
             suffix=message.file_type,
             fold=bool(self._service.settings.get("search.fold_copies")),
             paths=None if message.tag is None else self._service.tags.paths(message.tag),
@@ -164,16 +162,6 @@ class Lookups:
                 results.phrases.occurrences, results.phrases.documents, results.phrases.unread
             ),
             note=note,
-        )
-
-    def _known_folder(self, folder: str) -> str:
-        path = absolute(folder)
-        for watched in load_folders(self._service.home.folders):
-            if path == watched.path or path.startswith(watched.path.rstrip(os.sep) + os.sep):
-                return path
-        raise UserError(
-            f"{path} is not inside a watched folder.",
-            "See the folders with `satchel folders list`.",
         )
 
     def _related(self, session: Session, message: Related) -> None:
@@ -349,26 +337,13 @@ class Lookups:
             return files.in_state((wanted,), message.folder, message.limit)
         if isinstance(message, SettingsGet):
             return service.settings.table()
-        if isinstance(message, ConversationsList):
-            return {"conversations": service.history.conversations()}
-        if isinstance(message, ConversationGet):
-            return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
-        if isinstance(message, ConversationDelete):
-            deleted = service.history.delete(message.conversation)
-            service.model.forget_saved(message.conversation)
-            forget_conversation(service.home.saved_kv, message.conversation)
-            return {"deleted": deleted}
+        if isinstance(message, KINDS):
+            return service.conversations.carry_out(message)
         if isinstance(message, MemoriesRequest):
             return service.memories.carry_out(message)
         if isinstance(message, TagsRequest):
             return service.tags.carry_out(message)
         raise TypeError(type(message).__name__)
-
-
-def _judged(turn: dict[str, object]) -> dict[str, object]:
-    """A kept turn with the parts of its answer that no passage supports."""
-    spans = unmarked(str(turn["answer"])) if turn["citations"] else ()
-    return {**turn, "unsupported": [list(span) for span in spans]}
 
 
 def find_quote(text: str, quote: str) -> tuple[int, int] | None:
