@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.budget_report import preview_budget
 from app.checks import why
-from app.kept_data import forget_conversations, kept_data
+from app.conversations import KINDS
+from app.kept_data import kept_data
 from app.previews import Previews
 from app.reports import folders_report, status_report
+from app.scope import known_folder
 from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
-from core.chat.citations import unmarked
 from core.errors import UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
 from core.index.search import Query, Results, Searcher
 from core.messages import (
     BudgetRequest,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     FilesList,
     FoldersCheck,
     FoldersList,
@@ -99,7 +96,9 @@ class Lookups:
             text=message.query.encode("utf-8", "replace").decode(),
             k=message.k,
             mode=message.mode,
-            below=None if message.folder is None else self._known_folder(message.folder),
+            below=None
+            if message.folder is None
+            else known_folder(self._service.home, message.folder),
             suffixes=message.file_types,
             dates=(message.after_s, message.before_s),
             fold=bool(self._service.settings.get("search.fold_copies")),
@@ -164,16 +163,6 @@ class Lookups:
                 results.phrases.occurrences, results.phrases.documents, results.phrases.unread
             ),
             note=note,
-        )
-
-    def _known_folder(self, folder: str) -> str:
-        path = absolute(folder)
-        for watched in load_folders(self._service.home.folders):
-            if path == watched.path or path.startswith(watched.path.rstrip(os.sep) + os.sep):
-                return path
-        raise UserError(
-            f"{path} is not inside a watched folder.",
-            "See the folders with `satchel folders list`.",
         )
 
     def _related(self, session: Session, message: Related) -> None:
@@ -267,14 +256,8 @@ class Lookups:
     def _own(self, message: Message) -> object:
         """What is the person's own."""
         service = self._service
-        if isinstance(message, ConversationsList):
-            return {"conversations": service.history.conversations()}
-        if isinstance(message, ConversationGet):
-            return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
-        if isinstance(message, ConversationDelete):
-            deleted = service.history.delete(message.conversation)
-            forget_conversations(service, [message.conversation])
-            return {"deleted": deleted}
+        if isinstance(message, KINDS):
+            return service.conversations.carry_out(message)
         if isinstance(message, KeptRequest):
             return kept_data(service, message)
         if isinstance(message, MemoriesRequest):
@@ -284,9 +267,3 @@ class Lookups:
         if isinstance(message, SearchesRequest):
             return service.recent.carry_out(message)
         raise TypeError(type(message).__name__)
-
-
-def _judged(turn: dict[str, object]) -> dict[str, object]:
-    """A kept turn with the parts of its answer that no passage supports."""
-    spans = unmarked(str(turn["answer"])) if turn["citations"] else ()
-    return {**turn, "unsupported": [list(span) for span in spans]}

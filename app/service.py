@@ -20,6 +20,8 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.conversations import KINDS as CONVERSATION_KINDS
+from app.conversations import Conversations
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -49,9 +51,6 @@ from core.messages import (
     Ask,
     BudgetRequest,
     Cancel,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     Digest,
     Doctor,
     Done,
@@ -107,9 +106,7 @@ LOOK = (
     FoldersCheck,
     FilesList,
     SettingsGet,
-    ConversationsList,
-    ConversationGet,
-    ConversationDelete,
+    *CONVERSATION_KINDS,
     KeptRequest,
     MemoriesRequest,
     SearchesRequest,
@@ -188,6 +185,7 @@ class Service:
         self.memories = Memories(self)
         self.tags = Tags(self)
         self.recent = Recent(self)
+        self.conversations = Conversations(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
