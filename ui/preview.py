@@ -140,6 +140,7 @@ class PreviewPane(QWidget):
         self.addActions(list(self.copy_actions.values()))
         copy.setMenu(menu)
         related = QShortcut(QKeySequence("Ctrl+R"), self)
+        related.setObjectName(tr("Show related passages"))  # on the sheet of keys
         related.activated.connect(self.show_related)
         return copy
 
