@@ -12,6 +12,7 @@ from app.engines import Engines
 from app.gathering import Gathering
 from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
+from app.pinned import PinnedAnswers
 from app.recollection import last_of, turns_for
 from app.session import Session
 from core.chat.assistant import (
@@ -37,6 +38,7 @@ class Answers:
         self._kept = KeptAnswers(service, service.memories)
         self._engines = Engines(service)
         self._gathering = Gathering(service)
+        self._pinned = PinnedAnswers(service, self._gathering, self._engines)
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -60,21 +62,33 @@ class Answers:
         self._engines.check(message)
         service.engine.limit.check_to_talk()
         history = service.history
+        pinned = service.pins.wanted(message)
         if message.conversation is not None:
             if not history.exists(message.conversation):
                 raise UserError(
                     f"There is no conversation {message.conversation}.", "Ask without naming one."
                 )
-            self._answer(session, message, question, message.conversation)
+            service.pins.change(message)
+            self._answer(session, message, question, message.conversation, pinned)
             return
         conversation = history.begin(question)
         service.remote.begin(conversation)
         try:
-            self._answer(session, message, question, conversation)
+            self._answer(session, message, question, conversation, pinned)
         finally:
             history.drop_empty()
 
-    def _answer(self, session: Session, message: Ask, question: str, conversation: int) -> None:
+    def _answer(
+        self,
+        session: Session,
+        message: Ask,
+        question: str,
+        conversation: int,
+        pinned: str | None,
+    ) -> None:
+        if pinned is not None:
+            self._pinned.answer(session, message, question, conversation, pinned)
+            return
         service, history = self._service, self._service.history
         started = time.perf_counter()
 
@@ -143,6 +157,7 @@ class Answers:
             recalled_turns=answer.recalled_turns,
             offers=self._memories.offers(question, by_words),
             unsupported=answer.unsupported,
+            restored_tokens=answer.restored_tokens,
         )
         self._kept.keep(recall, turn, shown, done, 1000 * (time.perf_counter() - started))
         session.reply(done)

@@ -127,6 +127,7 @@ def make_parser() -> argparse.ArgumentParser:
     ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
     ask.add_argument("--remote", action="store_true",
                      help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--pin", metavar="FILE", help="with the whole of this file before the model")
     ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
 
     _add_remote(command, common)
@@ -251,7 +252,7 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
 
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
-    "--exclude", "--level", "--for", "--keep", "--active",
+    "--exclude", "--level", "--for", "--keep", "--active", "--pin",
 )  # fmt: skip
 
 

@@ -189,6 +189,7 @@ def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             options.remote,
             consent,
             options.fresh,
+            pin=options.pin,
         )
         for reply in _replies(caller, request):
             if isinstance(reply, RemotePreview):

@@ -48,8 +48,11 @@ class Gathering:
         turns: Sequence[ChatTurn],
         mode: Mode,
         given_up: Callable[[], bool],
+        paths: frozenset[str] | None = None,
     ) -> Gathered:
-        """The passages for a question, which is searched for with what it leans on."""
+        """The passages for a question, which is searched for with what it leans on; only in the
+        files at `paths`, if any are given.
+        """
         service, engine = self._service, self._service.engine
         by_words = self.by_words
         whole = stand_alone(question, turns)
@@ -60,6 +63,7 @@ class Gathering:
                 PASSAGES_SEARCHED,
                 mode,
                 fold=bool(service.settings.get("search.fold_copies")),
+                paths=paths,
             ),
             int(service.settings.number("search.max_recomputes")),
             SEARCH_DEADLINE_S,

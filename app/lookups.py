@@ -352,7 +352,8 @@ class Lookups:
         if isinstance(message, ConversationsList):
             return {"conversations": service.history.conversations()}
         if isinstance(message, ConversationGet):
-            return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
+            turns = [_judged(turn) for turn in service.history.show(message.conversation)]
+            return {"turns": turns, "pinned": service.pins.of(message.conversation)}
         if isinstance(message, ConversationDelete):
             deleted = service.history.delete(message.conversation)
             service.model.forget_saved(message.conversation)

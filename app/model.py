@@ -32,6 +32,7 @@ from core.messages import (
     LoadModel,
     Message,
     ModelLoaded,
+    PinnedText,
     PromptReady,
     TextForetold,
     Token,
@@ -145,8 +146,12 @@ class ModelWorker:
         history: Sequence[ChatTurn],
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        pinned: PinnedText | None = None,
     ) -> ModelAnswer:
-        """Answer from numbered passages; pieces go to `on_text`. Raises UserError."""
+        """Answer from numbered passages and what is `pinned`; pieces go to `on_text`.
+
+        Raises UserError, also when what is pinned has no room as a whole.
+        """
 
         def given_up() -> bool:
             return self._refused is not None or cancelled()
@@ -155,7 +160,7 @@ class ModelWorker:
             child = self._ready(self._wanted, given_up)
             if child is None:
                 return NOTHING_SAID
-            answer = self._generate(child, question, passages, history, on_text, given_up)
+            answer = self._generate(child, question, passages, history, on_text, given_up, pinned)
             if self._loaded is not None and self._refused is None:
                 self.on_answer(self._loaded.path, answer)
             return answer
@@ -269,6 +274,7 @@ class ModelWorker:
         history: Sequence[ChatTurn],
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        pinned: PinnedText | None,
     ) -> ModelAnswer:
         request = Generate(
             id=next(self._ids),
@@ -277,6 +283,7 @@ class ModelWorker:
             history=tuple(history),
             max_answer_tokens=self._answer_tokens,
             saved_bytes=self._saved.limit_bytes() if self._saved else None,
+            pinned=pinned,
         )
         return self._said(self._send(child, request), request, on_text, cancelled)
 

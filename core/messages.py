@@ -171,6 +171,14 @@ class Quoted(msgspec.Struct, frozen=True):
     marks: tuple[tuple[int, int], ...] = ()
 
 
+class PinnedText(msgspec.Struct, frozen=True):
+    """The whole text of the file `name` that a conversation is about."""
+
+    conversation: int
+    name: str
+    text: str
+
+
 DigestTask = Literal["summarize", "dates", "changes", "find"]
 
 
@@ -464,7 +472,8 @@ class Generate(Message, frozen=True):
 
     The worker builds the prompt and leaves out the last passages if the context
     cannot hold them all. Turns stay in its memory, or on disk, where `saved_bytes` may be
-    kept (None for as many as before).
+    kept (None for as many as before). So does what is `pinned`, which is before the model as a
+    whole, or the request fails.
     """
 
     id: int
@@ -473,6 +482,7 @@ class Generate(Message, frozen=True):
     history: tuple[ChatTurn, ...] = ()
     max_answer_tokens: int = 256
     saved_bytes: int | None = None
+    pinned: PinnedText | None = None
 
 
 class Complete(Message, frozen=True):
@@ -572,6 +582,8 @@ class Ask(Message, frozen=True):
     `remote` lets the remote engine answer. Before the first time in a conversation that ends
     with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
     without having been shown. A `fresh` answer is made anew, even when a kept one would do.
+    The file `pin` is before the model as a whole from now on in this conversation; "" pins none,
+    None leaves it as it is.
     """
 
     id: int
@@ -581,6 +593,7 @@ class Ask(Message, frozen=True):
     remote: bool = False
     consent: str = ""
     fresh: bool = False
+    pin: str | None = None
 
 
 class Digest(Message, frozen=True):
@@ -771,7 +784,7 @@ class ConversationsList(Message, frozen=True):
 
 
 class ConversationGet(Message, frozen=True):
-    """Ends with Report: the turns of one conversation, with citations."""
+    """Ends with Report: the turns of one conversation, with citations, and what it has pinned."""
 
     id: int
     conversation: int
@@ -945,7 +958,8 @@ class AnswerDone(Message, frozen=True):
     `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
     tells how old an answer is that was given before and rests on what has not changed since.
     `recalled_turns` earlier turns were looked at because the question is about them.
-    `unsupported` are character ranges of the answer that no passage supports.
+    `unsupported` are character ranges of the answer that no passage supports. `pinned` is the
+    file that was before the model as a whole; `restored_tokens` of the prompt came from disk.
     """
 
     id: int
@@ -962,6 +976,8 @@ class AnswerDone(Message, frozen=True):
     offers: tuple[MemoryOffer, ...] = ()
     recalled_turns: int = 0
     unsupported: tuple[tuple[int, int], ...] = ()
+    pinned: str = ""
+    restored_tokens: int = 0
 
 
 class PreviewText(Message, frozen=True):

@@ -369,6 +369,17 @@ HISTORY: tuple[Migration, ...] = (
         CREATE INDEX tag_file ON tag(file);
         """,
     ),
+    Migration(
+        "0007-pins",
+        """
+        CREATE TABLE pin(
+            conversation INTEGER PRIMARY KEY REFERENCES conversation(id) ON DELETE CASCADE,
+            path BLOB NOT NULL,
+            size INTEGER,
+            mtime_ns INTEGER
+        );
+        """,
+    ),
 )
 
 
