@@ -11,7 +11,7 @@ from core.chat.evidence import load_evidence
 from core.chat.expected import is_request
 from core.chat.followups import stand_alone
 from core.index.search import Query
-from core.messages import ChatTurn, Mode
+from core.messages import EVERYWHERE, ChatTurn, Mode, Scope
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -48,11 +48,9 @@ class Gathering:
         turns: Sequence[ChatTurn],
         mode: Mode,
         given_up: Callable[[], bool],
-        paths: frozenset[str] | None = None,
+        scope: Scope = EVERYWHERE,
     ) -> Gathered:
-        """The passages for a question, which is searched for with what it leans on; only in the
-        files at `paths`, if any are given.
-        """
+        """The passages for a question, which is searched for with what it leans on."""
         service, engine = self._service, self._service.engine
         by_words = self.by_words
         whole = stand_alone(question, turns)
@@ -62,8 +60,9 @@ class Gathering:
                 whole,
                 PASSAGES_SEARCHED,
                 mode,
+                below=scope.folder,
+                paths=frozenset(scope.files) if scope.files else None,
                 fold=bool(service.settings.get("search.fold_copies")),
-                paths=paths,
             ),
             int(service.settings.number("search.max_recomputes")),
             SEARCH_DEADLINE_S,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.children import Child, ChildGone, ChildSlow
 from app.replies import Replies
-from core.chat.assistant import ModelAnswer
+from core.chat.assistant import Model, ModelAnswer
 from core.errors import Cancelled, UserError
 from core.messages import (
     INTERRUPTED,
@@ -133,6 +133,10 @@ class ModelWorker:
         """From the next question on, answer with the model in this file and its adapters."""
         self._wanted = Wanted(path, tuple(adapters), shape or self._shape)
 
+    def varied(self, variety: int) -> Model:
+        """This model, saying things differently for each number but 0."""
+        return _Varied(self, variety)
+
     @property
     def pid(self) -> int | None:
         """Process id of the worker, None when it is not running."""
@@ -147,6 +151,7 @@ class ModelWorker:
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
         pinned: PinnedText | None = None,
+        variety: int = 0,
     ) -> ModelAnswer:
         """Answer from numbered passages and what is `pinned`; pieces go to `on_text`.
 
@@ -160,7 +165,9 @@ class ModelWorker:
             child = self._ready(self._wanted, given_up)
             if child is None:
                 return NOTHING_SAID
-            answer = self._generate(child, question, passages, history, on_text, given_up, pinned)
+            answer = self._generate(
+                child, question, passages, history, on_text, given_up, pinned, variety
+            )
             if self._loaded is not None and self._refused is None:
                 self.on_answer(self._loaded.path, answer)
             return answer
@@ -275,6 +282,7 @@ class ModelWorker:
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
         pinned: PinnedText | None,
+        variety: int,
     ) -> ModelAnswer:
         request = Generate(
             id=next(self._ids),
@@ -284,6 +292,7 @@ class ModelWorker:
             max_answer_tokens=self._answer_tokens,
             saved_bytes=self._saved.limit_bytes() if self._saved else None,
             pinned=pinned,
+            variety=variety,
         )
         return self._said(self._send(child, request), request, on_text, cancelled)
 
@@ -531,3 +540,24 @@ def _whole(text: str, passages_used: int, reply: Generated) -> ModelAnswer:
         dropped_tokens=reply.dropped_tokens,
         recalled=reply.recalled,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Varied:
+    """A model whose words are drawn, by a number."""
+
+    worker: ModelWorker
+    variety: int
+
+    def answer(
+        self,
+        question: str,
+        passages: Sequence[str],
+        history: Sequence[ChatTurn],
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> ModelAnswer:
+        """As the worker answers."""
+        return self.worker.answer(
+            question, passages, history, on_text, cancelled, variety=self.variety
+        )

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from app.gathering import Gathering
 from app.recollection import last_of, turns_for
 from core.chat.assistant import Answer
+from core.chat.instructions import instructions_as_turns
 from core.chat.pinned import answer_pinned
 from core.digest.kept import is_within
 from core.errors import FileError, UserError
@@ -27,6 +30,7 @@ from core.messages import (
     Made,
     PassageText,
     PinnedText,
+    Scope,
 )
 from core.store.catalogue import Catalogue
 from core.store.pins import Pin, PinTable
@@ -169,18 +173,25 @@ class PinnedAnswers:
         self._engines = engines
 
     def answer(
-        self, session: Session, message: Ask, question: str, conversation: int, path: str
+        self,
+        session: Session,
+        message: Ask,
+        question: str,
+        place: tuple[int, int],
+        path: str,
     ) -> None:
-        """Answer a question about a whole file; both are kept in the conversation.
+        """Answer a question about a whole file; both are kept at a place: in a conversation, after
+        one of its turns.
 
         Raises UserError and FileError; what was pinned before is pinned then.
         """
         pins = self._service.pins
+        conversation = place[0]
         before = pins.of(conversation)
         document = pins.read(path)
         pins.hold(conversation, document.file)
         try:
-            self._answer(session, message, question, conversation, document)
+            self._answer(session, message, question, place, document)
         except UserError:
             if before != path:
                 pins.put_back(conversation, before)
@@ -189,8 +200,14 @@ class PinnedAnswers:
             pins.follow(self._service.catalogue())
 
     def _answer(
-        self, session: Session, message: Ask, question: str, conversation: int, document: Document
+        self,
+        session: Session,
+        message: Ask,
+        question: str,
+        place: tuple[int, int],
+        document: Document,
     ) -> None:
+        conversation, after = place
         service, history = self._service, self._service.history
         started = time.perf_counter()
 
@@ -200,15 +217,17 @@ class PinnedAnswers:
         mode, by_words = self._gathering.mode, self._gathering.by_words
         if mode != "lexical":
             service.governor.check_memory()
-        said = history.turns(conversation)
+        wishes = service.settings.text("assistant.instructions").strip()
+        said = history.turns(conversation, after)
         gathered = self._gathering.gather(
-            question, last_of(said), mode, given_up, frozenset({document.path})
+            question, last_of(said), mode, given_up, Scope(files=(document.path,))
         )
         gathered_ms = 1000 * (time.perf_counter() - started)
         session.reply(
-            AnswerSources(message.id, gathered.sources, conversation, (), gathered.extract)
+            AnswerSources(message.id, gathered.sources, conversation, (), gathered.extract, wishes)
         )
-        told = turns_for(service, conversation, said, question, by_words=by_words)
+        turns = turns_for(service, conversation, said, question, by_words=by_words)
+        told = [*instructions_as_turns(wishes), *turns]
         pinned = PinnedText(conversation, Path(document.path).name, document.text)
 
         def run(show: Callable[[str], None]) -> Answer:
@@ -228,11 +247,13 @@ class PinnedAnswers:
         )  # fmt: skip
         assert outcome is not None, "nothing is sent, so nothing is asked before"
         answer, made = outcome
-        history.add_turn(
+        turn = history.add_turn(
             conversation, question, answer.text, answer.found, answer.citations,
-            [document.path], made,
+            [document.path], made, after=after, stopped=answer.stopped,
         )  # fmt: skip
-        session.reply(_done(message.id, answer, made, document.path, gathered_ms))
+        done = _done(message.id, answer, made, document.path, gathered_ms)
+        versions = tuple(history.versions(turn))
+        session.reply(msgspec.structs.replace(done, turn=turn, versions=versions))
 
 
 def _done(number: int, answer: Answer, made: Made, path: str, gathered_ms: float) -> AnswerDone:

@@ -20,6 +20,8 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.conversations import KINDS as CONVERSATION_KINDS
+from app.conversations import Conversations
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -32,6 +34,7 @@ from app.model import ModelWorker, SavedPlace
 from app.pinned import Pins
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
+from app.recent import Recent
 from app.remote import Remote
 from app.session import HomeBusy, Session
 from app.tags import Tags
@@ -49,9 +52,6 @@ from core.messages import (
     Ask,
     BudgetRequest,
     Cancel,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     Digest,
     Doctor,
     Done,
@@ -63,6 +63,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    KeptRequest,
     MemoriesRequest,
     Message,
     ModelsRequest,
@@ -74,6 +75,7 @@ from core.messages import (
     RemoteSetup,
     Retry,
     Search,
+    SearchesRequest,
     SettingsGet,
     SettingsSet,
     Shutdown,
@@ -105,10 +107,10 @@ LOOK = (
     FoldersCheck,
     FilesList,
     SettingsGet,
-    ConversationsList,
-    ConversationGet,
-    ConversationDelete,
+    *CONVERSATION_KINDS,
+    KeptRequest,
     MemoriesRequest,
+    SearchesRequest,
     TagsRequest,
 )
 
@@ -184,6 +186,8 @@ class Service:
         self.memories = Memories(self)
         self.tags = Tags(self)
         self.pins = Pins(self)
+        self.recent = Recent(self)
+        self.conversations = Conversations(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
@@ -264,7 +268,7 @@ class Service:
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
-            self.work.standing.pause(message.paused)
+            self.work.standing.pause(message.paused, message.for_s)
             if not message.paused:
                 self.governor.waive()
             session.reply(Done(number))

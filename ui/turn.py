@@ -20,8 +20,8 @@ from core.messages import (
 from ui.answer_text import AnswerText, ExtractCard
 from ui.icons import file_icon
 from ui.parts import Banner, Elided, Look, button, clear, column, label, row
-from ui.preview import Target
 from ui.remote import ConsentView, made_text
+from ui.target import Target
 from ui.text import age_text, one_line, place_text, split_path, tame, tr
 
 BUBBLE_WIDTH = 480

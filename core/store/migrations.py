@@ -370,7 +370,22 @@ HISTORY: tuple[Migration, ...] = (
         """,
     ),
     Migration(
-        "0007-pins",
+        "0007-branches-of-conversations",
+        """
+        ALTER TABLE turn ADD COLUMN parent INTEGER;
+        ALTER TABLE turn ADD COLUMN stopped TEXT NOT NULL DEFAULT 'end';
+        ALTER TABLE turn ADD COLUMN scope TEXT;
+        ALTER TABLE conversation ADD COLUMN tip INTEGER;
+        CREATE INDEX turn_parent ON turn(parent);
+        UPDATE turn SET parent=(
+            SELECT max(before.id) FROM turn AS before
+            WHERE before.conversation=turn.conversation AND before.id<turn.id
+        );
+        UPDATE conversation SET tip=(SELECT max(id) FROM turn WHERE conversation=conversation.id);
+        """,
+    ),
+    Migration(
+        "0008-pins",
         """
         CREATE TABLE pin(
             conversation INTEGER PRIMARY KEY REFERENCES conversation(id) ON DELETE CASCADE,

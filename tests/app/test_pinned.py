@@ -148,7 +148,7 @@ def test_a_file_that_has_no_room_is_refused_and_what_is_left_over_goes(
     own_sample: Indexed, ferry: Path
 ) -> None:
     home = own_sample.home
-    ferry.write_text((f"{FACTS[0]} {FILL}\n\n") * 400)
+    ferry.write_text((f"{FACTS[0]} {FILL}\n\n") * 120)
     stray = home / "data" / "kv" / "4711"
     stray.mkdir(parents=True, mode=0o700)
     shutil.copy(ferry, stray / "left.kv")
