@@ -29,6 +29,7 @@ from ui.client import Asker
 from ui.conversations import ConversationsPanel
 from ui.entry import EntryField
 from ui.parts import Banner, EmptyState, Look, button, clear, column, fill_height, label, row, rule
+from ui.pinned import PinnedChip
 from ui.remote import RemoteSwitch, server_name
 from ui.tables import Row, rows_of, text_of
 from ui.text import count_text, tr
@@ -73,6 +74,7 @@ class ChatPage(QWidget):
         self._body.addWidget(self.area)
         self.entry = EntryField(tr("Question"), tr("Ask a question about your files"))
         self.remote = RemoteSwitch()
+        self.pinned = PinnedChip(look)
         self.send_button = button(tr("Ask"), self.send, "primary")
         self.stop_button = button(tr("Stop"), self.stop)
         main = column(self._body, self._build_composer(), spacing=0)
@@ -119,7 +121,7 @@ class ChatPage(QWidget):
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.remote.toggled.connect(self._invite)
-        inner = column(self.banner, composer, row(self.remote, 1), hint, spacing=8)
+        inner = column(self.banner, self.pinned, composer, row(self.remote, 1), hint, spacing=8)
         inner.setContentsMargins(26, 8, 26, 12)
         foot = QWidget()
         foot.setMaximumWidth(WIDEST)
@@ -166,7 +168,9 @@ class ChatPage(QWidget):
         before = self.conversation
         self._set_answering(True)
         self._request = self._client.ask(
-            lambda number: Ask(number, question, None, before, remote, consent, fresh),
+            lambda number: Ask(
+                number, question, None, before, remote, consent, fresh, pin=self.pinned.wish()
+            ),
             lambda message: self._reply(turn, before, message),
             turn.slow,
         )
@@ -218,6 +222,7 @@ class ChatPage(QWidget):
             self.conversation = before
             self._ask_consent(turn, message)
         elif isinstance(message, AnswerDone):
+            self.pinned.answered(message.pinned)
             turn.done(message)
             self._finished()
         elif isinstance(message, Failed):
@@ -266,6 +271,7 @@ class ChatPage(QWidget):
         self._leave_opening()
         self.conversation = None
         self._forget_turns()
+        self.pinned.opened(None)
         self.panel.select(None)
         self.entry.setFocus()
 
@@ -277,6 +283,7 @@ class ChatPage(QWidget):
         self.remote.setChecked(False)
         self._leave_opening()
         self._forget_turns()
+        self.pinned.opened(None)
         self.conversation = conversation
         self.panel.select(conversation)
         self.empty.change("chat", tr("Opening the conversation…"), "")
@@ -314,6 +321,8 @@ class ChatPage(QWidget):
             conversation, self.conversation = self.conversation, None
             self.banner.fail(message, lambda: self.open(conversation or 0))
         elif isinstance(message, Report):
+            if isinstance(message.body, dict):
+                self.pinned.opened(message.body.get("pinned"))
             rows = rows_of(message.body, "turns")
             if len(rows) > TURNS_SHOWN:
                 self._turns_layout.addWidget(

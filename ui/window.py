@@ -105,6 +105,7 @@ class MainWindow(QMainWindow):
         self.settings.values_known.connect(self._settings_known)
         self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
         self.preview.closed.connect(self._close_preview)
+        self.preview.whole_asked.connect(self._ask_whole)
         self.preview.tags.changed.connect(self.search.tags.reload)
         self.tray.open_asked.connect(self.come_forward)
         self.tray.search_asked.connect(self.search_now)
@@ -158,6 +159,12 @@ class MainWindow(QMainWindow):
         self.open_page("chat")
         self.chat.new()
         self.chat.ask(question)
+
+    def _ask_whole(self, path: str) -> None:
+        """Begin a conversation about a whole document."""
+        self.open_page("chat")
+        self.chat.new()
+        self.chat.pinned.choose(path)
 
     def _to_entry(self) -> None:
         if self.page() != "chat":

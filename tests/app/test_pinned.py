@@ -130,6 +130,7 @@ def test_nothing_is_kept_of_a_file_that_changed_or_is_not_watched(
         assert "cannot be pinned" in gone.title
 
 
+@pytest.mark.slow
 def test_forgetting_a_pinned_file_leaves_nothing_of_it(own_sample: Indexed, ferry: Path) -> None:
     home = own_sample.home
     with serving(home) as caller:
@@ -144,6 +145,7 @@ def test_forgetting_a_pinned_file_leaves_nothing_of_it(own_sample: Indexed, ferr
         assert not caller._service.pins.forget(str(ferry))
 
 
+@pytest.mark.slow
 def test_a_file_that_has_no_room_is_refused_and_what_is_left_over_goes(
     own_sample: Indexed, ferry: Path
 ) -> None:
