@@ -264,6 +264,23 @@ class Service:
         else:
             self._control(session, message, number)
 
+    def later(
+        self,
+        delay_s: float,
+        session: Session,
+        message: Message,
+        handle: Callable[[Session, Message], None],
+    ) -> None:
+        """Go on with a request after a while, on the search thread; others come in between."""
+
+        def go_on() -> None:
+            with contextlib.suppress(RuntimeError):  # the service has ended, and so has its asker
+                self._search.submit(self._run, "search", session, message, handle)
+
+        timer = threading.Timer(delay_s, go_on)
+        timer.daemon = True
+        timer.start()
+
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
             self.work.standing.pause(message.paused)
