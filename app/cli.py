@@ -83,6 +83,8 @@ def make_parser() -> argparse.ArgumentParser:
         parents=[common],
         description="Searches and talks about your own files, entirely on your machine.",
     )
+    parser.add_argument("--hidden", action="store_true", default=argparse.SUPPRESS,
+                        help="open the window hidden, until it is asked for")  # fmt: skip
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -108,14 +110,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_indexing(command)
     add_searching(command, _positive)
 
-    ask = command("ask", "a cited answer from your files")
-    ask.add_argument("question", metavar="QUESTION")
-    ask.add_argument("--model", metavar="NAME", help="answer with this model")
-    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
-    ask.add_argument("--remote", action="store_true",
-                     help="let your own server answer; shows what would be sent first")  # fmt: skip
-    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
-
+    _add_ask(command)
     _add_remote(command, common)
 
     related = command("related", "passages like this one")
@@ -150,6 +145,19 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
     command("mcp", "read-only tools for other assistants, on stdio")
     return parser
+
+
+def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    ask = command("ask", "a cited answer from your files")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
+    ask.add_argument("--remote", action="store_true",
+                     help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
+    ask.add_argument("--folder", metavar="P", help="look only below this folder")
+    ask.add_argument("--file", action="append", default=[], dest="files", metavar="F",
+                     help="look only in this file; may be repeated")  # fmt: skip
 
 
 def _add_models(
@@ -232,14 +240,26 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
     index.add_argument("--level", choices=LEVEL_NAMES, metavar="NAME",
                        help=f"how much to keep of each passage: {', '.join(LEVEL_NAMES)}")
     # fmt: on
-    command("pause", "hold indexing in the background")
+    pause = command("pause", "hold indexing in the background")
+    pause.add_argument("--minutes", type=_positive, metavar="N",
+                       help="go on by itself after this long")  # fmt: skip
     command("resume", "let indexing in the background go on")
 
 
-_WITH_ACTIONS = ("folders", "models", "memories", "remote", "tag", "digest", "recent")
+_WITH_ACTIONS = (
+    "folders",
+    "models",
+    "memories",
+    "remote",
+    "tag",
+    "digest",
+    "recent",
+    "conversations",
+)
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
-    "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before",
+    "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before", "--minutes",
+    "--file",
 )  # fmt: skip
 
 
@@ -252,15 +272,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (
-        ["folders"],
-        ["models"],
-        ["memories"],
-        ["remote"],
-        ["tag"],
-        ["digest"],
-        ["recent"],
-    ):
+    if rest and rest[0] in _WITH_ACTIONS:
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)
@@ -281,7 +293,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     if os.name == "posix":
         os.umask(0o077)
     if options.command is None:
-        return open_window(getattr(options, "home", None), environment)
+        return open_window(getattr(options, "home", None), environment, "hidden" in options)
     return run_command(options, environment)
 
 
@@ -325,7 +337,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
             caller.close()
 
 
-def open_window(home: str | None, environment: Mapping[str, str]) -> int:
+def open_window(home: str | None, environment: Mapping[str, str], hidden: bool = False) -> int:
     """Open the window; where there is no display, say what to run instead."""
     why = "There is no display here."
     if has_display(environment):
@@ -334,7 +346,7 @@ def open_window(home: str | None, environment: Mapping[str, str]) -> int:
         except ImportError as error:  # Qt's system libraries are missing
             why = f"The window cannot be opened ({error})."
         else:
-            return opened(home)
+            return opened(home, hidden)
     print(
         f"satchel: {why} Run `satchel search QUERY` or `satchel ask QUESTION` instead; "
         "`satchel --help` lists all commands.",

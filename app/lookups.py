@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.budget_report import preview_budget
 from app.checks import why
+from app.conversations import KINDS
+from app.kept_data import kept_data
 from app.previews import Previews
 from app.reports import folders_report, status_report
+from app.scope import known_folder
 from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
-from core.chat.citations import unmarked
 from core.errors import Cancelled, UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
 from core.index.search import Query, Results, Searcher
-from core.llm.kv.saved import forget_conversation
 from core.messages import (
     BudgetRequest,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     FilesList,
     FoldersCheck,
     FoldersList,
+    KeptRequest,
     MemoriesRequest,
     Message,
     PagePreview,
@@ -100,7 +98,9 @@ class Lookups:
             text=message.query.encode("utf-8", "replace").decode(),
             k=message.k,
             mode=message.mode,
-            below=None if message.folder is None else self._known_folder(message.folder),
+            below=None
+            if message.folder is None
+            else known_folder(self._service.home, message.folder),
             suffixes=message.file_types,
             dates=(message.after_s, message.before_s),
             fold=bool(self._service.settings.get("search.fold_copies")),
@@ -192,16 +192,6 @@ class Lookups:
             note=note,
         )
 
-    def _known_folder(self, folder: str) -> str:
-        path = absolute(folder)
-        for watched in load_folders(self._service.home.folders):
-            if path == watched.path or path.startswith(watched.path.rstrip(os.sep) + os.sep):
-                return path
-        raise UserError(
-            f"{path} is not inside a watched folder.",
-            "See the folders with `satchel folders list`.",
-        )
-
     def _related(self, session: Session, message: Related) -> None:
         self._service.governor.check_memory()
         searcher = self._searcher(exact=False)
@@ -288,29 +278,19 @@ class Lookups:
             return files.in_state((wanted,), message.folder, message.limit)
         if isinstance(message, SettingsGet):
             return service.settings.table()
-        if isinstance(message, ConversationsList):
-            return {"conversations": service.history.conversations()}
-        if isinstance(message, ConversationGet):
-            return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
-        if isinstance(message, ConversationDelete):
-            deleted = service.history.delete(message.conversation)
-            service.model.forget_saved(message.conversation)
-            forget_conversation(service.home.saved_kv, message.conversation)
-            return {"deleted": deleted}
         return self._own(message)
 
     def _own(self, message: Message) -> object:
-        """Tables of what is the person's own, changed or not."""
+        """What is the person's own."""
+        service = self._service
+        if isinstance(message, KINDS):
+            return service.conversations.carry_out(message)
+        if isinstance(message, KeptRequest):
+            return kept_data(service, message)
         if isinstance(message, MemoriesRequest):
-            return self._service.memories.carry_out(message)
+            return service.memories.carry_out(message)
         if isinstance(message, TagsRequest):
-            return self._service.tags.carry_out(message)
+            return service.tags.carry_out(message)
         if isinstance(message, SearchesRequest):
-            return self._service.recent.carry_out(message)
+            return service.recent.carry_out(message)
         raise TypeError(type(message).__name__)
-
-
-def _judged(turn: dict[str, object]) -> dict[str, object]:
-    """A kept turn with the parts of its answer that no passage supports."""
-    spans = unmarked(str(turn["answer"])) if turn["citations"] else ()
-    return {**turn, "unsupported": [list(span) for span in spans]}

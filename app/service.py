@@ -20,6 +20,8 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.conversations import KINDS as CONVERSATION_KINDS
+from app.conversations import Conversations
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -49,9 +51,6 @@ from core.messages import (
     Ask,
     BudgetRequest,
     Cancel,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     Digest,
     Doctor,
     Done,
@@ -63,6 +62,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    KeptRequest,
     MemoriesRequest,
     Message,
     ModelsRequest,
@@ -106,9 +106,8 @@ LOOK = (
     FoldersCheck,
     FilesList,
     SettingsGet,
-    ConversationsList,
-    ConversationGet,
-    ConversationDelete,
+    *CONVERSATION_KINDS,
+    KeptRequest,
     MemoriesRequest,
     SearchesRequest,
     TagsRequest,
@@ -186,6 +185,7 @@ class Service:
         self.memories = Memories(self)
         self.tags = Tags(self)
         self.recent = Recent(self)
+        self.conversations = Conversations(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
@@ -283,7 +283,7 @@ class Service:
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
-            self.work.standing.pause(message.paused)
+            self.work.standing.pause(message.paused, message.for_s)
             if not message.paused:
                 self.governor.waive()
             session.reply(Done(number))

@@ -78,10 +78,10 @@ class DaysPanel(QWidget):
             calm_wheel(field)
         self.apply_button = button(tr("Search these days"), self._apply, "primary")
         close = button(tr("Cancel"), self.hide, "quiet")
-        before = label(tr("From")), label(tr("To"))
-        for words in before:
-            words.setMinimumHeight(self.first.sizeHint().height())
-        parts = (before[0], self.first, before[1], self.last, self.apply_button, close)
+        ends = label(tr("From")), label(tr("To"))
+        for end in ends:
+            end.setMinimumHeight(self.first.sizeHint().height())
+        parts = (ends[0], self.first, ends[1], self.last, self.apply_button, close)
         self.setLayout(FlowLayout(*parts, spacing=8))
         self.hide()
 

@@ -249,6 +249,10 @@ class Banner(QFrame):
         restyle(self, "banner", tone)
         self.show()
 
+    def focus_action(self) -> None:
+        """Put the focus on the way on, for who came here by keyboard."""
+        self._action.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def fail(self, failed: Failed, retry: Callable[[], None] | None = None) -> None:
         """Show why a request failed, with a way to try again."""
         self.tell(failed.title, failed.advice, "error", tr("Retry"), retry)
