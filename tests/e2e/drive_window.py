@@ -262,6 +262,50 @@ def quit_while_indexing(driver: Driver) -> Script:
     driver.found["pid"] = driver.desktop.client.pid
 
 
+def first_run(driver: Driver) -> Script:
+    """From the first start to a first answer, by keyboard and with the sample folder."""
+    window, run = driver.window, driver.window.first_run
+    yield lambda: window.stage.currentWidget() is run and window.isVisible()
+    driver.found["chosen"] = run.folders.chosen
+    began = time.monotonic()
+    driver.press(Qt.Key.Key_Space)  # the focus is on Begin
+    yield run.folders.isVisible
+    run.folders.sample.setFocus()
+    driver.press(Qt.Key.Key_Space)
+    driver.press(Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    yield lambda: run.budgets.isVisible() and run.budgets.promise.text()
+    driver.found["device"] = run.budgets.device.text()
+    run.budgets.ram.field.setValue(1)
+    run.next_button.click()
+    yield run.budgets.banner.isVisible
+    driver.found["refused"] = run.budgets.banner.accessibleName()
+    run.budgets.ram.field.setValue(1200)
+    run.next_button.click()
+    yield lambda: run.model.isVisible() and run.model.models.cards
+    driver.found["models"] = sorted(run.model.models.cards)
+    driver.press(Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    yield driver.indexed
+    driver.found["state"] = run.ready.state.text()
+    run.ready.autostart.click()
+    yield lambda: run.ready.autostart.isChecked() and not run.ready.problem.isVisible()
+    run.ready.example.click()
+    yield lambda: driver.turn_state() in ("answered", "unsupported", "not found", "failed")
+    driver.found["answered_s"] = time.monotonic() - began
+    driver.found["turn"] = driver.turn_state()
+    driver.found["sources"] = len(window.chat.turns[-1]._sources)
+    window.open_page("settings")
+    yield lambda: window.settings.rows
+    window.open_page("storage")
+    yield window.storage.ram.title.text
+    driver.found["ram"] = window.storage.ram.title.text()
+
+
+def second_run(driver: Driver) -> Script:
+    """What has been welcomed once is not welcomed again."""
+    yield driver.indexed
+    driver.found["welcomed"] = driver.window.stage.currentIndex() == 0
+
+
 def kill_children(parent: int, module: str) -> int:
     """Kill the child processes that run a module; how many there were."""
     killed = 0
@@ -284,6 +328,8 @@ SCENARIOS = {
         service_killed,
         raised,
         quit_while_indexing,
+        first_run,
+        second_run,
     )
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from gallery_shell import closing_states, first_run_states
 from gallery_stage import OUT, Gallery, number, usual
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
@@ -353,6 +354,8 @@ STATES = (
     storage_states,
     model_states,
     other_states,
+    first_run_states,
+    closing_states,
 )
 
 

@@ -15,6 +15,11 @@ def status(**in_force: object) -> dict[str, object]:
         "other": 12_000, "total": 105_822_000,
     }  # fmt: skip
     return {
+        "device": {
+            "processors": 4, "memory_bytes": 8_200_000_000,
+            "memory_available_bytes": 4_900_000_000, "disk_bytes": 512_110_190_592,
+            "disk_free_bytes": 121_000_000_000, "on_battery": True, "battery_share": 0.82,
+        },
         "budgets": {
             "disk_bytes": in_force.get("disk_bytes", 500_000_000),
             "ram_bytes": in_force.get("ram_bytes", 2_000_000_000),
@@ -97,6 +102,7 @@ def budget(disk_bytes: int = 500_000_000, ram_bytes: int = 2_000_000_000) -> dic
         "preview": True,
         "budgets": {"disk_bytes": disk_bytes, "ram_bytes": ram_bytes},
         "smallest": {"disk_bytes": 4_000_000, "ram_bytes": 412_300_000},
+        "proposed": {"disk_bytes": 500_000_000, "ram_bytes": 1_600_000_000},
         "largest": {"disk_bytes": 512_110_190_592, "ram_bytes": 16_654_000_128},
         "used": {"disk_bytes": 105_822_000, "ram_bytes": 721_000_000},
         "now": plan(500_000_000, 2_000_000_000),
