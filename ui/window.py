@@ -201,8 +201,8 @@ class MainWindow(QMainWindow):
 
     def show_first_run(self) -> None:
         """Lead through the first steps, instead of the pages."""
-        self.first_run.begin()
         self.stage.setCurrentWidget(self.first_run)
+        self.first_run.begin()
         for keys in self._keys:
             keys.setEnabled(False)
 

@@ -180,6 +180,7 @@ def test_the_first_run_leads_to_an_answer(
     home, session = tmp_path / "home", tmp_path / "session"
     found = drive("first_run", home, display, XDG_CONFIG_HOME=str(session))
     assert found["chosen"] == []
+    assert found["focus"]
     assert "of memory" in found["device"]
     assert "a disk of" in found["device"]
     assert "1 MB" in found["refused"]
