@@ -60,6 +60,7 @@ def carry_out(service: Service, message: Message) -> object:
         if message.key == AUTOSTART:
             start_with_session(service.home, bool(checked[AUTOSTART]))
         service.settings.set(checked)
+        service.recent.heed_setting()
         service.replan()
         return service.settings.table()
     if isinstance(message, ModelsRequest):

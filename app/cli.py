@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from app.personal_options import add_personal
+from app.search_options import add_searching
 from core.errors import UserError
 from core.index.levels import LEVEL_NAMES
 
@@ -107,30 +108,9 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("path", metavar="PATH")
 
     _add_indexing(command)
-    search = command("search", "ranked passages for a query")
-    search.add_argument("query", metavar="QUERY")
-    batch = command("batch", "one query a line, one JSON result a line")
-    batch.add_argument("file", metavar="FILE", help="a file of queries, - for stdin")
-    for sub in (search, batch):
-        sub.add_argument("-k", type=_positive, default=10, metavar="N", help="how many results")
-        sub.add_argument("--folder", metavar="P", help="only below this folder")
-        sub.add_argument("--tag", metavar="NAME", help="only files with this tag")
-        sub.add_argument("--type", metavar="EXT", help="only files with this ending")
-        sub.add_argument("--mode", choices=("hybrid", "semantic", "lexical"), default="hybrid")
-        sub.add_argument(
-            "--exact",
-            action="store_true",
-            help="embed every passage anew: slow, the yardstick for recall",
-        )
+    add_searching(command, _positive)
 
-    ask = command("ask", "a cited answer from your files")
-    ask.add_argument("question", metavar="QUESTION")
-    ask.add_argument("--model", metavar="NAME", help="answer with this model")
-    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
-    ask.add_argument("--remote", action="store_true",
-                     help="let your own server answer; shows what would be sent first")  # fmt: skip
-    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
-
+    _add_ask(command)
     _add_remote(command, common)
 
     related = command("related", "passages like this one")
@@ -165,6 +145,19 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
     command("mcp", "read-only tools for other assistants, on stdio")
     return parser
+
+
+def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    ask = command("ask", "a cited answer from your files")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
+    ask.add_argument("--remote", action="store_true",
+                     help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
+    ask.add_argument("--folder", metavar="P", help="look only below this folder")
+    ask.add_argument("--file", action="append", default=[], dest="files", metavar="F",
+                     help="look only in this file; may be repeated")  # fmt: skip
 
 
 def _add_models(
@@ -253,9 +246,20 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
     command("resume", "let indexing in the background go on")
 
 
+_WITH_ACTIONS = (
+    "folders",
+    "models",
+    "memories",
+    "remote",
+    "tag",
+    "digest",
+    "recent",
+    "conversations",
+)
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
-    "--exclude", "--level", "--for", "--keep", "--active", "--minutes",
+    "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before", "--minutes",
+    "--file",
 )  # fmt: skip
 
 
@@ -268,7 +272,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["tag"], ["digest"]):
+    if rest and rest[0] in _WITH_ACTIONS:
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)

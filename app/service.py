@@ -20,6 +20,8 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.conversations import KINDS as CONVERSATION_KINDS
+from app.conversations import Conversations
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -31,6 +33,7 @@ from app.mistakes import as_mistake
 from app.model import ModelWorker, SavedPlace
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
+from app.recent import Recent
 from app.remote import Remote
 from app.session import HomeBusy, Session
 from app.tags import Tags
@@ -48,9 +51,6 @@ from core.messages import (
     Ask,
     BudgetRequest,
     Cancel,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     Digest,
     Doctor,
     Done,
@@ -74,6 +74,7 @@ from core.messages import (
     RemoteSetup,
     Retry,
     Search,
+    SearchesRequest,
     SettingsGet,
     SettingsSet,
     Shutdown,
@@ -105,11 +106,10 @@ LOOK = (
     FoldersCheck,
     FilesList,
     SettingsGet,
-    ConversationsList,
-    ConversationGet,
-    ConversationDelete,
+    *CONVERSATION_KINDS,
     KeptRequest,
     MemoriesRequest,
+    SearchesRequest,
     TagsRequest,
 )
 
@@ -184,6 +184,8 @@ class Service:
         self.digests = Digests(self)
         self.memories = Memories(self)
         self.tags = Tags(self)
+        self.recent = Recent(self)
+        self.conversations = Conversations(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)

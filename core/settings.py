@@ -186,6 +186,12 @@ DECLARED: tuple[Setting, ...] = (
         True,
         "Hits that show the same as a better one become its copies.",
     ),
+    Setting(
+        "search.keep_recent",
+        True,
+        "Your last 50 searches are kept, to be made again from the empty search page. Off, those "
+        "that are kept are removed.",
+    ),
     Setting("assistant.model", "smollm2-135m-instruct", "The model that answers questions."),
     Setting(
         "assistant.routing",

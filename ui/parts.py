@@ -301,6 +301,14 @@ class EmptyState(QWidget):
         look.changed.connect(self._paint)
         self._paint()
 
+    def add_below(self, part: QWidget) -> None:
+        """Put something below all that is there."""
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        below = row(1, part, 1)
+        below.setStretch(1, 4)
+        layout.insertLayout(layout.count() - 1, below)
+
     def change(self, icon: str, title: str, text: str) -> None:
         """Say something else."""
         self._icon = icon

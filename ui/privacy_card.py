@@ -1,4 +1,4 @@
-"""What is kept of the person, where and how large, with a way to delete it; and what goes online."""
+"""What is kept of the person, with a way to delete it, and what goes online."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ class PrivacyCards(QWidget):
     """Two cards: what is kept, and what may contact the network."""
 
     def __init__(
-        self, look: Look, client: Asker, deleted: Callable[[], None], about: Callable[[Row], None]
+        self,
+        look: Look,
+        client: Asker,
+        deleted: Callable[[KeptKind], None],
+        about: Callable[[Row], None],
     ) -> None:
-        """`deleted` is called after a deletion, `about` with what is known of the program."""
+        """`deleted` is called after the deletion of a kind, `about` with what is known of the program."""
         super().__init__()
         self._client = client
         self._deleted = deleted
@@ -95,13 +99,13 @@ class PrivacyCards(QWidget):
     def delete(self, kind: KeptKind) -> None:
         """Delete all of one kind for good."""
         self._client.ask(
-            lambda number: KeptRequest(number, kind), self._done, self.banner.working
+            lambda number: KeptRequest(number, kind), partial(self._done, kind), self.banner.working
         )
 
-    def _done(self, message: Message) -> None:
+    def _done(self, kind: KeptKind, message: Message) -> None:
         self._reply(message)
         if isinstance(message, Report):
-            self._deleted()
+            self._deleted(kind)
 
     def _reply(self, message: Message) -> None:
         self.loading.hide()
@@ -146,6 +150,7 @@ def kind_name(kind: str) -> str:
         "conversations": tr("Conversations"),
         "answers": tr("Answers that are given again"),
         "memories": tr("What Satchel remembers of you"),
+        "searches": tr("Recent searches"),
         "index": tr("The index of your files"),
         "models": tr("Models"),
     }.get(kind, shown(kind))
@@ -172,4 +177,5 @@ def delete_question(kind: KeptKind) -> str:
         "conversations": tr("Delete all conversations, with the answers kept from them?"),
         "answers": tr("Delete all answers that are kept to be given again?"),
         "memories": tr("Forget everything that is remembered of you?"),
+        "searches": tr("Delete all recent searches?"),
     }[kind]

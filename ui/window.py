@@ -17,11 +17,12 @@ from ui.folders_page import FoldersPage
 from ui.models_page import ModelsPage
 from ui.opening import Opener
 from ui.parts import Banner, Look, column, row
-from ui.preview import PreviewPane, Target
+from ui.preview import PreviewPane
 from ui.search_page import SearchPage
 from ui.settings_page import SettingsPage
 from ui.sidebar import PAGES, Sidebar
 from ui.storage_page import StoragePage
+from ui.target import Target
 from ui.text import tr
 from ui.tray import Tray
 
@@ -106,6 +107,8 @@ class MainWindow(QMainWindow):
         self.sidebar.chosen.connect(self.open_page)
         self.search.target_chosen.connect(lambda target: self._target("search", target))
         self.search.open_asked.connect(self.preview.open)
+        self.search.act_asked.connect(self.preview.act)
+        self.preview.stepped.connect(self.search.step)
         self.search.question_asked.connect(self.ask)
         self.search.folders_wanted.connect(self._first_folder)
         self.chat.target_chosen.connect(lambda target: self._target("chat", target))
@@ -114,6 +117,8 @@ class MainWindow(QMainWindow):
         self.first_run.finished.connect(self._first_run_finished)
         self.first_run.question_asked.connect(self.ask)
         self.settings.values_known.connect(self._settings_known)
+        self.settings.first_steps_wanted.connect(self.show_first_run)
+        self.settings.deleted.connect(self._deleted)
         self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
         self.preview.closed.connect(self._close_preview)
         self.preview.tags.changed.connect(self.search.tags.reload)
@@ -197,6 +202,11 @@ class MainWindow(QMainWindow):
         self.open_page("folders")
         self.folders.choose_folder()
 
+    def _deleted(self, kind: str) -> None:
+        if kind == "conversations":
+            self.chat.new()
+            self.chat.panel.reload()
+
     # --- the first run ------------------------------------------------------------------
 
     def show_first_run(self) -> None:
@@ -238,6 +248,9 @@ class MainWindow(QMainWindow):
         wanted = page in WITH_PREVIEW and target is not None
         if wanted:
             self.preview.show_target(target)
+            self.preview.steps.show_position(
+                *(self.search.position() if page == "search" else (0, 0))
+            )
         self.preview.setVisible(wanted)
 
     def _close_preview(self) -> None:
@@ -252,7 +265,7 @@ class MainWindow(QMainWindow):
             self._notice.hide()
             self.folders.reload()
             self.settings.reload()
-            self.search.tags.reload()
+            self.search.reload()
             if self.page() == "chat":
                 self.chat.panel.reload()
             if self.page() == "storage":

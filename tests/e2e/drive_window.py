@@ -114,8 +114,8 @@ def search(driver: Driver) -> Script:
     driver.found["preview"] = window.preview.text.toPlainText()
     driver.found["marked"] = len(window.preview.text.extraSelections())
     window.preview.page_button.click()
-    yield lambda: not window.preview.picture.pixmap().isNull()
-    driver.found["picture_px"] = window.preview.picture.pixmap().width()
+    yield lambda: not window.preview.page.picture.pixmap().isNull()
+    driver.found["picture_px"] = window.preview.page.picture.pixmap().width()
     window.open_page("storage")
     yield window.storage.content.isVisible
     driver.found["storage"] = window.storage.disk.title.text()
@@ -307,6 +307,39 @@ def second_run(driver: Driver) -> Script:
     driver.found["welcomed"] = driver.window.stage.currentIndex() == 0
 
 
+def first_course(driver: Driver) -> Script:
+    """From a first start to the end: a folder, a search, an answer, a memory, a setting."""
+    window = driver.window
+    words = json.loads(os.environ["SATCHEL_TEST_WORDS"])
+    yield driver.settled
+    yield window.first_run.isVisible
+    window.first_run.finish()
+    window.folders.add([words["folder"]])
+    yield lambda: window.activity.progress is not None
+    yield driver.indexed
+    driver.search(words["query"])
+    yield driver.searched
+    driver.found["hits"] = [hit.path for hit in window.search.model.hits]
+    yield window.preview.text.toPlainText
+    window.chat.ask(words["question"])
+    yield lambda: driver.turn_state() in ("answered", "unsupported", "not found", "failed")
+    driver.found["answer"] = window.chat.turns[-1].answer.text()
+    window.open_page("settings")
+    yield lambda: window.settings.rows
+    window.settings.memories.field.setText(words["memory"])
+    window.settings.memories.add()
+    yield lambda: window.settings.memories.rows
+    window.settings.open_section("advanced")
+    row = window.settings.rows["extract.timeout_s"]
+    row.editor.changed.emit(21)
+    yield row.reset.isVisible
+    for page in ("storage", "models", "folders"):
+        window.open_page(page)
+    yield lambda: window.models.cards
+    driver.found["pages"] = True
+    window.quit_asked.emit()
+
+
 def kill_children(parent: int, module: str) -> int:
     """Kill the child processes that run a module; how many there were."""
     killed = 0
@@ -331,6 +364,7 @@ SCENARIOS = {
         quit_while_indexing,
         first_run,
         second_run,
+        first_course,
     )
 }
 

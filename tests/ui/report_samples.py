@@ -171,3 +171,22 @@ def models() -> list[dict[str, object]]:
             "licence": "MIT", "good_for": "About 100 languages.",
         },
     ]  # fmt: skip
+
+
+def kept() -> dict[str, object]:
+    """What is kept of the person, as the service reports it."""
+    history = "/home/ana/.local/share/satchel/home/data/history.db"
+    return {
+        "kept": [
+            {"kind": "conversations", "count": 12, "turns": 41, "path": history, "bytes": 2_400_000},
+            {"kind": "answers", "count": 9, "path": history, "bytes": 61_000},
+            {"kind": "memories", "count": 0, "path": history, "bytes": None},
+            {"kind": "searches", "count": 7, "path": "/home/ana/searches.json", "bytes": 900},
+            {"kind": "index", "count": 4000, "path": "/home/ana/data", "bytes": 105_000_000},
+            {"kind": "models", "path": "/home/ana/models", "bytes": 176_000_000},
+        ],
+        "about": {
+            "version": "0.1.0", "python": "3.11.2", "system": "Linux", "settings": "/home/ana/c",
+            "data": "/home/ana/data", "cache": "/home/ana/cache", "models": "/home/ana/models",
+        },
+    }  # fmt: skip
