@@ -20,6 +20,7 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.crash_reports import keep_report, report_of
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -337,6 +338,7 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
+            keep_report(self.home, report_of(error, "service"))
             mistake = as_mistake(error)
             session.reply(Failed(number, mistake.title, mistake.advice))
 
