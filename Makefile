@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format gallery lock clean
+.PHONY: help setup run test test-slow check format gallery lock third-party clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
@@ -18,6 +18,7 @@ help:
 	@echo 'make format     rewrite the code in the house format'
 	@echo 'make gallery    draw every page and state of the window into build/gallery'
 	@echo 'make lock       resolve the versions in pyproject.toml into lock files'
+	@echo 'make third-party  write THIRD_PARTY.md, the list of packages, models and licences'
 	@echo 'make clean      delete .venv and what tools left in this folder'
 
 setup:
@@ -47,6 +48,9 @@ format: setup
 
 lock:
 	@python=$$(packaging/find_python.sh) && packaging/lock.sh "$$python"
+
+third-party: setup
+	@.venv/bin/python packaging/third_party.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
