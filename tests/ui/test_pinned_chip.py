@@ -6,7 +6,7 @@ from samples import sources
 from scripted import ScriptedClient
 
 from core.messages import AnswerDone, AnswerSources, Ask, ConversationGet, Report
-from ui.preview import Target
+from ui.target import Target
 from ui.window import MainWindow
 
 
