@@ -22,6 +22,7 @@ from core.chat.assistant import (
     ModelAnswer,
     answer_question,
 )
+from core.chat.instructions import instructions_as_turns
 from core.chat.memories import as_turns
 from core.errors import UserError
 from core.messages import AnswerDone, AnswerSources, AnswerText, Ask, Made, Message, Scope
@@ -127,15 +128,16 @@ class Answers:
         gathered = self._gathering.gather(question, last_of(said), mode, given_up, asked.scope)
         gathered_ms = 1000 * (time.perf_counter() - started)
         remembered = tuple(one.text for one in used)
+        wanted = "" if message.remote else service.settings.text("assistant.instructions").strip()
         shown = AnswerSources(
-            message.id, gathered.sources, conversation, remembered, gathered.extract
+            message.id, gathered.sources, conversation, remembered, gathered.extract, wanted
         )
         if again := self._kept.after_search(recall, shown.sources):
             self._answer_again(session, asked, again, started)
             return
         session.reply(shown)
         turns = turns_for(service, conversation, said, question, by_words=by_words)
-        told = [*as_turns(used), *turns]
+        told = [*instructions_as_turns(wanted), *as_turns(used), *turns]
 
         def run(model: Model) -> Answer:
             def show(piece: str) -> None:

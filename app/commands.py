@@ -19,6 +19,7 @@ from app.requested import table as _table
 from core.errors import UserError
 from core.files.folders import absolute
 from core.messages import (
+    LONGEST_PAUSE_S,
     AnswerDone,
     AnswerNote,
     AnswerSources,
@@ -49,6 +50,7 @@ from core.messages import (
     Report,
     Retry,
     Search,
+    SearchesRequest,
     SearchProgress,
     SearchResults,
     SettingsSet,
@@ -96,6 +98,18 @@ def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def _pause_s(options: argparse.Namespace) -> float | None:
+    """How long a pause is to last, None for until it is taken back. Raises UserError."""
+    minutes = getattr(options, "minutes", None)
+    if minutes is None:
+        return None
+    if 60.0 * minutes > LONGEST_PAUSE_S:
+        raise UserError(
+            "A pause that ends by itself lasts a week at most.", "Leave --minutes out for longer."
+        )
+    return 60.0 * int(minutes)
+
+
 def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel pause` and `satchel resume`: for the Satchel that runs in the background."""
     paused = options.command == "pause"
@@ -104,7 +118,7 @@ def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             "No Satchel is running in the background for this home.",
             "There is nothing to pause." if paused else "Open it with `satchel`.",
         )
-    list(_replies(caller, Pause(caller.next_id(), paused)))
+    list(_replies(caller, Pause(caller.next_id(), paused, _pause_s(options))))
     held = None
     if not paused:  # what the machine has no room for waits all the same
         index = _table(_table(_report(caller, StatusRequest(caller.next_id()))).get("index"))
@@ -130,7 +144,9 @@ def _search(
         query=query,
         k=options.k,
         folder=options.folder,
-        file_type=options.type,
+        file_types=tuple(part for part in (options.type or "").split(",") if part.strip(" .")),
+        after_s=options.after,
+        before_s=options.before,
         tag=options.tag,
         mode=options.mode,
         exact=options.exact,
@@ -352,6 +368,13 @@ def tag(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def recent(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel recent list|remove|clear`."""
+    text = getattr(options, "text", "")
+    output.recent(_report(caller, SearchesRequest(caller.next_id(), options.action, text)))
+    return 0
+
+
 def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel forget PATH`; exit code 1 when anything of it is still found afterwards."""
     body = _table(_report(caller, Forget(caller.next_id(), options.path)))
@@ -399,6 +422,7 @@ COMMANDS: Mapping[str, Command] = {
     "models": models,
     "memories": memories,
     "tag": tag,
+    "recent": recent,
     "forget": forget,
     "doctor": doctor,
     "mcp": mcp,

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.kept_data import forget_conversations
 from core.atomic import write_atomic
 from core.chat.citations import unmarked
 from core.chat.export import markdown
 from core.errors import UserError
-from core.llm.kv.saved import forget_conversation
 from core.messages import (
     ConversationDelete,
     ConversationExport,
@@ -60,8 +60,7 @@ class Conversations:
             return self._export(message)
         assert isinstance(message, ConversationDelete)
         deleted = history.delete(message.conversation)
-        self._service.model.forget_saved(message.conversation)
-        forget_conversation(self._service.home.saved_kv, message.conversation)
+        forget_conversations(self._service, [message.conversation])
         return {"deleted": deleted}
 
     def _title(self, conversation: int) -> str:

@@ -18,7 +18,7 @@ from app.digest_lines import (
     digest_progress_line,
 )
 from app.models_lines import gpu_line, models_lines, progress_line
-from app.personal_lines import memories_lines, proposals_lines, tags_lines
+from app.personal_lines import memories_lines, proposals_lines, recent_lines, tags_lines
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
@@ -406,6 +406,10 @@ class Output:
     def memories(self, body: Any) -> None:
         """What is remembered of the person."""
         self.lines(body, memories_lines(body))
+
+    def recent(self, body: Any) -> None:
+        """The searches that are kept."""
+        self.lines(body, recent_lines(body))
 
     def tags(self, body: Any, name: str | None) -> None:
         """The tags, or the files that have one."""

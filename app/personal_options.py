@@ -1,4 +1,4 @@
-"""The commands about what is the person's own: conversations, memories and tags."""
+"""The commands about what is the person's own: conversations, memories, tags, recent searches."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def add_personal(command: Command, common: argparse.ArgumentParser) -> None:
     _add_conversations(command, common)
     _add_memories(command, common)
     _add_tags(command, common)
+    _add_recent(command, common)
 
 
 def _add_conversations(command: Command, common: argparse.ArgumentParser) -> None:
@@ -69,3 +70,12 @@ def _add_tags(command: Command, common: argparse.ArgumentParser) -> None:
         action.add_argument("name", metavar="NAME", nargs="?" if name == "list" else None)
         if paths is not None:
             action.add_argument("paths", metavar="PATH", nargs=paths)
+
+
+def _add_recent(command: Command, common: argparse.ArgumentParser) -> None:
+    recent = command("recent", "the searches that you made last in the window")
+    actions = recent.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="the searches, newest first", parents=[common])
+    remove = actions.add_parser("remove", help="forget one", parents=[common])
+    remove.add_argument("text", metavar="TEXT")
+    actions.add_parser("clear", help="forget them all", parents=[common])

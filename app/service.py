@@ -33,6 +33,7 @@ from app.mistakes import as_mistake
 from app.model import ModelWorker, SavedPlace
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
+from app.recent import Recent
 from app.remote import Remote
 from app.session import HomeBusy, Session
 from app.tags import Tags
@@ -61,6 +62,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    KeptRequest,
     MemoriesRequest,
     Message,
     ModelsRequest,
@@ -72,6 +74,7 @@ from core.messages import (
     RemoteSetup,
     Retry,
     Search,
+    SearchesRequest,
     SettingsGet,
     SettingsSet,
     Shutdown,
@@ -104,7 +107,9 @@ LOOK = (
     FilesList,
     SettingsGet,
     *CONVERSATION_KINDS,
+    KeptRequest,
     MemoriesRequest,
+    SearchesRequest,
     TagsRequest,
 )
 
@@ -180,6 +185,7 @@ class Service:
         self.memories = Memories(self)
         self.tags = Tags(self)
         self.conversations = Conversations(self)
+        self.recent = Recent(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
@@ -260,7 +266,7 @@ class Service:
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
-            self.work.standing.pause(message.paused)
+            self.work.standing.pause(message.paused, message.for_s)
             if not message.paused:
                 self.governor.waive()
             session.reply(Done(number))

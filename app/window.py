@@ -31,7 +31,9 @@ SIGNAL_POLL_MS = 300
 class Desktop:
     """The parts of the running window, from start to quit."""
 
-    def __init__(self, application: QApplication, service: Sequence[str]) -> None:
+    def __init__(
+        self, application: QApplication, service: Sequence[str], hidden: bool = False
+    ) -> None:
         self.application = application
         application.setApplicationName("satchel")
         application.setApplicationDisplayName("Satchel")
@@ -49,7 +51,7 @@ class Desktop:
         self.window.quit_asked.connect(self.quit)
         application.commitDataRequest.connect(lambda _: self.quit())
         self._quitting = False
-        self._shown = False
+        self._shown = hidden  # until it is asked for
         QTimer.singleShot(SHOW_AT_LATEST_MS, self.show)
 
     def show(self) -> None:
@@ -81,11 +83,11 @@ def tell_mistake(
     print(f"satchel: {as_mistake(error.with_traceback(trace))}", file=sys.stderr)
 
 
-def open_window(home: str | None) -> int:
+def open_window(home: str | None, hidden: bool = False) -> int:
     """Open the window and stay until it is quit; returns the exit code."""
     sys.excepthook = tell_mistake
     application = QApplication(sys.argv[:1])
-    desktop = Desktop(application, service_command(home))
+    desktop = Desktop(application, service_command(home), hidden)
     # Ctrl+C and a polite kill quit like the menu does. Python looks at signals
     # only when it runs, so a timer gives it a moment now and then.
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -100,7 +102,9 @@ def main() -> int:
     """Open the window for the home that `--home` names."""
     parser = argparse.ArgumentParser(prog="satchel")
     parser.add_argument("--home", default=None)
-    return open_window(parser.parse_args().home)
+    parser.add_argument("--hidden", action="store_true")
+    options = parser.parse_args()
+    return open_window(options.home, options.hidden)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,11 @@ class Home:
         return self.data / "history.db"
 
     @property
+    def recent_searches(self) -> Path:
+        """The searches that the person made last."""
+        return self.data / "searches.json"
+
+    @property
     def segments(self) -> Path:
         """The folder of index segments."""
         return self.data / "segments"

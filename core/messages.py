@@ -11,11 +11,13 @@ reply to a request is the one whose class says so in its docstring ("ends").
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 PROTOCOL_VERSION = 1
+
+LONGEST_PAUSE_S = 7 * 86_400.0
 
 Mode = Literal["hybrid", "semantic", "lexical"]
 ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
@@ -99,7 +101,8 @@ class Hit(msgspec.Struct, frozen=True):
 
     `state` is "ok", or says why there is no snippet: "offline", "changed", "missing",
     "unreadable". `source` says which side found it. `copies` are the files whose
-    hits were folded into this one, at most `MOST_COPIES`.
+    hits were folded into this one, at most `MOST_COPIES`. The file was last written at
+    `mtime_s`, in seconds since 1970.
     """
 
     rank: int
@@ -115,6 +118,7 @@ class Hit(msgspec.Struct, frozen=True):
     about: About = UNTITLED
     copies: tuple[Copy, ...] = ()
     tags: tuple[str, ...] = ()
+    mtime_s: int | None = None
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -316,22 +320,39 @@ class Passages(Message, frozen=True):
     passages: tuple[PassageText, ...]
 
 
+class Box(msgspec.Struct, frozen=True):
+    """Where words stand on a page: shares of its width and height, from its upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class RenderPage(Message, frozen=True):
-    """Draw one page of a PDF as a PNG, at most `width_px` wide, for the preview."""
+    """Draw one page of a PDF as a PNG, at most `width_px` wide, for the preview.
+
+    Characters `start` to `end` of the page's text are to be boxed.
+    """
 
     id: int
     path: str
     page: int
     width_px: int
+    start: int = 0
+    end: int = 0
 
 
 class PageImage(Message, frozen=True):
-    """Ends a RenderPage: the picture, base64-encoded PNG, and how many pages there are."""
+    """Ends a RenderPage: the picture, base64-encoded PNG, how many pages there are, and one box
+    for each line of what was to be boxed.
+    """
 
     id: int
     png_base64: str
     page: int
     pages: int
+    boxes: tuple[Box, ...] = ()
 
 
 class FileFailed(Message, frozen=True):
@@ -554,13 +575,19 @@ INTERRUPTED = "Another model was needed meanwhile."
 
 
 class Search(Message, frozen=True):
-    """Ranked passages. Replied by SearchResults: first lexical, then final."""
+    """Ranked passages. Replied by SearchResults: first lexical, then final.
+
+    Only of files with one of the name endings `file_types`, if any, and with a date from
+    `after_s` to before `before_s`, in seconds since 1970 (see `core.index.search.Query`).
+    """
 
     id: int
     query: str
     k: int = 10
     folder: str | None = None
-    file_type: str | None = None
+    file_types: tuple[str, ...] = ()
+    after_s: int | None = None
+    before_s: int | None = None
     mode: Mode = "hybrid"
     exact: bool = False
     tag: str | None = None  # only files that have it
@@ -649,10 +676,11 @@ class Retry(Message, frozen=True):
 
 
 class Pause(Message, frozen=True):
-    """Stop or go on with background indexing. Ends with Done."""
+    """Stop or go on with background indexing; a pause of `for_s` ends by itself. Ends with Done."""
 
     id: int
     paused: bool
+    for_s: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_PAUSE_S)] | None = None
 
 
 class FoldersAdd(Message, frozen=True):
@@ -709,12 +737,19 @@ class Preview(Message, frozen=True):
 
 
 class PagePreview(Message, frozen=True):
-    """A PDF page as a picture. Ends with PageImage."""
+    """A PDF page as a picture, with a passage boxed that is named as in Preview.
+
+    Ends with PageImage.
+    """
 
     id: int
     path: str
     page: int
     width_px: int = 900
+    start: int = 0
+    end: int = 0
+    quote: str | None = None
+    locator: Locator | None = None
 
 
 class StatusRequest(Message, frozen=True):
@@ -841,6 +876,19 @@ class MemoriesRequest(Message, frozen=True):
     text: str | None = None
 
 
+KeptKind = Literal["conversations", "answers", "memories"]
+
+
+class KeptRequest(Message, frozen=True):
+    """What is kept of the person, where and how large, or the deletion of one kind of it.
+
+    Ends with Report: `kept`, one row a kind, and `about`, the program and its folders.
+    """
+
+    id: int
+    delete: KeptKind | None = None
+
+
 class TagsRequest(Message, frozen=True):
     """The tags, or a change of them. Ends with Report: `tags`, how many files `changed`.
 
@@ -853,6 +901,16 @@ class TagsRequest(Message, frozen=True):
     action: Literal["list", "add", "remove", "of", "suggest", "refuse"] = "list"
     name: str = ""
     paths: tuple[str, ...] = ()
+
+
+class SearchesRequest(Message, frozen=True):
+    """The person's recent searches, newest first, or a change of them: `note` keeps `text` as the
+    newest. Ends with Report: `searches`, and whether any are `kept`.
+    """
+
+    id: int
+    action: Literal["list", "note", "remove", "clear"] = "list"
+    text: str = ""
 
 
 class Subscribe(Message, frozen=True):
@@ -922,6 +980,7 @@ class AnswerSources(Message, frozen=True):
     conversation: int
     memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
     extract: Citation | None = None
+    instructions: str = ""  # what the person wants of every answer, told to the model
 
 
 class AnswerText(Message, frozen=True):

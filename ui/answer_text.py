@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QFont,
     QFontDatabase,
     QGuiApplication,
+    QShowEvent,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -328,10 +329,16 @@ class CodePart(QFrame):
         QGuiApplication.clipboard().setText(self._code)
         self.copy_button.setText(tr("Copied"))
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """Its letters have their size only now."""
+        super().showEvent(event)
+        self._fit()
+
     def _fit(self) -> None:
+        self.text.ensurePolished()
         lines = self.text.document().blockCount()
         bar = self.text.horizontalScrollBar().sizeHint().height()
-        spare = 2 * round(self.text.document().documentMargin()) + 4
+        spare = 2 * round(self.text.document().documentMargin()) + 10
         height = lines * self.text.fontMetrics().lineSpacing() + bar + spare
         if height != self.text.height():
             self.text.setFixedHeight(height)

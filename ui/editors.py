@@ -197,7 +197,7 @@ def choice_names(key: str) -> dict[str, str]:
     """The choices of a setting in words."""
     return {
         "window.on_close": {
-            "auto": tr("To the tray, if any"),
+            "auto": tr("To the tray, else asks"),
             "quit": tr("Quits Satchel"),
             "stay": tr("Keeps it running"),
         },

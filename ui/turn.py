@@ -26,9 +26,9 @@ from ui.answer_view import AnswerView
 from ui.client import Asker
 from ui.digest import DigestView
 from ui.parts import Banner, Look, button, clear, column, label, row
-from ui.preview import Target
 from ui.remote import ConsentView, made_text
 from ui.sources import SourceButton
+from ui.target import Target
 from ui.text import age_text, one_line, tr
 from ui.turn_parts import AnswerActions, NotFoundView, QuestionView
 

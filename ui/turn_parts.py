@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from core.messages import EVERYWHERE, Citation, Scope
 from ui.entry import EntryField
@@ -77,9 +77,6 @@ class QuestionView(QWidget):
         form = QWidget()
         form.setProperty("ground", "none")
         form.setLayout(column(self.editor, row(told, 1, cancel, self.ask_button), spacing=6))
-        self._stack = QStackedWidget()
-        self._stack.addWidget(plain)
-        self._stack.addWidget(form)
         self._plain, self._form = plain, form
         form.hide()
         self.setLayout(column(plain, form, spacing=0))

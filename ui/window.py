@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QWidget
 
+from core.messages import SettingsSet
 from ui.activity import Activity
 from ui.chat_page import ChatPage
 from ui.client import Client, Link
@@ -15,11 +16,12 @@ from ui.folders_page import FoldersPage
 from ui.models_page import ModelsPage
 from ui.opening import Opener
 from ui.parts import Banner, Look, column, row
-from ui.preview import PreviewPane, Target
+from ui.preview import PreviewPane
 from ui.search_page import SearchPage
 from ui.settings_page import SettingsPage
 from ui.sidebar import PAGES, Sidebar
 from ui.storage_page import StoragePage
+from ui.target import Target
 from ui.text import tr
 from ui.tray import Tray
 
@@ -36,6 +38,7 @@ class MainWindow(QMainWindow):
         self._look = look
         self._client = client
         self._on_close = "auto"
+        self._told_of_closing = False
         self._targets: dict[str, Target | None] = {}
         self.setWindowTitle("Satchel")
         self.setWindowIcon(look.icons.application())
@@ -93,6 +96,8 @@ class MainWindow(QMainWindow):
         self.sidebar.chosen.connect(self.open_page)
         self.search.target_chosen.connect(lambda target: self._target("search", target))
         self.search.open_asked.connect(self.preview.open)
+        self.search.act_asked.connect(self.preview.act)
+        self.preview.stepped.connect(self.search.step)
         self.search.question_asked.connect(self.ask)
         self.search.folders_wanted.connect(self._first_folder)
         self.chat.target_chosen.connect(lambda target: self._target("chat", target))
@@ -104,6 +109,7 @@ class MainWindow(QMainWindow):
         self.preview.closed.connect(self._close_preview)
         self.preview.tags.changed.connect(self.search.tags.reload)
         self.tray.open_asked.connect(self.come_forward)
+        self.tray.search_asked.connect(self.search_now)
         self.tray.quit_asked.connect(self.quit_asked)
         self._client.link_changed.connect(self._link)
         self._client.raise_asked.connect(self.come_forward)
@@ -198,6 +204,9 @@ class MainWindow(QMainWindow):
         wanted = page in WITH_PREVIEW and target is not None
         if wanted:
             self.preview.show_target(target)
+            self.preview.steps.show_position(
+                *(self.search.position() if page == "search" else (0, 0))
+            )
         self.preview.setVisible(wanted)
 
     def _close_preview(self) -> None:
@@ -212,7 +221,7 @@ class MainWindow(QMainWindow):
             self._notice.hide()
             self.folders.reload()
             self.settings.reload()
-            self.search.tags.reload()
+            self.search.reload()
             if self.page() == "chat":
                 self.chat.panel.reload()
             if self.page() == "storage":
@@ -232,6 +241,12 @@ class MainWindow(QMainWindow):
             self._on_close = on_close
         self.chat.remote.know(str(values.get("remote.address") or ""))
 
+    def search_now(self) -> None:
+        """Come forward with the search field ready to be typed into."""
+        self.come_forward()
+        self.open_page("search")
+        self.search.entry.selectAll()
+
     def come_forward(self) -> None:
         """Show the window before all others."""
         if self.isMinimized():
@@ -242,9 +257,42 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Hide into the tray, stay in the background, or quit: as set, and as the desktop can."""
-        stays = self._on_close == "stay" or (self._on_close == "auto" and self.tray.in_tray)
         event.ignore()
-        if stays:
-            self.hide()
-        else:
+        if self._on_close == "quit":
             self.quit_asked.emit()
+        elif self._on_close == "stay" or self.tray.in_tray:
+            self.hide()
+        elif self._told_of_closing:
+            self._close_like("stay")
+        else:
+            self._tell_of_closing()
+
+    def _tell_of_closing(self) -> None:
+        """Say once what closing means where nothing would be seen of Satchel afterwards."""
+        self._told_of_closing = True
+        self.banner.tell(
+            tr("This desktop has no tray, so nothing will be seen of Satchel."),
+            tr(
+                "It goes on in the background and keeps the index up to date. Start Satchel again "
+                "to bring the window back. The settings can change this."
+            ),
+            "question",
+            tr("Keep it running"),
+            lambda: self._close_like("stay"),
+            tr("Quit instead"),
+            lambda: self._close_like("quit"),
+        )
+        self._notice.show()
+        self.banner.focus_action()
+
+    def _close_like(self, choice: str) -> None:
+        """Close the window as was chosen, from now on without a word."""
+        self._on_close = choice
+        self._notice.hide()
+        self._client.ask(
+            lambda number: SettingsSet(number, "window.on_close", choice), lambda _: None
+        )
+        if choice == "quit":
+            self.quit_asked.emit()
+        else:
+            self.hide()

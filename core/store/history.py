@@ -316,6 +316,24 @@ class History:
         return gone
 
     @_one_at_a_time
+    def delete_all(self) -> list[int]:
+        """Remove every conversation for good; which there were."""
+        with errors(self._path), self._db:
+            gone = [int(number) for (number,) in self._db.execute("SELECT id FROM conversation")]
+            self._db.execute("DELETE FROM conversation")
+        self.own.scrub()
+        return gone
+
+    @_one_at_a_time
+    def counts(self) -> tuple[int, int]:
+        """How many conversations there are, and turns in them."""
+        with errors(self._path):
+            (found,) = self._db.execute(
+                "SELECT (SELECT count(*) FROM conversation), (SELECT count(*) FROM turn)"
+            )
+        return int(found[0]), int(found[1])
+
+    @_one_at_a_time
     def drop_empty(self) -> None:
         """Remove conversations in which nothing was answered."""
         with errors(self._path), self._db:

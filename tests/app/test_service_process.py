@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, Indexed, satchel, watching
 
-from app.lookups import find_quote
+from app.previews import find_quote
 from app.session import Session
 from core.messages import (
     Done,

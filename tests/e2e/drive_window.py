@@ -114,8 +114,8 @@ def search(driver: Driver) -> Script:
     driver.found["preview"] = window.preview.text.toPlainText()
     driver.found["marked"] = len(window.preview.text.extraSelections())
     window.preview.page_button.click()
-    yield lambda: not window.preview.picture.pixmap().isNull()
-    driver.found["picture_px"] = window.preview.picture.pixmap().width()
+    yield lambda: not window.preview.page.picture.pixmap().isNull()
+    driver.found["picture_px"] = window.preview.page.picture.pixmap().width()
     window.open_page("storage")
     yield window.storage.content.isVisible
     driver.found["storage"] = window.storage.disk.title.text()
@@ -258,8 +258,38 @@ def quit_while_indexing(driver: Driver) -> Script:
     driver.window.folders.add([os.environ["SATCHEL_TEST_FOLDER"]])
     yield lambda: driver.window.activity.progress is not None
     driver.found["phase"] = driver.window.activity.headline()
-    driver.window.close()
+    driver.window.quit_asked.emit()
     driver.found["pid"] = driver.desktop.client.pid
+
+
+def first_course(driver: Driver) -> Script:
+    """From a first start to the end: a folder, a search, an answer, a memory, a setting."""
+    window = driver.window
+    words = json.loads(os.environ["SATCHEL_TEST_WORDS"])
+    yield driver.settled
+    window.folders.add([words["folder"]])
+    yield lambda: window.activity.progress is not None
+    yield driver.indexed
+    driver.search(words["query"])
+    yield driver.searched
+    driver.found["hits"] = [hit.path for hit in window.search.model.hits]
+    yield window.preview.text.toPlainText
+    window.chat.ask(words["question"])
+    yield lambda: driver.turn_state() in ("answered", "unsupported", "not found", "failed")
+    driver.found["answer"] = window.chat.turns[-1].answer.text()
+    window.open_page("settings")
+    yield lambda: window.settings.rows
+    window.settings.memories.field.setText(words["memory"])
+    window.settings.memories.add()
+    yield lambda: window.settings.memories.rows
+    row = window.settings.rows["extract.timeout_s"]
+    row.editor.changed.emit(21)
+    yield row.reset.isVisible
+    for page in ("storage", "models", "folders"):
+        window.open_page(page)
+    yield lambda: window.models.cards
+    driver.found["pages"] = True
+    window.close()
 
 
 def kill_children(parent: int, module: str) -> int:
@@ -284,6 +314,7 @@ SCENARIOS = {
         service_killed,
         raised,
         quit_while_indexing,
+        first_course,
     )
 }
 

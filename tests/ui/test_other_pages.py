@@ -214,14 +214,11 @@ def test_settings_of_the_window_take_effect(
             setting["value"] = "stay"
     quits: list[int] = []
     window.quit_asked.connect(lambda: quits.append(1))
-    window.close()
-    assert quits == [1]
-    window.show()
     window.settings.reload()
     client.report(client.last(SettingsGet), table)
     assert look.theme.colours is DARK
     window.close()
-    assert quits == [1]
+    assert not quits
     assert not window.isVisible()
     window.come_forward()
     assert window.isVisible()
