@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
@@ -21,6 +21,7 @@ from ui.client import Asker
 from ui.parts import Banner, Look, button, column, row
 from ui.tables import text_of
 from ui.text import counted, one_line, shown, tr
+from ui.turn_parts import wants_escape
 
 TITLE_CHARS = 80  # as many as are kept
 _NO_NAME = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')
@@ -33,11 +34,11 @@ class _Title(QLineEdit):
 
     def __init__(self) -> None:
         super().__init__()
+        self.kept = ""
         self.setProperty("role", "title")
         self.setAccessibleName(tr("Title of the conversation"))
         self.setToolTip(tr("Write another title and press Enter"))
         self.setMaxLength(TITLE_CHARS)
-        self.kept = ""
         self.returnPressed.connect(self._give)
 
     def put(self, title: str) -> None:
@@ -45,6 +46,11 @@ class _Title(QLineEdit):
         self.kept = one_line(title)
         self.setText(self.kept)
         self.setCursorPosition(0)
+
+    def event(self, event: QEvent) -> bool:
+        """Escape is for this field while there is something to take back."""
+        changed = self.text() != self.kept
+        return (changed and wants_escape(event)) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Escape takes back what was written."""

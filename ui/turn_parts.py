@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFrame, QWidget
 
@@ -20,8 +20,22 @@ BUBBLE_WIDTH = 480
 _MARK = re.compile(r"[ \u00a0]?\[\d{1,3}\]")
 
 
+def wants_escape(event: QEvent) -> bool:
+    """Whether this asks a field if Escape is for it and not for the window; accepted if so."""
+    if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+        return False
+    if event.key() != Qt.Key.Key_Escape:
+        return False
+    event.accept()
+    return True
+
+
 class _Editor(EntryField):
     left = Signal()
+
+    def event(self, event: QEvent) -> bool:
+        """Escape is for this field and not for the window."""
+        return wants_escape(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Escape leaves the question as it was."""
