@@ -176,6 +176,29 @@ def test_quit_while_indexing(tmp_path: Path, models: Path, display: str) -> None
     assert not (home / "data" / "socket").exists()
 
 
+def test_the_first_run_leads_to_an_answer(
+    tmp_path: Path,
+    models: Path,  # noqa: ARG001
+    display: str,
+) -> None:
+    home, session = tmp_path / "home", tmp_path / "session"
+    found = drive("first_run", home, display, XDG_CONFIG_HOME=str(session))
+    assert found["chosen"] == []
+    assert found["focus"]
+    assert "of memory" in found["device"]
+    assert "a disk of" in found["device"]
+    assert "1 MB" in found["refused"]
+    assert "smollm2-135m-instruct" in found["models"]
+    assert "all-minilm-l6-v2" not in found["models"]
+    assert found["turn"] in ("answered", "unsupported")
+    assert found["sources"] > 0
+    assert found["ram"].endswith("of 1.2 GB in memory")
+    (entry,) = (session / "autostart").iterdir()
+    assert f"--home {home} --hidden" in entry.read_text("utf-8")
+    again = drive("second_run", home, display, XDG_CONFIG_HOME=str(session))
+    assert again["welcomed"]
+
+
 def test_a_command_beside_the_window_answers(own_sample: Indexed, display: str) -> None:
     first = start("raised", own_sample.home, display)
     try:
