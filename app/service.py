@@ -22,6 +22,7 @@ from app.budget_report import is_preview
 from app.children import python_child
 from app.conversations import KINDS as CONVERSATION_KINDS
 from app.conversations import Conversations
+from app.crash_reports import keep_report, report_of
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -352,6 +353,7 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
+            keep_report(self.home, report_of(error, "service"))
             mistake = as_mistake(error)
             session.reply(Failed(number, mistake.title, mistake.advice))
 
