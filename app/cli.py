@@ -111,14 +111,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_indexing(command)
     add_searching(command, _positive)
 
-    ask = command("ask", "a cited answer from your files")
-    ask.add_argument("question", metavar="QUESTION")
-    ask.add_argument("--model", metavar="NAME", help="answer with this model")
-    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
-    ask.add_argument("--remote", action="store_true",
-                     help="let your own server answer; shows what would be sent first")  # fmt: skip
-    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
-
+    _add_ask(command)
     _add_remote(command, common)
 
     related = command("related", "passages like this one")
@@ -153,6 +146,19 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
     command("mcp", "read-only tools for other assistants, on stdio")
     return parser
+
+
+def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    ask = command("ask", "a cited answer from your files")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
+    ask.add_argument("--remote", action="store_true",
+                     help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
+    ask.add_argument("--folder", metavar="P", help="look only below this folder")
+    ask.add_argument("--file", action="append", default=[], dest="files", metavar="F",
+                     help="look only in this file; may be repeated")  # fmt: skip
 
 
 def _add_models(
@@ -241,10 +247,20 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
     command("resume", "let indexing in the background go on")
 
 
-_WITH_ACTIONS = ("folders", "models", "memories", "remote", "tag", "digest", "recent")
+_WITH_ACTIONS = (
+    "folders",
+    "models",
+    "memories",
+    "remote",
+    "tag",
+    "digest",
+    "recent",
+    "conversations",
+)
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
     "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before", "--minutes",
+    "--file",
 )  # fmt: skip
 
 

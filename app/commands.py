@@ -6,12 +6,16 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from app.conversation_command import conversations, scope_of
 from app.local import Caller, Remote
 from app.output import Output
+from app.requested import replies as _replies
+from app.requested import report as _report
+from app.requested import table as _table
 from core.errors import UserError
 from core.files.folders import absolute
 from core.messages import (
@@ -24,6 +28,7 @@ from core.messages import (
     BudgetRequest,
     Digest,
     DigestDone,
+    DigestInstead,
     DigestProgress,
     Doctor,
     Failed,
@@ -54,25 +59,6 @@ from core.messages import (
 )
 
 Command = Callable[[Caller, argparse.Namespace, Output], int]
-
-
-def _replies(caller: Caller, request: Message) -> Iterator[Message]:
-    """The replies to a request; a failure is raised as UserError."""
-    for reply in caller.ask(request):
-        if isinstance(reply, Failed):
-            raise UserError(reply.title, reply.advice)
-        yield reply
-
-
-def _report(caller: Caller, request: Message) -> object:
-    for reply in _replies(caller, request):
-        if isinstance(reply, Report):
-            return reply.body
-    raise UserError("The service gave no answer.", "Run the command again.")
-
-
-def _table(body: object) -> dict[str, object]:
-    return body if isinstance(body, dict) else {}
 
 
 def folders(caller: Caller, options: argparse.Namespace, output: Output) -> int:
@@ -205,15 +191,29 @@ def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             options.remote,
             consent,
             options.fresh,
+            scope=scope_of(options),
         )
         for reply in _replies(caller, request):
             if isinstance(reply, RemotePreview):
                 preview = reply
+            elif isinstance(reply, DigestInstead):
+                _digest_instead(caller, reply, output)
             else:
                 _show_answer(reply, output)
         if preview is None:
             return 0
         consent = _agreed(preview, output)
+
+
+def _digest_instead(caller: Caller, instead: DigestInstead, output: Output) -> None:
+    """Read the files whole, for a question that wants that."""
+    output.digest_instead(instead)
+    request = Digest(caller.next_id(), instead.task, instead.paths)
+    for reply in _replies(caller, request):
+        if isinstance(reply, DigestProgress):
+            output.digest_progress(reply)
+        elif isinstance(reply, DigestDone):
+            output.digest_answer(reply)
 
 
 def _show_answer(reply: Message, output: Output) -> None:
@@ -413,6 +413,7 @@ COMMANDS: Mapping[str, Command] = {
     "search": search,
     "batch": batch,
     "ask": ask,
+    "conversations": conversations,
     "related": related,
     "digest": digest,
     "remote": remote,

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.budget_report import preview_budget
 from app.checks import why
-from app.kept_data import forget_conversations, kept_data
+from app.conversations import KINDS
+from app.kept_data import kept_data
 from app.previews import Previews
 from app.reports import folders_report, status_report
+from app.scope import known_folder
 from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
-from core.chat.citations import unmarked
-from core.errors import UserError
+from core.errors import Cancelled, UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
 from core.index.search import Query, Results, Searcher
 from core.messages import (
     BudgetRequest,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     FilesList,
     FoldersCheck,
     FoldersList,
@@ -49,6 +47,7 @@ if TYPE_CHECKING:
     from app.service import Service
 
 DEADLINE_S = 4.0
+REST_S = 0.15  # between keys: what a person still types is not looked for by meaning
 PHRASES_TOLD_FROM = 32  # documents to be read
 EXACT_DEADLINE_S = 86_400.0
 
@@ -99,29 +98,56 @@ class Lookups:
             text=message.query.encode("utf-8", "replace").decode(),
             k=message.k,
             mode=message.mode,
-            below=None if message.folder is None else self._known_folder(message.folder),
+            below=None
+            if message.folder is None
+            else known_folder(self._service.home, message.folder),
             suffixes=message.file_types,
             dates=(message.after_s, message.before_s),
             fold=bool(self._service.settings.get("search.fold_copies")),
             paths=None if message.tag is None else self._service.tags.paths(message.tag),
         )
 
+        phrases = bool(parse(query.text).phrases)
+        if message.early and message.mode == "hybrid" and self._means().has_words and not phrases:
+            query = self._first(session, message, query)
+            self._service.later(
+                REST_S,
+                session,
+                message,
+                lambda _session, _message: self._whole(session, message, query),
+            )
+        else:
+            self._whole(session, message, query)
+
+    def _first(self, session: Session, message: Search, query: Query) -> Query:
+        """Reply with what is found by words at once; the query as it is to be searched for."""
+        words = replace(query, mode="lexical")
+        given_up = self._given_up(session, message)
+        searcher = self._searcher(exact=False)
+        first = searcher.search(words, 0, DEADLINE_S, given_up)
+        if not first.hits:  # the last word may be half typed
+            query, words = replace(query, typing=True), replace(words, typing=True)
+            first = searcher.search(words, 0, DEADLINE_S, given_up)
+        session.reply(self._reply(message.id, first, final=False))
+        return query
+
+    @staticmethod
+    def _given_up(session: Session, message: Search) -> Callable[[], bool]:
         def given_up() -> bool:
             stale = message.early and session.outdated(message.id)
             return stale or session.is_cancelled(message.id)
 
+        return given_up
+
+    def _whole(self, session: Session, message: Search, query: Query) -> None:
+        """Reply with what is found by words and by meaning. Raises Cancelled."""
+        given_up = self._given_up(session, message)
+        if given_up():
+            raise Cancelled
         phrases = bool(parse(query.text).phrases)
-        by = self._means()
-        mode, note = choose_mode(message.mode, by, phrases=phrases)
+        mode, note = choose_mode(message.mode, self._means(), phrases=phrases)
         searcher = self._searcher(message.exact)
         limit = int(self._service.settings.number("search.max_recomputes"))
-        if message.early and message.mode == "hybrid" and by.has_words and not phrases:
-            words = replace(query, mode="lexical")
-            first = searcher.search(words, limit, DEADLINE_S, given_up)
-            if not first.hits:  # the last word may be half typed
-                query, words = replace(query, typing=True), replace(words, typing=True)
-                first = searcher.search(words, limit, DEADLINE_S, given_up)
-            session.reply(self._reply(message.id, first, final=False))
         if mode != "lexical":
             self._service.governor.check_memory()
         results = searcher.search(
@@ -164,16 +190,6 @@ class Lookups:
                 results.phrases.occurrences, results.phrases.documents, results.phrases.unread
             ),
             note=note,
-        )
-
-    def _known_folder(self, folder: str) -> str:
-        path = absolute(folder)
-        for watched in load_folders(self._service.home.folders):
-            if path == watched.path or path.startswith(watched.path.rstrip(os.sep) + os.sep):
-                return path
-        raise UserError(
-            f"{path} is not inside a watched folder.",
-            "See the folders with `satchel folders list`.",
         )
 
     def _related(self, session: Session, message: Related) -> None:
@@ -267,14 +283,8 @@ class Lookups:
     def _own(self, message: Message) -> object:
         """What is the person's own."""
         service = self._service
-        if isinstance(message, ConversationsList):
-            return {"conversations": service.history.conversations()}
-        if isinstance(message, ConversationGet):
-            return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
-        if isinstance(message, ConversationDelete):
-            deleted = service.history.delete(message.conversation)
-            forget_conversations(service, [message.conversation])
-            return {"deleted": deleted}
+        if isinstance(message, KINDS):
+            return service.conversations.carry_out(message)
         if isinstance(message, KeptRequest):
             return kept_data(service, message)
         if isinstance(message, MemoriesRequest):
@@ -284,9 +294,3 @@ class Lookups:
         if isinstance(message, SearchesRequest):
             return service.recent.carry_out(message)
         raise TypeError(type(message).__name__)
-
-
-def _judged(turn: dict[str, object]) -> dict[str, object]:
-    """A kept turn with the parts of its answer that no passage supports."""
-    spans = unmarked(str(turn["answer"])) if turn["citations"] else ()
-    return {**turn, "unsupported": [list(span) for span in spans]}

@@ -20,6 +20,8 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.conversations import KINDS as CONVERSATION_KINDS
+from app.conversations import Conversations
 from app.crash_reports import keep_report, report_of
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
@@ -50,9 +52,6 @@ from core.messages import (
     Ask,
     BudgetRequest,
     Cancel,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     Digest,
     Doctor,
     Done,
@@ -108,9 +107,7 @@ LOOK = (
     FoldersCheck,
     FilesList,
     SettingsGet,
-    ConversationsList,
-    ConversationGet,
-    ConversationDelete,
+    *CONVERSATION_KINDS,
     KeptRequest,
     MemoriesRequest,
     SearchesRequest,
@@ -189,6 +186,7 @@ class Service:
         self.memories = Memories(self)
         self.tags = Tags(self)
         self.recent = Recent(self)
+        self.conversations = Conversations(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
@@ -266,6 +264,23 @@ class Service:
             self._look.submit(self._run, "look", session, message, self.lookups.look)
         else:
             self._control(session, message, number)
+
+    def later(
+        self,
+        delay_s: float,
+        session: Session,
+        message: Message,
+        handle: Callable[[Session, Message], None],
+    ) -> None:
+        """Go on with a request after a while, on the search thread; others come in between."""
+
+        def go_on() -> None:
+            with contextlib.suppress(RuntimeError):  # the service has ended, and so has its asker
+                self._search.submit(self._run, "search", session, message, handle)
+
+        timer = threading.Timer(delay_s, go_on)
+        timer.daemon = True
+        timer.start()
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):

@@ -18,6 +18,7 @@ from types import TracebackType
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.identity import APP_ID, announce
 from app.mistakes import as_mistake
 from core.errors import UserError
 from ui.client import Client
@@ -41,7 +42,7 @@ class Desktop:
         self.application = application
         application.setApplicationName("satchel")
         application.setApplicationDisplayName("Satchel")
-        application.setDesktopFileName("satchel")
+        application.setDesktopFileName(APP_ID)
         application.setQuitOnLastWindowClosed(False)
         self.client = Client(service, first_arguments=["--raise-other"])
         self.client.start()  # first of all: it starts up while the window is built
@@ -100,6 +101,7 @@ def tell_mistake(
 def open_window(home: str | None, hidden: bool = False) -> int:
     """Open the window and stay until it is quit; returns the exit code."""
     sys.excepthook = functools.partial(tell_mistake, home)
+    announce()
     application = QApplication(sys.argv[:1])
     desktop = Desktop(application, service_command(home), hidden)
     # Ctrl+C and a polite kill quit like the menu does. Python looks at signals

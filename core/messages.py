@@ -157,6 +157,16 @@ class Made(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Scope(msgspec.Struct, frozen=True):
+    """Where an answer is looked for: below a folder, or in these files; else in all."""
+
+    folder: str | None = None
+    files: tuple[str, ...] = ()
+
+
+EVERYWHERE = Scope()
+
+
 class SentText(msgspec.Struct, frozen=True):
     """One message that a remote engine is sent."""
 
@@ -485,7 +495,8 @@ class Generate(Message, frozen=True):
 
     The worker builds the prompt and leaves out the last passages if the context
     cannot hold them all. Turns stay in its memory, or on disk, where `saved_bytes` may be
-    kept (None for as many as before).
+    kept (None for as many as before). With `variety` the words are drawn instead of the best
+    taken, for each number differently.
     """
 
     id: int
@@ -494,6 +505,7 @@ class Generate(Message, frozen=True):
     history: tuple[ChatTurn, ...] = ()
     max_answer_tokens: int = 256
     saved_bytes: int | None = None
+    variety: int = 0
 
 
 class Complete(Message, frozen=True):
@@ -599,6 +611,11 @@ class Ask(Message, frozen=True):
     `remote` lets the remote engine answer. Before the first time in a conversation that ends
     with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
     without having been shown. A `fresh` answer is made anew, even when a kept one would do.
+
+    `after` is the turn of the conversation that this one follows, 0 for none: what followed it
+    before stays as another branch. None follows the turn that was last shown.
+
+    Ends with AnswerDone, with RemotePreview, or with DigestInstead: nothing was asked then.
     """
 
     id: int
@@ -608,6 +625,8 @@ class Ask(Message, frozen=True):
     remote: bool = False
     consent: str = ""
     fresh: bool = False
+    after: int | None = None
+    scope: Scope = EVERYWHERE
 
 
 class Digest(Message, frozen=True):
@@ -800,16 +819,42 @@ class Doctor(Message, frozen=True):
 
 
 class ConversationsList(Message, frozen=True):
-    """Ends with Report: `conversations`, newest first."""
+    """Ends with Report: `conversations`, newest first; only those that say `query`, if given."""
 
     id: int
+    query: str = ""
 
 
 class ConversationGet(Message, frozen=True):
-    """Ends with Report: the turns of one conversation, with citations."""
+    """Ends with Report: the turns of one branch of a conversation, with citations, each with the
+    numbers of its `versions`. The branch is the one that was last shown, or the newest that goes
+    through `turn`, which is shown from then on.
+    """
 
     id: int
     conversation: int
+    turn: int | None = None
+
+
+class ConversationRename(Message, frozen=True):
+    """Ends with Report: the `title` as it is kept."""
+
+    id: int
+    conversation: int
+    title: str
+
+
+class ConversationExport(Message, frozen=True):
+    """A conversation as Markdown, with the sources of its answers. Ends with Report.
+
+    It is written to `path`, if given, in place of what is there only with `replace`; else the
+    report has it as `markdown`.
+    """
+
+    id: int
+    conversation: int
+    path: str | None = None
+    replace: bool = False
 
 
 class ConversationDelete(Message, frozen=True):
@@ -831,7 +876,7 @@ class MemoriesRequest(Message, frozen=True):
     text: str | None = None
 
 
-KeptKind = Literal["conversations", "answers", "memories"]
+KeptKind = Literal["conversations", "answers", "memories", "searches"]
 
 
 class KeptRequest(Message, frozen=True):
@@ -971,6 +1016,14 @@ class DigestDone(Message, frozen=True):
     seconds: float = 0.0
 
 
+class DigestInstead(Message, frozen=True):
+    """Ends an Ask that wants whole files read, which is a Digest's work: ask for that."""
+
+    id: int
+    task: DigestTask
+    paths: tuple[str, ...]
+
+
 class AnswerNote(Message, frozen=True):
     """Something to know about the answer in the making; with `restart` what came is void."""
 
@@ -1004,7 +1057,8 @@ class AnswerDone(Message, frozen=True):
     `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
     tells how old an answer is that was given before and rests on what has not changed since.
     `recalled_turns` earlier turns were looked at because the question is about them.
-    `unsupported` are character ranges of the answer that no passage supports.
+    `unsupported` are character ranges of the answer that no passage supports. It is kept as
+    the `turn` of that number, one of the `versions` of it in their order.
     """
 
     id: int
@@ -1021,6 +1075,8 @@ class AnswerDone(Message, frozen=True):
     offers: tuple[MemoryOffer, ...] = ()
     recalled_turns: int = 0
     unsupported: tuple[tuple[int, int], ...] = ()
+    turn: int = 0
+    versions: tuple[int, ...] = ()
 
 
 class PreviewText(Message, frozen=True):
@@ -1095,8 +1151,8 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, DigestDone, PreviewText,
-            Report, Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, DigestInstead, DigestDone,
+            PreviewText, Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:
