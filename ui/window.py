@@ -112,6 +112,8 @@ class MainWindow(QMainWindow):
         self.search.question_asked.connect(self.ask)
         self.search.folders_wanted.connect(self._first_folder)
         self.chat.target_chosen.connect(lambda target: self._target("chat", target))
+        self.chat.search_asked.connect(self._search_for)
+        self.chat.folders_asked.connect(self._first_folder)
         self.folders.folders_known.connect(self.search.know_folders)
         self.folders.folders_known.connect(self._folders_known)
         self.first_run.finished.connect(self._first_run_finished)
@@ -165,6 +167,7 @@ class MainWindow(QMainWindow):
         elif name == "chat":
             self.chat.entry.setFocus()
             self.chat.panel.reload()
+            self.chat.scope.reload()
         else:
             self.sidebar.buttons[name].setFocus()
             {
@@ -185,6 +188,12 @@ class MainWindow(QMainWindow):
         self.open_page("chat")
         self.chat.new()
         self.chat.pinned.choose(path)
+
+    def _search_for(self, words: str) -> None:
+        """Search for what a question found no answer to."""
+        self.open_page("search")
+        self.search.entry.setText(words)
+        self.search.search()
 
     def _to_entry(self) -> None:
         if self.page() != "chat":
