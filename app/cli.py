@@ -18,6 +18,7 @@ from core.index.levels import LEVEL_NAMES
 
 if TYPE_CHECKING:
     from app.local import Caller
+    from core.home import Home
 
 HOME_VARIABLE = "SATCHEL_HOME"  # as core.home has it, which the window does not import
 
@@ -154,6 +155,7 @@ def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
     ask.add_argument("--remote", action="store_true",
                      help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--pin", metavar="FILE", help="with the whole of this file before the model")
     ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
     ask.add_argument("--folder", metavar="P", help="look only below this folder")
     ask.add_argument("--file", action="append", default=[], dest="files", metavar="F",
@@ -259,7 +261,7 @@ _WITH_ACTIONS = (
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
     "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before", "--minutes",
-    "--file",
+    "--file", "--pin",
 )  # fmt: skip
 
 
@@ -304,6 +306,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     keep_numpy_small()
     # Late, for the window's process does without all of this.
     from app.commands import COMMANDS
+    from app.crash_reports import keep_report, report_of
     from app.local import connect
     from app.mistakes import as_mistake
     from app.output import Output
@@ -312,6 +315,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
 
     output = Output(json=getattr(options, "json", False))
     caller: Caller | None = None
+    home: Home | None = None
     try:
         home = find_home(getattr(options, "home", None), environment)
         caller = connect(home, environment)
@@ -327,6 +331,8 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # the top of the process
+        if home is not None:
+            keep_report(home, report_of(error, f"command {options.command}"))
         output.error(as_mistake(error))
         return 1
     except KeyboardInterrupt:

@@ -281,7 +281,12 @@ class Output:
                     "found": answer.found,
                     "citations": [msgspec.to_builtins(c) for c in answer.citations],
                     "timings_ms": answer.timings_ms,
-                    "tokens": {"prompt": answer.prompt_tokens, "answer": answer.answer_tokens},
+                    "tokens": {
+                        "prompt": answer.prompt_tokens,
+                        "answer": answer.answer_tokens,
+                        "restored": answer.restored_tokens,
+                    },
+                    "pinned": answer.pinned or None,
                     "model": answer.model,
                     "made": msgspec.to_builtins(answer.made),
                     "stopped": answer.stopped,
@@ -455,6 +460,8 @@ class Output:
             self._line(f"All is well: {', '.join(body['checked'])}.")
         for note in body["notes"]:
             self._line(f"{note}.")
+        for path in body["crash_reports"]:
+            self._line(f"A crash report to copy, free of your files' content: {path}")
         self._line(f"Readers of files: {_readers(body['readers'])}.")
         self._line(f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}.")
         if body["advice"]:

@@ -22,6 +22,7 @@ from app.budget_report import is_preview
 from app.children import python_child
 from app.conversations import KINDS as CONVERSATION_KINDS
 from app.conversations import Conversations
+from app.crash_reports import keep_report, report_of
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -31,6 +32,7 @@ from app.lookups import Lookups
 from app.memories import Memories
 from app.mistakes import as_mistake
 from app.model import ModelWorker, SavedPlace
+from app.pinned import Pins
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
 from app.recent import Recent
@@ -184,6 +186,7 @@ class Service:
         self.digests = Digests(self)
         self.memories = Memories(self)
         self.tags = Tags(self)
+        self.pins = Pins(self)
         self.recent = Recent(self)
         self.conversations = Conversations(self)
         self._answers = Answers(self)
@@ -213,6 +216,11 @@ class Service:
         return History(self.home.history, self.engine.room)
 
     def _open_history(self) -> History:
+        history = self._open_or_replace_history()
+        history.drop_empty()  # of a question that was being answered when the service was killed
+        return history
+
+    def _open_or_replace_history(self) -> History:
         try:
             return self._history()
         except StoreDamagedError as error:
@@ -263,6 +271,23 @@ class Service:
             self._look.submit(self._run, "look", session, message, self.lookups.look)
         else:
             self._control(session, message, number)
+
+    def later(
+        self,
+        delay_s: float,
+        session: Session,
+        message: Message,
+        handle: Callable[[Session, Message], None],
+    ) -> None:
+        """Go on with a request after a while, on the search thread; others come in between."""
+
+        def go_on() -> None:
+            with contextlib.suppress(RuntimeError):  # the service has ended, and so has its asker
+                self._search.submit(self._run, "search", session, message, handle)
+
+        timer = threading.Timer(delay_s, go_on)
+        timer.daemon = True
+        timer.start()
 
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
@@ -335,6 +360,7 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
+            keep_report(self.home, report_of(error, "service"))
             mistake = as_mistake(error)
             session.reply(Failed(number, mistake.title, mistake.advice))
 

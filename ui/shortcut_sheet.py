@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QWidget
 from ui.parts import button, column, label, page_of, row
 from ui.text import tr
 
-SHEET_PX = (460, 560)
+SHEET_PX = (480, 700)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,11 @@ class ShortcutSheet(QDialog):
         foot = row(1, close)
         foot.setContentsMargins(28, 0, 28, 20)
         heading = label(tr("Keys"), "title")
-        whole = column(page_of(column(heading, table, 1, spacing=16)), foot, spacing=8)
+        area = page_of(column(heading, table, 1, spacing=16))
+        area.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # a low screen scrolls it by the arrows
+        area.setProperty("words", "true")
+        area.setAccessibleName(tr("What each key does"))
+        whole = column(area, foot, spacing=8)
         self.setLayout(whole)
         self.resize(*SHEET_PX)
         close.setFocus()
