@@ -28,7 +28,7 @@ def counts(report: object) -> dict[str, int]:
 
 def test_each_kind_is_counted_and_leaves_the_disk_when_deleted(tmp_path: Path) -> None:
     with serving(tmp_path / "home") as caller:
-        service = caller.service
+        service = caller._service
         conversation = service.history.begin(SECRET)
         service.history.add_turn(conversation, SECRET, "Yes.", True, [])
         last(caller, MemoriesRequest(caller.next_id(), "add", text=f"I know that {SECRET}."))
@@ -65,13 +65,13 @@ def test_starting_with_the_session_is_set_where_the_system_looks(
         folder.write_text("in the way")
         refused = last(caller, SettingsSet(caller.next_id(), "window.autostart", True))
         assert isinstance(refused, Failed)
-        assert caller.service.settings.get("window.autostart") is False
+        assert caller._service.settings.get("window.autostart") is False
 
 
 def test_a_pause_for_a_while_says_until_when(tmp_path: Path) -> None:
     with serving(tmp_path / "home") as caller:
         last(caller, Pause(caller.next_id(), True, 3600.0))
-        state, reason = caller.service.work.standing.now()
+        state, reason = caller._service.work.standing.now()
         assert state == "paused"
         assert (reason or "").startswith("paused until")
 
