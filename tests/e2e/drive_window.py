@@ -116,6 +116,19 @@ def search(driver: Driver) -> Script:
     window.preview.page_button.click()
     yield lambda: not window.preview.page.picture.pixmap().isNull()
     driver.found["picture_px"] = window.preview.page.picture.pixmap().width()
+    driver.found["boxes"] = len(window.preview.page.boxes)
+    window.preview.show_related()
+    yield lambda: window.preview.related.model.rowCount() > 0
+    driver.found["related"] = [hit.path for hit in window.preview.related.model.hits]
+    window.preview.copy_quote()
+    yield lambda: "31 May 2028" in QApplication.clipboard().text()
+    window.search.filters.choose_kind("mail")
+    yield driver.searched
+    driver.found["mail"] = [hit.path for hit in window.search.model.hits]
+    window.search.filters.clear()
+    yield driver.searched
+    window.search.recent.note("when does the lease end")
+    yield lambda: window.search.recent.lines
     window.open_page("storage")
     yield window.storage.content.isVisible
     driver.found["storage"] = window.storage.disk.title.text()

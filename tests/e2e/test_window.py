@@ -92,6 +92,10 @@ def test_search_preview_and_what_the_process_holds(own_sample: Indexed, display:
     assert "31 May 2028" in found["preview"]
     assert found["marked"] == 1
     assert found["picture_px"] > 200
+    assert found["boxes"] > 0
+    assert len(found["related"]) > 1
+    assert {Path(path).suffix for path in found["mail"]} == {".eml"}
+    assert (own_sample.home / "data" / "searches.json").stat().st_mode & 0o777 == 0o600
     assert "on disk" in found["storage"]
     assert found["folders"] == 1
     assert found["threads"] == 1
