@@ -1,4 +1,4 @@
-"""The commands about what is the person's own: conversations, memories, tags, recent searches."""
+"""The commands about the person's own: conversations, memories, tags and recent searches."""
 
 from __future__ import annotations
 
