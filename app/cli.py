@@ -18,6 +18,7 @@ from core.index.levels import LEVEL_NAMES
 
 if TYPE_CHECKING:
     from app.local import Caller
+    from core.home import Home
 
 HOME_VARIABLE = "SATCHEL_HOME"  # as core.home has it, which the window does not import
 
@@ -304,6 +305,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     keep_numpy_small()
     # Late, for the window's process does without all of this.
     from app.commands import COMMANDS
+    from app.crash_reports import keep_report, report_of
     from app.local import connect
     from app.mistakes import as_mistake
     from app.output import Output
@@ -312,6 +314,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
 
     output = Output(json=getattr(options, "json", False))
     caller: Caller | None = None
+    home: Home | None = None
     try:
         home = find_home(getattr(options, "home", None), environment)
         caller = connect(home, environment)
@@ -327,6 +330,8 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # the top of the process
+        if home is not None:
+            keep_report(home, report_of(error, f"command {options.command}"))
         output.error(as_mistake(error))
         return 1
     except KeyboardInterrupt:

@@ -30,6 +30,8 @@ def kept_data(service: Service, message: KeptRequest) -> Table:
         own.scrub()
     elif message.delete == "memories":
         MemoryTable(own).clear()
+    elif message.delete == "searches":
+        service.recent.kept.clear()
     home = service.home
     conversations, turns = service.history.counts()
     kept = KeptAnswerTable(own).all()
@@ -48,6 +50,10 @@ def kept_data(service: Service, message: KeptRequest) -> Table:
             {
                 "kind": "memories", "count": len(MemoryTable(own).all()),
                 "path": str(home.history), "bytes": None,
+            },
+            {
+                "kind": "searches", "count": len(service.recent.kept.all()),
+                "path": str(home.recent_searches), "bytes": _size(home.recent_searches),
             },
             {
                 "kind": "index", "count": service.catalogue().totals()[0],

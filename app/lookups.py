@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from app.scope import known_folder
 from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
-from core.errors import UserError
+from core.errors import Cancelled, UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
 from core.index.search import Query, Results, Searcher
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from app.service import Service
 
 DEADLINE_S = 4.0
+REST_S = 0.15  # between keys: what a person still types is not looked for by meaning
 PHRASES_TOLD_FROM = 32  # documents to be read
 EXACT_DEADLINE_S = 86_400.0
 
@@ -105,22 +107,47 @@ class Lookups:
             paths=None if message.tag is None else self._service.tags.paths(message.tag),
         )
 
+        phrases = bool(parse(query.text).phrases)
+        if message.early and message.mode == "hybrid" and self._means().has_words and not phrases:
+            query = self._first(session, message, query)
+            self._service.later(
+                REST_S,
+                session,
+                message,
+                lambda _session, _message: self._whole(session, message, query),
+            )
+        else:
+            self._whole(session, message, query)
+
+    def _first(self, session: Session, message: Search, query: Query) -> Query:
+        """Reply with what is found by words at once; the query as it is to be searched for."""
+        words = replace(query, mode="lexical")
+        given_up = self._given_up(session, message)
+        searcher = self._searcher(exact=False)
+        first = searcher.search(words, 0, DEADLINE_S, given_up)
+        if not first.hits:  # the last word may be half typed
+            query, words = replace(query, typing=True), replace(words, typing=True)
+            first = searcher.search(words, 0, DEADLINE_S, given_up)
+        session.reply(self._reply(message.id, first, final=False))
+        return query
+
+    @staticmethod
+    def _given_up(session: Session, message: Search) -> Callable[[], bool]:
         def given_up() -> bool:
             stale = message.early and session.outdated(message.id)
             return stale or session.is_cancelled(message.id)
 
+        return given_up
+
+    def _whole(self, session: Session, message: Search, query: Query) -> None:
+        """Reply with what is found by words and by meaning. Raises Cancelled."""
+        given_up = self._given_up(session, message)
+        if given_up():
+            raise Cancelled
         phrases = bool(parse(query.text).phrases)
-        by = self._means()
-        mode, note = choose_mode(message.mode, by, phrases=phrases)
+        mode, note = choose_mode(message.mode, self._means(), phrases=phrases)
         searcher = self._searcher(message.exact)
         limit = int(self._service.settings.number("search.max_recomputes"))
-        if message.early and message.mode == "hybrid" and by.has_words and not phrases:
-            words = replace(query, mode="lexical")
-            first = searcher.search(words, limit, DEADLINE_S, given_up)
-            if not first.hits:  # the last word may be half typed
-                query, words = replace(query, typing=True), replace(words, typing=True)
-                first = searcher.search(words, limit, DEADLINE_S, given_up)
-            session.reply(self._reply(message.id, first, final=False))
         if mode != "lexical":
             self._service.governor.check_memory()
         results = searcher.search(

@@ -455,6 +455,8 @@ class Output:
             self._line(f"All is well: {', '.join(body['checked'])}.")
         for note in body["notes"]:
             self._line(f"{note}.")
+        for path in body["crash_reports"]:
+            self._line(f"A crash report to copy, free of your files' content: {path}")
         self._line(f"Readers of files: {_readers(body['readers'])}.")
         self._line(f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}.")
         if body["advice"]:

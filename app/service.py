@@ -22,6 +22,7 @@ from app.budget_report import is_preview
 from app.children import python_child
 from app.conversations import KINDS as CONVERSATION_KINDS
 from app.conversations import Conversations
+from app.crash_reports import keep_report, report_of
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -264,6 +265,23 @@ class Service:
         else:
             self._control(session, message, number)
 
+    def later(
+        self,
+        delay_s: float,
+        session: Session,
+        message: Message,
+        handle: Callable[[Session, Message], None],
+    ) -> None:
+        """Go on with a request after a while, on the search thread; others come in between."""
+
+        def go_on() -> None:
+            with contextlib.suppress(RuntimeError):  # the service has ended, and so has its asker
+                self._search.submit(self._run, "search", session, message, handle)
+
+        timer = threading.Timer(delay_s, go_on)
+        timer.daemon = True
+        timer.start()
+
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
             self.work.standing.pause(message.paused, message.for_s)
@@ -335,6 +353,7 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
+            keep_report(self.home, report_of(error, "service"))
             mistake = as_mistake(error)
             session.reply(Failed(number, mistake.title, mistake.advice))
 

@@ -111,6 +111,11 @@ class Home:
         return self.data / "fingerprints.json"
 
     @property
+    def crashes(self) -> Path:
+        """Reports of what went wrong inside Satchel; nothing of the person's files is in them."""
+        return self.data / "crashes"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that runs the service for this home."""
         return self.data / "lock"

@@ -876,7 +876,7 @@ class MemoriesRequest(Message, frozen=True):
     text: str | None = None
 
 
-KeptKind = Literal["conversations", "answers", "memories"]
+KeptKind = Literal["conversations", "answers", "memories", "searches"]
 
 
 class KeptRequest(Message, frozen=True):

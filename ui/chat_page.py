@@ -262,7 +262,7 @@ class ChatPage(QWidget):
             if before is None:
                 turn.after = 0
             turn.sources(message.sources, extract=message.extract)
-            turn.remembered(message.memories)
+            turn.remembered(message.memories, message.instructions)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
         elif isinstance(message, AnswerNote):

@@ -171,11 +171,15 @@ class TurnView(QWidget):
         if self.state == "waiting":
             self.status.setText(tr("Reading the passages…"))
 
-    def remembered(self, memories: Sequence[str]) -> None:
+    def remembered(self, memories: Sequence[str], instructions: str = "") -> None:
         """Show what is remembered of the person and was used for this answer."""
         said = " ".join(one_line(memory) for memory in memories)
-        self.memories.setText(tr("Remembered: %1").replace("%1", said))
-        self.memories.setVisible(bool(memories))
+        parts = [tr("Remembered: %1").replace("%1", said)] if memories else []
+        if instructions:
+            words = tr("With your instructions: %1")
+            parts.append(words.replace("%1", one_line(instructions)))
+        self.memories.setText("\n".join(parts))
+        self.memories.setVisible(bool(parts))
 
     def _offer(self, offers: Sequence[MemoryOffer]) -> None:
         """Ask, one after another, whether to remember what the person said of themselves."""

@@ -12,6 +12,7 @@ from core.messages import SettingsSet
 from ui.activity import Activity
 from ui.chat_page import ChatPage
 from ui.client import Client, Link
+from ui.first_run import AUTOSTART, WELCOMED, FirstRun
 from ui.folders_page import FoldersPage
 from ui.models_page import ModelsPage
 from ui.opening import Opener
@@ -39,6 +40,9 @@ class MainWindow(QMainWindow):
         self._client = client
         self._on_close = "auto"
         self._told_of_closing = False
+        self._keys: list[QShortcut] = []  # those of the pages
+        self._welcomed: bool | None = None  # nobody knows yet
+        self._has_folders: bool | None = None
         self._targets: dict[str, Target | None] = {}
         self.setWindowTitle("Satchel")
         self.setWindowIcon(look.icons.application())
@@ -64,6 +68,14 @@ class MainWindow(QMainWindow):
         )
         for page in self._by_name.values():
             self.pages.addWidget(page)
+        self.first_run = FirstRun(look, client, self.activity)
+        self._lay_out()
+        self.tray = Tray(look, self.activity, self)
+        self._connect()
+        self._shortcuts()
+        self.open_page("search")
+
+    def _lay_out(self) -> None:
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.pages)
         self.splitter.addWidget(self.preview)
@@ -86,11 +98,10 @@ class MainWindow(QMainWindow):
         ground = QWidget()
         ground.setProperty("ground", "window")
         ground.setLayout(whole)
-        self.setCentralWidget(ground)
-        self.tray = Tray(look, self.activity, self)
-        self._connect()
-        self._shortcuts()
-        self.open_page("search")
+        self.stage = QStackedWidget()
+        self.stage.addWidget(ground)
+        self.stage.addWidget(self.first_run)
+        self.setCentralWidget(self.stage)
 
     def _connect(self) -> None:
         self.sidebar.chosen.connect(self.open_page)
@@ -104,7 +115,12 @@ class MainWindow(QMainWindow):
         self.chat.search_asked.connect(self._search_for)
         self.chat.folders_asked.connect(self._first_folder)
         self.folders.folders_known.connect(self.search.know_folders)
+        self.folders.folders_known.connect(self._folders_known)
+        self.first_run.finished.connect(self._first_run_finished)
+        self.first_run.question_asked.connect(self.ask)
         self.settings.values_known.connect(self._settings_known)
+        self.settings.first_steps_wanted.connect(self.show_first_run)
+        self.settings.deleted.connect(self._deleted)
         self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
         self.preview.closed.connect(self._close_preview)
         self.preview.tags.changed.connect(self.search.tags.reload)
@@ -118,6 +134,7 @@ class MainWindow(QMainWindow):
         for number, page in enumerate(PAGES, start=1):
             keys = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
             keys.activated.connect(lambda page=page: self.open_page(page))
+            self._keys.append(keys)
         for name, run in (
             ("Ctrl+K", self._to_entry),
             ("Ctrl+F", self._to_entry),
@@ -127,7 +144,10 @@ class MainWindow(QMainWindow):
             ("Ctrl+Q", self.quit_asked.emit),
             ("Esc", self._escape),
         ):
-            QShortcut(QKeySequence(name), self).activated.connect(run)
+            keys = QShortcut(QKeySequence(name), self)
+            keys.activated.connect(run)
+            if name != "Ctrl+Q":
+                self._keys.append(keys)
 
     # --- pages --------------------------------------------------------------------------
 
@@ -191,6 +211,39 @@ class MainWindow(QMainWindow):
         self.open_page("folders")
         self.folders.choose_folder()
 
+    def _deleted(self, kind: str) -> None:
+        if kind == "conversations":
+            self.chat.new()
+            self.chat.panel.reload()
+
+    # --- the first run ------------------------------------------------------------------
+
+    def show_first_run(self) -> None:
+        """Lead through the first steps, instead of the pages."""
+        self.stage.setCurrentWidget(self.first_run)
+        self.first_run.begin()
+        for keys in self._keys:
+            keys.setEnabled(False)
+
+    def _first_run_finished(self) -> None:
+        self._welcomed = True
+        for keys in self._keys:
+            keys.setEnabled(True)
+        self.stage.setCurrentIndex(0)
+        self.folders.reload()
+        self.open_page("search")
+
+    def _folders_known(self, has_folders: bool) -> None:
+        self._has_folders = has_folders
+        self._look_for_first_run()
+
+    def _look_for_first_run(self) -> None:
+        """Show the first steps to who has neither seen them nor chosen a folder."""
+        fresh = self._welcomed is False and self._has_folders is False
+        if fresh and self.stage.currentIndex() == 0:
+            self._welcomed = True
+            self.show_first_run()
+
     # --- the preview --------------------------------------------------------------------
 
     def _target(self, page: str, target: Target | None) -> None:
@@ -239,6 +292,10 @@ class MainWindow(QMainWindow):
             self._look.theme.choose(theme)
         if isinstance(on_close, str):
             self._on_close = on_close
+        if self._welcomed is None and WELCOMED in values:
+            self._welcomed = values.get(WELCOMED) is True
+            self._look_for_first_run()
+        self.first_run.ready.know(values.get(AUTOSTART) is True)
         self.chat.remote.know(str(values.get("remote.address") or ""))
 
     def search_now(self) -> None:

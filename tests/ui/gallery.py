@@ -12,12 +12,13 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import msgspec
+from gallery_shell import closing_states, first_run_states
 from gallery_stage import OUT, Gallery, number, usual
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
-from report_samples import budget, status
+from report_samples import budget, kept, status
 from samples import (
     changed_entries,
     dates_entries,
@@ -43,6 +44,7 @@ from core.messages import (
     Failed,
     FoldersList,
     IndexProgress,
+    KeptRequest,
     Made,
     MemoriesRequest,
     MemoryOffer,
@@ -455,14 +457,24 @@ def model_states(g: Gallery, mode: str) -> None:
 def other_states(g: Gallery, mode: str) -> None:
     """Settings, and a service that is gone."""
     usual(g.client, mode)
+    g.client.script[KeptRequest] = lambda m: Report(number(m), kept())
     g.window.open_page("settings")
     g.shoot("settings", mode)
     g.client.report(g.client.last(MemoriesRequest), {"memories": MEMORIES})
     g.window.settings.memories.ask_to_remove(2, MEMORIES[1]["text"])
     g.scroll_to(g.window.settings, g.window.settings.memories)
     g.shoot("settings-memories", mode)
+    g.window.settings.open_section("advanced")
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
     g.shoot("settings-refused", mode)
+    g.window.settings.filter.setText("battery")
+    g.shoot("settings-found", mode)
+    g.window.settings.filter.setText("")
+    for section in ("window", "about", "privacy"):
+        g.window.settings.open_section(section)
+        g.shoot(f"settings-{section}", mode)
+    g.window.settings.privacy.ask_to_delete("conversations")
+    g.shoot("settings-delete", mode)
     g.scroll_to(g.window.settings, g.window.settings.remote)
     g.shoot("settings-remote", mode)
     g.client.lose(Link("lost", "Satchel's background service stopped unexpectedly.",
@@ -482,6 +494,8 @@ STATES = (
     storage_states,
     model_states,
     other_states,
+    first_run_states,
+    closing_states,
 )
 
 
