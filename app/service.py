@@ -214,6 +214,11 @@ class Service:
         return History(self.home.history, self.engine.room)
 
     def _open_history(self) -> History:
+        history = self._open_or_replace_history()
+        history.drop_empty()  # of a question that was being answered when the service was killed
+        return history
+
+    def _open_or_replace_history(self) -> History:
         try:
             return self._history()
         except StoreDamagedError as error:

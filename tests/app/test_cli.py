@@ -109,7 +109,7 @@ def test_every_command_can_be_run() -> None:
     assert set(action.choices) == set(COMMANDS) == {
         "folders", "index", "search", "batch", "ask", "related", "status", "budget", "models",
         "forget", "doctor", "mcp", "pause", "resume", "memories", "remote", "digest", "tag",
-        "conversations", "recent",
+        "recent", "conversations",
     }  # fmt: skip
 
 
