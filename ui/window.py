@@ -123,6 +123,7 @@ class MainWindow(QMainWindow):
         self.settings.deleted.connect(self._deleted)
         self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
         self.preview.closed.connect(self._close_preview)
+        self.preview.whole_asked.connect(self._ask_whole)
         self.preview.tags.changed.connect(self.search.tags.reload)
         self.tray.open_asked.connect(self.come_forward)
         self.tray.search_asked.connect(self.search_now)
@@ -181,6 +182,12 @@ class MainWindow(QMainWindow):
         self.open_page("chat")
         self.chat.new()
         self.chat.ask(question)
+
+    def _ask_whole(self, path: str) -> None:
+        """Begin a conversation about a whole document."""
+        self.open_page("chat")
+        self.chat.new()
+        self.chat.pinned.choose(path)
 
     def _search_for(self, words: str) -> None:
         """Search for what a question found no answer to."""
