@@ -32,6 +32,7 @@ from core.messages import (
     LoadModel,
     Message,
     ModelLoaded,
+    PinnedText,
     PromptReady,
     TextForetold,
     Token,
@@ -149,9 +150,13 @@ class ModelWorker:
         history: Sequence[ChatTurn],
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        pinned: PinnedText | None = None,
         variety: int = 0,
     ) -> ModelAnswer:
-        """Answer from numbered passages; pieces go to `on_text`. Raises UserError."""
+        """Answer from numbered passages and what is `pinned`; pieces go to `on_text`.
+
+        Raises UserError, also when what is pinned has no room as a whole.
+        """
 
         def given_up() -> bool:
             return self._refused is not None or cancelled()
@@ -160,7 +165,9 @@ class ModelWorker:
             child = self._ready(self._wanted, given_up)
             if child is None:
                 return NOTHING_SAID
-            answer = self._generate(child, question, passages, history, on_text, given_up, variety)
+            answer = self._generate(
+                child, question, passages, history, on_text, given_up, pinned, variety
+            )
             if self._loaded is not None and self._refused is None:
                 self.on_answer(self._loaded.path, answer)
             return answer
@@ -274,6 +281,7 @@ class ModelWorker:
         history: Sequence[ChatTurn],
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        pinned: PinnedText | None,
         variety: int,
     ) -> ModelAnswer:
         request = Generate(
@@ -283,6 +291,7 @@ class ModelWorker:
             history=tuple(history),
             max_answer_tokens=self._answer_tokens,
             saved_bytes=self._saved.limit_bytes() if self._saved else None,
+            pinned=pinned,
             variety=variety,
         )
         return self._said(self._send(child, request), request, on_text, cancelled)
@@ -549,4 +558,6 @@ class _Varied:
         cancelled: Callable[[], bool],
     ) -> ModelAnswer:
         """As the worker answers."""
-        return self.worker.answer(question, passages, history, on_text, cancelled, self.variety)
+        return self.worker.answer(
+            question, passages, history, on_text, cancelled, variety=self.variety
+        )

@@ -114,6 +114,12 @@ QDoubleSpinBox::down-button {{ width: 0; border: none; }}
 QPlainTextEdit[role="document"] {{ border: 2px solid transparent; background: {c.surface};
     padding: 6px 10px; border-radius: 0; }}
 QPlainTextEdit[role="document"]:focus {{ border-color: {c.accent}; }}
+QPlainTextEdit[role="code"] {{ border: 2px solid transparent; background: transparent;
+    padding: 0 8px; }}
+QPlainTextEdit[role="code"]:focus {{ border-color: {c.accent}; }}
+QLineEdit[role="title"] {{ background: transparent; border-color: transparent; font-weight: 600; }}
+QLineEdit[role="title"]:hover {{ border-color: {c.border}; }}
+QLineEdit[role="title"]:focus {{ border-color: {c.accent}; background: {c.surface}; }}
 QTextBrowser[role="answer"] {{ background: transparent; border: 2px solid transparent;
     border-radius: 8px; selection-background-color: {c.accent};
     selection-color: {c.on_accent}; }}

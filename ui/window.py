@@ -112,6 +112,8 @@ class MainWindow(QMainWindow):
         self.search.question_asked.connect(self.ask)
         self.search.folders_wanted.connect(self._first_folder)
         self.chat.target_chosen.connect(lambda target: self._target("chat", target))
+        self.chat.search_asked.connect(self._search_for)
+        self.chat.folders_asked.connect(self._first_folder)
         self.folders.folders_known.connect(self.search.know_folders)
         self.folders.folders_known.connect(self._folders_known)
         self.first_run.finished.connect(self._first_run_finished)
@@ -121,6 +123,7 @@ class MainWindow(QMainWindow):
         self.settings.deleted.connect(self._deleted)
         self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
         self.preview.closed.connect(self._close_preview)
+        self.preview.whole_asked.connect(self._ask_whole)
         self.preview.tags.changed.connect(self.search.tags.reload)
         self.tray.open_asked.connect(self.come_forward)
         self.tray.search_asked.connect(self.search_now)
@@ -164,6 +167,7 @@ class MainWindow(QMainWindow):
         elif name == "chat":
             self.chat.entry.setFocus()
             self.chat.panel.reload()
+            self.chat.scope.reload()
         else:
             self.sidebar.buttons[name].setFocus()
             {
@@ -178,6 +182,18 @@ class MainWindow(QMainWindow):
         self.open_page("chat")
         self.chat.new()
         self.chat.ask(question)
+
+    def _ask_whole(self, path: str) -> None:
+        """Begin a conversation about a whole document."""
+        self.open_page("chat")
+        self.chat.new()
+        self.chat.pinned.choose(path)
+
+    def _search_for(self, words: str) -> None:
+        """Search for what a question found no answer to."""
+        self.open_page("search")
+        self.search.entry.setText(words)
+        self.search.search()
 
     def _to_entry(self) -> None:
         if self.page() != "chat":

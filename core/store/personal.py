@@ -29,6 +29,7 @@ class PersonalDb:
         self.room = room
         self.lock = threading.RLock()
         self.db = open_database(path)
+        self.db.pragma("synchronous", "full")  # what was answered outlives a power cut
         with errors(path):
             migrate(self.db, HISTORY, "history")
 

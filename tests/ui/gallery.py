@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import msgspec
 from gallery_shell import closing_states, first_run_states
 from gallery_stage import OUT, Gallery, number, usual
 from PySide6.QtCore import QPoint, Qt
@@ -33,10 +34,13 @@ from core.messages import (
     AnswerNote,
     AnswerSources,
     AnswerText,
+    Ask,
     BudgetRequest,
     ConversationGet,
+    ConversationsList,
     Digest,
     DigestDone,
+    DigestInstead,
     Failed,
     FoldersList,
     IndexProgress,
@@ -50,6 +54,7 @@ from core.messages import (
     Preview,
     Related,
     Report,
+    Scope,
     Search,
     SearchResults,
     State,
@@ -62,6 +67,26 @@ ANSWER = (
     "spring of that year unless both sides sign a renewal [2]. It may be renewed once, for "
     "another five years, if notice is given six months before [1]."
 )
+MARKDOWN = """The lease names **three** payments [1]:
+
+1. the *deposit*, paid at once
+2. the rent:
+  - in the first three years
+  - later, by the `official_rate`
+
+| Payment | Due | Amount |
+|:--|:-:|--:|
+| Deposit | 1 June 2023 | 1,080 |
+| Rent | each month [2] | 540 |
+
+## As a reckoning
+```python
+months = 60
+total = 1080 + 540 * months  # a long line of code that is wider than the column of the answer is
+```
+> The rent is 540 pounds a month.
+
+See [the manual](http://evil.example/a) and <img src='http://evil.example/b.png'>."""
 MEMORIES = [
     {"id": 1, "text": "I prefer short answers.", "kind": "preference"},
     {"id": 2, "text": "My landlord is called Ola Hansen.", "kind": "fact"},
@@ -233,7 +258,7 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.window.chat.turns[-1].answer.cited.emit(1)
     g.window.chat.ask_to_delete(3)
     g.shoot("chat-cited-and-delete", mode)
-    g.window.chat.banner.hide()
+    g.window.chat.head.banner.hide()
     g.window._close_preview()
     g.question(given, answered("The lease probably ends soon.", True, False))
     g.shoot("chat-unsupported", mode)
@@ -250,12 +275,54 @@ def chat_states(g: Gallery, mode: str) -> None:
     turn = {"question": "When does it end? <b>bold</b>", "answer": "# On 31 May 2028 [1] *really*",
             "found": True, "citations": [{"n": 1, "path": "/home/ana/lease.pdf", "locator":
             {"page": 1}, "quote": "to 31 May 2028"}]}  # fmt: skip
-    g.client.script[ConversationGet] = lambda m: Report(number(m), {"turns": [turn, turn]})
+    g.client.script[ConversationGet] = lambda m: Report(
+        number(m), {"title": "Who waters the tomatoes?", "turns": [turn, turn]}
+    )
     g.window.chat.new()
     g.window.chat.open(2)
     g.shoot("chat-kept", mode)
+    g.window.chat.head.ask_to_delete(2, "Who waters the tomatoes?", 2)
+    g.shoot("chat-delete", mode)
     g.window.chat.new()
+    g.question(given, answered(MARKDOWN, True, True))
+    g.shoot("chat-markdown", mode)
+    branch_states(g, mode)
     remote_states(g, mode)
+
+
+def branch_states(g: Gallery, mode: str) -> None:
+    """Versions, a question that is edited, one that was put to files, and whole files read."""
+    chat = g.window.chat
+    chat.new()
+    lease = "/home/ana/Documents/workshop-lease.pdf"
+    chat.scope.put(Scope(files=(lease, "/home/ana/Documents/letter-from-the-council.txt")))
+    g.client.script.pop(Ask, None)
+    chat.ask("When does it end?")
+    asked = g.client.last(Ask)
+    g.client.reply(given(asked.id))
+    end = answered(ANSWER, True, True)(asked.id)
+    g.client.reply(msgspec.structs.replace(end, turn=7, versions=(4, 7, 9)))
+    g.shoot("chat-versions-and-scope", mode)
+    chat.turns[-1].asked.edit()
+    g.shoot("chat-editing", mode)
+    chat.turns[-1].asked._leave()
+    chat.ask("Does it name a dentist?")
+    asked = g.client.last(Ask)
+    g.client.reply(given(asked.id))
+    g.client.reply(answered("Not found in your files.", False, False)(asked.id))
+    g.shoot("chat-not-found-in-scope", mode)
+    chat.new()
+    chat.scope.put(Scope(files=(lease,)))
+    chat.ask("List all dates")
+    g.client.reply(DigestInstead(g.client.last(Ask).id, "dates", (lease,)))
+    g.client.reply(DigestDone(g.client.last(Digest).id, "dates", dates_entries(), 1000))
+    g.shoot("chat-whole-file", mode)
+    g.client.script[ConversationsList] = lambda m: Report(number(m), {"conversations": []})
+    chat.new()
+    chat.panel.field.setText("zebra")
+    chat.panel.reload()
+    g.shoot("chat-no-conversation", mode)
+    chat.panel.field.clear()
 
 
 def remote_states(g: Gallery, mode: str) -> None:
