@@ -127,6 +127,7 @@ class ModelWorker:
         self._held: WeightsHeld | None = None
         self._room_bytes = 0  # for experts or layers, as the model was loaded
         self.last_loaded: ModelLoaded | None = None
+        self.memory_notes: dict[Path, str] = {}  # what the memory of those that ran cannot do
         self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
     def use(self, path: Path, adapters: Sequence[Path] = (), shape: Shape | None = None) -> None:
@@ -264,6 +265,7 @@ class ModelWorker:
                 raise UserError(reply.title, reply.advice)
             if isinstance(reply, ModelLoaded):
                 self.last_loaded = reply
+                self.memory_notes[wanted.path] = reply.memory_why
             self._loaded = wanted
             self._room_bytes = self._held.room_bytes if self._held is not None else 0
             if self._squeezed:
