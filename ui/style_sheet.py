@@ -100,6 +100,11 @@ QLineEdit[role="entry"] {{ font-size: {points * 1.25:g}pt; padding: 10px 14px;
 QLineEdit, QPlainTextEdit {{ placeholder-text-color: {c.muted}; }}
 QAbstractSpinBox QLineEdit {{ border: none; border-radius: 0; padding: 0; margin: 0;
     background: transparent; }}
+QDateEdit {{ background: {c.surface}; border: 2px solid {c.border}; border-radius: 8px;
+    padding: 4px 6px; }}
+QDateEdit:focus {{ border-color: {c.accent}; }}
+QDateEdit::drop-down {{ border: none; width: 22px; }}
+QDateEdit::down-arrow {{ image: url("{icons}/down.svg"); width: 14px; height: 14px; }}
 QComboBox::drop-down {{ border: none; width: 26px; }}
 QComboBox::down-arrow {{ image: url("{icons}/down.svg"); width: 14px; height: 14px; }}
 QComboBox QAbstractItemView {{ background: {c.surface}; border: 1px solid {c.border};
@@ -109,6 +114,12 @@ QDoubleSpinBox::down-button {{ width: 0; border: none; }}
 QPlainTextEdit[role="document"] {{ border: 2px solid transparent; background: {c.surface};
     padding: 6px 10px; border-radius: 0; }}
 QPlainTextEdit[role="document"]:focus {{ border-color: {c.accent}; }}
+QPlainTextEdit[role="code"] {{ border: 2px solid transparent; background: transparent;
+    padding: 0 8px; }}
+QPlainTextEdit[role="code"]:focus {{ border-color: {c.accent}; }}
+QLineEdit[role="title"] {{ background: transparent; border-color: transparent; font-weight: 600; }}
+QLineEdit[role="title"]:hover {{ border-color: {c.border}; }}
+QLineEdit[role="title"]:focus {{ border-color: {c.accent}; background: {c.surface}; }}
 QTextBrowser[role="answer"] {{ background: transparent; border: 2px solid transparent;
     border-radius: 8px; selection-background-color: {c.accent};
     selection-color: {c.on_accent}; }}

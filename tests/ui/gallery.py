@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import msgspec
+from gallery_shell import closing_states, first_run_states
 from gallery_stage import OUT, Gallery, number, usual
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
-from report_samples import budget, status
+from report_samples import budget, kept, status
 from samples import (
     changed_entries,
     dates_entries,
+    grouped,
     hit,
     many,
     remote_preview,
@@ -30,13 +34,17 @@ from core.messages import (
     AnswerNote,
     AnswerSources,
     AnswerText,
+    Ask,
     BudgetRequest,
     ConversationGet,
+    ConversationsList,
     Digest,
     DigestDone,
+    DigestInstead,
     Failed,
     FoldersList,
     IndexProgress,
+    KeptRequest,
     Made,
     MemoriesRequest,
     MemoryOffer,
@@ -44,7 +52,9 @@ from core.messages import (
     ModelProgress,
     ModelsRequest,
     Preview,
+    Related,
     Report,
+    Scope,
     Search,
     SearchResults,
     State,
@@ -57,6 +67,26 @@ ANSWER = (
     "spring of that year unless both sides sign a renewal [2]. It may be renewed once, for "
     "another five years, if notice is given six months before [1]."
 )
+MARKDOWN = """The lease names **three** payments [1]:
+
+1. the *deposit*, paid at once
+2. the rent:
+  - in the first three years
+  - later, by the `official_rate`
+
+| Payment | Due | Amount |
+|:--|:-:|--:|
+| Deposit | 1 June 2023 | 1,080 |
+| Rent | each month [2] | 540 |
+
+## As a reckoning
+```python
+months = 60
+total = 1080 + 540 * months  # a long line of code that is wider than the column of the answer is
+```
+> The rent is 540 pounds a month.
+
+See [the manual](http://evil.example/a) and <img src='http://evil.example/b.png'>."""
 MEMORIES = [
     {"id": 1, "text": "I prefer short answers.", "kind": "preference"},
     {"id": 2, "text": "My landlord is called Ola Hansen.", "kind": "fact"},
@@ -94,6 +124,8 @@ def search_states(g: Gallery, mode: str) -> None:
     g.window.preview.page_button.click()
     g.shoot("search-page-picture", mode)
     g.window.preview.text_button.click()
+    narrowed_states(g, mode)
+    preview_states(g, mode)
     g.window.search.view.setFocus()
     g.shoot("search-list-focused", mode)
     g.window.resize(840, 620)
@@ -122,6 +154,63 @@ def search_states(g: Gallery, mode: str) -> None:
     g.query("x" * 5000)
     g.window.search.entry.shortened.emit()
     g.shoot("search-cut-and-preview-error", mode)
+
+
+def narrowed_states(g: Gallery, mode: str) -> None:
+    """A search narrowed by chips, and what is asked before."""
+    filters = g.window.search.filters
+    filters.kind_menu.popup(filters.kind.mapToGlobal(filters.kind.rect().bottomLeft()))
+    g.shoot_popup("search-types", mode)
+    filters.choose_folder("/home/ana/Documents/club & friends/2024/minutes-of-the-meetings")
+    filters.choose_kind("documents")
+    filters.choose_days(date(2023, 6, 1), date(2024, 2, 29))
+    g.shoot("search-narrowed", mode)
+    filters.days.open(date(2024, 3, 14))
+    g.shoot("search-days", mode)
+    g.window.resize(884, 560)
+    g.shoot("search-narrowed-small", mode)
+    filters.days.hide()
+    g.window.resize(1240, 800)
+    g.client.script[Search] = lambda m: SearchResults(number(m), (), True)
+    g.query("nothing of this kind")
+    g.shoot("search-narrowed-nothing", mode)
+    filters.clear()
+    g.client.script[Search] = lambda m: SearchResults(number(m), grouped(), True)
+    g.query("lease end date")
+    g.shoot("search-grouped", mode)
+    g.window.search.model.show_whole(0)
+    g.window.search.view.setCurrentIndex(g.window.search.model.index(2))
+    g.window.search.view.setFocus()
+    g.shoot("search-grouped-whole", mode)
+    del g.client.script[Search]
+    g.query("a slow one")
+    g.client.late(g.client.last(Search))
+    g.shoot("search-late", mode)
+    usual(g.client, mode)
+    g.query()
+
+
+def preview_states(g: Gallery, mode: str) -> None:
+    """What can be done from the preview."""
+    preview, view = g.window.preview, g.window.search.view
+    menu = view._menu(view.currentIndex())
+    menu.popup(g.window.mapToGlobal(QPoint(300, 200)))
+    g.shoot_popup("search-menu", mode)
+    preview.copy_quote()
+    g.shoot("preview-copied", mode)
+    preview.banner.hide()
+    preview.show_related()
+    g.shoot("preview-related", mode)
+    del g.client.script[Related]
+    preview.show_related()
+    g.client.fail(g.client.last(Related), "The index is damaged.", "Run `satchel doctor`.")
+    g.shoot("preview-related-failed", mode)
+    del g.client.script[Preview]
+    preview.reload()
+    g.client.late(g.client.last(Preview))
+    g.shoot("preview-late", mode)
+    usual(g.client, mode)
+    preview.reload()
 
 
 def digest_states(g: Gallery, mode: str) -> None:
@@ -169,7 +258,7 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.window.chat.turns[-1].answer.cited.emit(1)
     g.window.chat.ask_to_delete(3)
     g.shoot("chat-cited-and-delete", mode)
-    g.window.chat.banner.hide()
+    g.window.chat.head.banner.hide()
     g.window._close_preview()
     g.question(given, answered("The lease probably ends soon.", True, False))
     g.shoot("chat-unsupported", mode)
@@ -186,12 +275,54 @@ def chat_states(g: Gallery, mode: str) -> None:
     turn = {"question": "When does it end? <b>bold</b>", "answer": "# On 31 May 2028 [1] *really*",
             "found": True, "citations": [{"n": 1, "path": "/home/ana/lease.pdf", "locator":
             {"page": 1}, "quote": "to 31 May 2028"}]}  # fmt: skip
-    g.client.script[ConversationGet] = lambda m: Report(number(m), {"turns": [turn, turn]})
+    g.client.script[ConversationGet] = lambda m: Report(
+        number(m), {"title": "Who waters the tomatoes?", "turns": [turn, turn]}
+    )
     g.window.chat.new()
     g.window.chat.open(2)
     g.shoot("chat-kept", mode)
+    g.window.chat.head.ask_to_delete(2, "Who waters the tomatoes?", 2)
+    g.shoot("chat-delete", mode)
     g.window.chat.new()
+    g.question(given, answered(MARKDOWN, True, True))
+    g.shoot("chat-markdown", mode)
+    branch_states(g, mode)
     remote_states(g, mode)
+
+
+def branch_states(g: Gallery, mode: str) -> None:
+    """Versions, a question that is edited, one that was put to files, and whole files read."""
+    chat = g.window.chat
+    chat.new()
+    lease = "/home/ana/Documents/workshop-lease.pdf"
+    chat.scope.put(Scope(files=(lease, "/home/ana/Documents/letter-from-the-council.txt")))
+    g.client.script.pop(Ask, None)
+    chat.ask("When does it end?")
+    asked = g.client.last(Ask)
+    g.client.reply(given(asked.id))
+    end = answered(ANSWER, True, True)(asked.id)
+    g.client.reply(msgspec.structs.replace(end, turn=7, versions=(4, 7, 9)))
+    g.shoot("chat-versions-and-scope", mode)
+    chat.turns[-1].asked.edit()
+    g.shoot("chat-editing", mode)
+    chat.turns[-1].asked._leave()
+    chat.ask("Does it name a dentist?")
+    asked = g.client.last(Ask)
+    g.client.reply(given(asked.id))
+    g.client.reply(answered("Not found in your files.", False, False)(asked.id))
+    g.shoot("chat-not-found-in-scope", mode)
+    chat.new()
+    chat.scope.put(Scope(files=(lease,)))
+    chat.ask("List all dates")
+    g.client.reply(DigestInstead(g.client.last(Ask).id, "dates", (lease,)))
+    g.client.reply(DigestDone(g.client.last(Digest).id, "dates", dates_entries(), 1000))
+    g.shoot("chat-whole-file", mode)
+    g.client.script[ConversationsList] = lambda m: Report(number(m), {"conversations": []})
+    chat.new()
+    chat.panel.field.setText("zebra")
+    chat.panel.reload()
+    g.shoot("chat-no-conversation", mode)
+    chat.panel.field.clear()
 
 
 def remote_states(g: Gallery, mode: str) -> None:
@@ -326,14 +457,24 @@ def model_states(g: Gallery, mode: str) -> None:
 def other_states(g: Gallery, mode: str) -> None:
     """Settings, and a service that is gone."""
     usual(g.client, mode)
+    g.client.script[KeptRequest] = lambda m: Report(number(m), kept())
     g.window.open_page("settings")
     g.shoot("settings", mode)
     g.client.report(g.client.last(MemoriesRequest), {"memories": MEMORIES})
     g.window.settings.memories.ask_to_remove(2, MEMORIES[1]["text"])
     g.scroll_to(g.window.settings, g.window.settings.memories)
     g.shoot("settings-memories", mode)
+    g.window.settings.open_section("advanced")
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
     g.shoot("settings-refused", mode)
+    g.window.settings.filter.setText("battery")
+    g.shoot("settings-found", mode)
+    g.window.settings.filter.setText("")
+    for section in ("window", "about", "privacy"):
+        g.window.settings.open_section(section)
+        g.shoot(f"settings-{section}", mode)
+    g.window.settings.privacy.ask_to_delete("conversations")
+    g.shoot("settings-delete", mode)
     g.scroll_to(g.window.settings, g.window.settings.remote)
     g.shoot("settings-remote", mode)
     g.client.lose(Link("lost", "Satchel's background service stopped unexpectedly.",
@@ -353,6 +494,8 @@ STATES = (
     storage_states,
     model_states,
     other_states,
+    first_run_states,
+    closing_states,
 )
 
 
