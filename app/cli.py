@@ -308,7 +308,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     from app.commands import COMMANDS
     from app.crash_reports import keep_report, report_of
     from app.local import connect
-    from app.mistakes import as_mistake
+    from app.mistakes import as_environment, as_mistake
     from app.output import Output
     from core.home import find_home
     from core.store.database import StoreDamagedError
@@ -331,9 +331,12 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # the top of the process
-        if home is not None:
-            keep_report(home, report_of(error, f"command {options.command}"))
-        output.error(as_mistake(error))
+        said = as_environment(error)
+        if said is None:
+            if home is not None:
+                keep_report(home, report_of(error, f"command {options.command}"))
+            said = as_mistake(error)
+        output.error(said)
         return 1
     except KeyboardInterrupt:
         print("Stopped; what was done is kept.", file=sys.stderr)

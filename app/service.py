@@ -30,7 +30,7 @@ from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.memories import Memories
-from app.mistakes import as_mistake
+from app.mistakes import as_environment, as_mistake
 from app.model import ModelWorker, SavedPlace
 from app.pinned import Pins
 from app.planning import Choices, measure_corpus, plan_for
@@ -360,9 +360,11 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
-            keep_report(self.home, report_of(error, "service"))
-            mistake = as_mistake(error)
-            session.reply(Failed(number, mistake.title, mistake.advice))
+            said = as_environment(error)
+            if said is None:
+                keep_report(self.home, report_of(error, "service"))
+                said = as_mistake(error)
+            session.reply(Failed(number, said.title, said.advice))
 
     @contextlib.contextmanager
     def standstill(self) -> Iterator[None]:
