@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format gallery lock clean
+.PHONY: help setup run test test-slow check format gallery lock bundle deb clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
@@ -18,6 +18,8 @@ help:
 	@echo 'make format     rewrite the code in the house format'
 	@echo 'make gallery    draw every page and state of the window into build/gallery'
 	@echo 'make lock       resolve the versions in pyproject.toml into lock files'
+	@echo 'make bundle     make dist/satchel, which starts without a Python'
+	@echo 'make deb        the bundle, and a package of it for Debian'
 	@echo 'make clean      delete .venv and what tools left in this folder'
 
 setup:
@@ -47,6 +49,12 @@ format: setup
 
 lock:
 	@python=$$(packaging/find_python.sh) && packaging/lock.sh "$$python"
+
+bundle:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py
+
+deb:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --deb
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
