@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format gallery lock bundle deb clean
+.PHONY: help setup run test test-slow check format gallery lock third-party desktop bundle deb clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
@@ -17,9 +17,11 @@ help:
 	@echo 'make check      format, lint and types alone'
 	@echo 'make format     rewrite the code in the house format'
 	@echo 'make gallery    draw every page and state of the window into build/gallery'
+	@echo 'make desktop    an entry in the menu of your desktop that starts this checkout'
 	@echo 'make lock       resolve the versions in pyproject.toml into lock files'
 	@echo 'make bundle     make dist/satchel, which starts without a Python'
 	@echo 'make deb        the bundle, and a package of it for Debian'
+	@echo 'make third-party  write THIRD_PARTY.md, the list of packages, models and licences'
 	@echo 'make clean      delete .venv and what tools left in this folder'
 
 setup:
@@ -32,6 +34,10 @@ run: setup
 
 gallery: setup
 	@QT_QPA_PLATFORM=offscreen .venv/bin/python tests/ui/gallery.py
+
+desktop: setup
+	@QT_QPA_PLATFORM=offscreen .venv/bin/python packaging/desktop.py \
+		"$${XDG_DATA_HOME:-$$HOME/.local/share}" --exec "$$PWD/.venv/bin/satchel"
 
 check: setup
 	@echo '==> ruff format --check' && .venv/bin/ruff format --check .
@@ -55,6 +61,9 @@ bundle:
 
 deb:
 	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --deb
+
+third-party: setup
+	@.venv/bin/python packaging/third_party.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

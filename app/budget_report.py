@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,8 +18,9 @@ from app.planning import (
     plan_for,
 )
 from core.budget.facts import MB, Corpus, Limits
-from core.budget.measure import measure_memory, memory_by_part
+from core.budget.measure import measure_free, measure_memory, memory_by_part
 from core.budget.plan import SMALLEST, Plan, check_limits, rounded_up
+from core.budget.propose import propose
 from core.budget.ram import smallest_memory
 from core.budget.words import changes, why
 from core.errors import UserError
@@ -116,15 +118,15 @@ def budget_report(
     )
     needs = model_needs(home, choices.text("assistant.model"))
     device = device_limits(home)
+    smallest = Limits(SMALLEST.disk_bytes, rounded_up(smallest_memory(corpus.chunks)))
+    proposed = propose(measure_memory().total_bytes, measure_free(home)[1], smallest)
     used = memory_by_part(service.pids())
     parts = used_on_disk(corpus)
     return {
         "preview": preview,
         "budgets": {"disk_bytes": plan.limits.disk_bytes, "ram_bytes": plan.limits.ram_bytes},
-        "smallest": {
-            "disk_bytes": SMALLEST.disk_bytes,
-            "ram_bytes": rounded_up(smallest_memory(corpus.chunks)),
-        },
+        "smallest": dataclasses.asdict(smallest),
+        "proposed": dataclasses.asdict(proposed),
         "largest": {
             "disk_bytes": device.disk_bytes or None,
             "ram_bytes": device.ram_bytes or None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.autostart import start_with_session
 from app.budget_report import set_budget
 from app.doctor import examine
 from app.forgetting import forget
@@ -27,7 +28,7 @@ from core.messages import (
 if TYPE_CHECKING:
     from app.service import Service
 
-LEVEL = "index.level"
+LEVEL, AUTOSTART = "index.level", "window.autostart"
 
 
 def carry_out(service: Service, message: Message) -> object:
@@ -55,7 +56,11 @@ def carry_out(service: Service, message: Message) -> object:
         return set_budget(service, message)
     if isinstance(message, SettingsSet):
         check_choice(service, message.key, message.value)
-        service.settings.set({message.key: message.value})
+        checked = service.settings.check({message.key: message.value})
+        if message.key == AUTOSTART:
+            start_with_session(service.home, bool(checked[AUTOSTART]))
+        service.settings.set(checked)
+        service.recent.heed_setting()
         service.replan()
         return service.settings.table()
     if isinstance(message, ModelsRequest):

@@ -12,11 +12,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from app.personal_options import add_personal
+from app.search_options import add_searching
 from core.errors import UserError
 from core.index.levels import LEVEL_NAMES
 
 if TYPE_CHECKING:
     from app.local import Caller
+    from core.home import Home
 
 HOME_VARIABLE = "SATCHEL_HOME"  # as core.home has it, which the window does not import
 
@@ -82,6 +84,8 @@ def make_parser() -> argparse.ArgumentParser:
         parents=[common],
         description="Searches and talks about your own files, entirely on your machine.",
     )
+    parser.add_argument("--hidden", action="store_true", default=argparse.SUPPRESS,
+                        help="open the window hidden, until it is asked for")  # fmt: skip
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -105,30 +109,9 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("path", metavar="PATH")
 
     _add_indexing(command)
-    search = command("search", "ranked passages for a query")
-    search.add_argument("query", metavar="QUERY")
-    batch = command("batch", "one query a line, one JSON result a line")
-    batch.add_argument("file", metavar="FILE", help="a file of queries, - for stdin")
-    for sub in (search, batch):
-        sub.add_argument("-k", type=_positive, default=10, metavar="N", help="how many results")
-        sub.add_argument("--folder", metavar="P", help="only below this folder")
-        sub.add_argument("--tag", metavar="NAME", help="only files with this tag")
-        sub.add_argument("--type", metavar="EXT", help="only files with this ending")
-        sub.add_argument("--mode", choices=("hybrid", "semantic", "lexical"), default="hybrid")
-        sub.add_argument(
-            "--exact",
-            action="store_true",
-            help="embed every passage anew: slow, the yardstick for recall",
-        )
+    add_searching(command, _positive)
 
-    ask = command("ask", "a cited answer from your files")
-    ask.add_argument("question", metavar="QUESTION")
-    ask.add_argument("--model", metavar="NAME", help="answer with this model")
-    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
-    ask.add_argument("--remote", action="store_true",
-                     help="let your own server answer; shows what would be sent first")  # fmt: skip
-    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
-
+    _add_ask(command)
     _add_remote(command, common)
 
     related = command("related", "passages like this one")
@@ -163,6 +146,19 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
     command("mcp", "read-only tools for other assistants, on stdio")
     return parser
+
+
+def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    ask = command("ask", "a cited answer from your files")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.add_argument("--model", metavar="NAME", help="answer with this model")
+    ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
+    ask.add_argument("--remote", action="store_true",
+                     help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
+    ask.add_argument("--folder", metavar="P", help="look only below this folder")
+    ask.add_argument("--file", action="append", default=[], dest="files", metavar="F",
+                     help="look only in this file; may be repeated")  # fmt: skip
 
 
 def _add_models(
@@ -245,13 +241,26 @@ def _add_indexing(command: Callable[[str, str], argparse.ArgumentParser]) -> Non
     index.add_argument("--level", choices=LEVEL_NAMES, metavar="NAME",
                        help=f"how much to keep of each passage: {', '.join(LEVEL_NAMES)}")
     # fmt: on
-    command("pause", "hold indexing in the background")
+    pause = command("pause", "hold indexing in the background")
+    pause.add_argument("--minutes", type=_positive, metavar="N",
+                       help="go on by itself after this long")  # fmt: skip
     command("resume", "let indexing in the background go on")
 
 
+_WITH_ACTIONS = (
+    "folders",
+    "models",
+    "memories",
+    "remote",
+    "tag",
+    "digest",
+    "recent",
+    "conversations",
+)
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
-    "--exclude", "--level", "--for", "--keep", "--active",
+    "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before", "--minutes",
+    "--file",
 )  # fmt: skip
 
 
@@ -264,7 +273,7 @@ def arranged(argv: Sequence[str]) -> list[str]:
         before += argv[at : at + 1 + takes_next]
         at += 1 + takes_next
     rest = list(argv[at:])
-    if rest[:1] in (["folders"], ["models"], ["memories"], ["remote"], ["tag"], ["digest"]):
+    if rest and rest[0] in _WITH_ACTIONS:
         rest[1:] = arranged(rest[1:])
     if not rest or rest[0].startswith("-"):
         return list(argv)
@@ -285,7 +294,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     if os.name == "posix":
         os.umask(0o077)
     if options.command is None:
-        return open_window(getattr(options, "home", None), environment)
+        return open_window(getattr(options, "home", None), environment, "hidden" in options)
     return run_command(options, environment)
 
 
@@ -296,6 +305,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     keep_numpy_small()
     # Late, for the window's process does without all of this.
     from app.commands import COMMANDS
+    from app.crash_reports import keep_report, report_of
     from app.local import connect
     from app.mistakes import as_mistake
     from app.output import Output
@@ -304,6 +314,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
 
     output = Output(json=getattr(options, "json", False))
     caller: Caller | None = None
+    home: Home | None = None
     try:
         home = find_home(getattr(options, "home", None), environment)
         caller = connect(home, environment)
@@ -319,6 +330,8 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # the top of the process
+        if home is not None:
+            keep_report(home, report_of(error, f"command {options.command}"))
         output.error(as_mistake(error))
         return 1
     except KeyboardInterrupt:
@@ -329,7 +342,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
             caller.close()
 
 
-def open_window(home: str | None, environment: Mapping[str, str]) -> int:
+def open_window(home: str | None, environment: Mapping[str, str], hidden: bool = False) -> int:
     """Open the window; where there is no display, say what to run instead."""
     why = "There is no display here."
     if has_display(environment):
@@ -338,7 +351,7 @@ def open_window(home: str | None, environment: Mapping[str, str]) -> int:
         except ImportError as error:  # Qt's system libraries are missing
             why = f"The window cannot be opened ({error})."
         else:
-            return opened(home)
+            return opened(home, hidden)
     print(
         f"satchel: {why} Run `satchel search QUERY` or `satchel ask QUESTION` instead; "
         "`satchel --help` lists all commands.",

@@ -6,15 +6,20 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from app.conversation_command import conversations, scope_of
 from app.local import Caller, Remote
 from app.output import Output
+from app.requested import replies as _replies
+from app.requested import report as _report
+from app.requested import table as _table
 from core.errors import UserError
 from core.files.folders import absolute
 from core.messages import (
+    LONGEST_PAUSE_S,
     AnswerDone,
     AnswerNote,
     AnswerSources,
@@ -23,6 +28,7 @@ from core.messages import (
     BudgetRequest,
     Digest,
     DigestDone,
+    DigestInstead,
     DigestProgress,
     Doctor,
     Failed,
@@ -44,6 +50,7 @@ from core.messages import (
     Report,
     Retry,
     Search,
+    SearchesRequest,
     SearchProgress,
     SearchResults,
     SettingsSet,
@@ -52,25 +59,6 @@ from core.messages import (
 )
 
 Command = Callable[[Caller, argparse.Namespace, Output], int]
-
-
-def _replies(caller: Caller, request: Message) -> Iterator[Message]:
-    """The replies to a request; a failure is raised as UserError."""
-    for reply in caller.ask(request):
-        if isinstance(reply, Failed):
-            raise UserError(reply.title, reply.advice)
-        yield reply
-
-
-def _report(caller: Caller, request: Message) -> object:
-    for reply in _replies(caller, request):
-        if isinstance(reply, Report):
-            return reply.body
-    raise UserError("The service gave no answer.", "Run the command again.")
-
-
-def _table(body: object) -> dict[str, object]:
-    return body if isinstance(body, dict) else {}
 
 
 def folders(caller: Caller, options: argparse.Namespace, output: Output) -> int:
@@ -110,6 +98,18 @@ def index(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def _pause_s(options: argparse.Namespace) -> float | None:
+    """How long a pause is to last, None for until it is taken back. Raises UserError."""
+    minutes = getattr(options, "minutes", None)
+    if minutes is None:
+        return None
+    if 60.0 * minutes > LONGEST_PAUSE_S:
+        raise UserError(
+            "A pause that ends by itself lasts a week at most.", "Leave --minutes out for longer."
+        )
+    return 60.0 * int(minutes)
+
+
 def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel pause` and `satchel resume`: for the Satchel that runs in the background."""
     paused = options.command == "pause"
@@ -118,7 +118,7 @@ def pause(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             "No Satchel is running in the background for this home.",
             "There is nothing to pause." if paused else "Open it with `satchel`.",
         )
-    list(_replies(caller, Pause(caller.next_id(), paused)))
+    list(_replies(caller, Pause(caller.next_id(), paused, _pause_s(options))))
     held = None
     if not paused:  # what the machine has no room for waits all the same
         index = _table(_table(_report(caller, StatusRequest(caller.next_id()))).get("index"))
@@ -144,7 +144,9 @@ def _search(
         query=query,
         k=options.k,
         folder=options.folder,
-        file_type=options.type,
+        file_types=tuple(part for part in (options.type or "").split(",") if part.strip(" .")),
+        after_s=options.after,
+        before_s=options.before,
         tag=options.tag,
         mode=options.mode,
         exact=options.exact,
@@ -189,15 +191,29 @@ def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             options.remote,
             consent,
             options.fresh,
+            scope=scope_of(options),
         )
         for reply in _replies(caller, request):
             if isinstance(reply, RemotePreview):
                 preview = reply
+            elif isinstance(reply, DigestInstead):
+                _digest_instead(caller, reply, output)
             else:
                 _show_answer(reply, output)
         if preview is None:
             return 0
         consent = _agreed(preview, output)
+
+
+def _digest_instead(caller: Caller, instead: DigestInstead, output: Output) -> None:
+    """Read the files whole, for a question that wants that."""
+    output.digest_instead(instead)
+    request = Digest(caller.next_id(), instead.task, instead.paths)
+    for reply in _replies(caller, request):
+        if isinstance(reply, DigestProgress):
+            output.digest_progress(reply)
+        elif isinstance(reply, DigestDone):
+            output.digest_answer(reply)
 
 
 def _show_answer(reply: Message, output: Output) -> None:
@@ -352,6 +368,13 @@ def tag(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
+def recent(caller: Caller, options: argparse.Namespace, output: Output) -> int:
+    """`satchel recent list|remove|clear`."""
+    text = getattr(options, "text", "")
+    output.recent(_report(caller, SearchesRequest(caller.next_id(), options.action, text)))
+    return 0
+
+
 def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     """`satchel forget PATH`; exit code 1 when anything of it is still found afterwards."""
     body = _table(_report(caller, Forget(caller.next_id(), options.path)))
@@ -390,6 +413,7 @@ COMMANDS: Mapping[str, Command] = {
     "search": search,
     "batch": batch,
     "ask": ask,
+    "conversations": conversations,
     "related": related,
     "digest": digest,
     "remote": remote,
@@ -398,6 +422,7 @@ COMMANDS: Mapping[str, Command] = {
     "models": models,
     "memories": memories,
     "tag": tag,
+    "recent": recent,
     "forget": forget,
     "doctor": doctor,
     "mcp": mcp,

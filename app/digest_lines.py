@@ -83,3 +83,32 @@ def _where(locator: Locator) -> str:
         if value is not None
     ]
     return ", ".join([*parts, *([shown(locator.member)] if locator.member else [])])
+
+
+def digest_as_answer(done: DigestDone) -> dict[str, Any]:
+    """A digest in the form of an answer, each entry a line with its citation, for scripts that
+    asked a question; the whole of it is beside them.
+    """
+    lines: list[str] = []
+    citations: list[dict[str, Any]] = []
+    for number, entry in enumerate(done.entries, start=1):
+        quoted = entry.new or entry.old
+        if quoted is None:
+            continue
+        told = [
+            _SIGNS.get(entry.kind, ""),
+            entry.date,
+            " ".join(quoted.text.split()),
+            f"[{number}]",
+        ]
+        lines.append(" ".join(filter(None, told)))
+        place = msgspec.to_builtins(quoted.locator)
+        citations.append({"n": number, "path": quoted.path, "locator": place, "quote": quoted.text})
+    return {
+        "answer": "\n".join(lines) or "\n".join(digest_lines(done, marked=False)),
+        "found": bool(lines),
+        "citations": citations,
+        "timings_ms": {"total": round(1000 * done.seconds, 1)},
+        "tokens": {"prompt": 0, "answer": 0},
+        "digest": digest_body(done),
+    }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.crash_reports import kept_reports
 from app.fingerprints import look_at_catalogue, look_at_models
 from app.machine import look_for_gpus, probe_machine
 from app.reports import readers_report
@@ -54,6 +55,7 @@ def examine(service: Service, repair: bool) -> dict[str, object]:
         "advice": advice,
         "notes": notes,
         "healthy": all(found["repaired"] for found in findings),
+        "crash_reports": [str(path) for path in kept_reports(service.home)],
         "checked": ["store", "models", "readers", "device"],
         "readers": readers_report(service.index_readers.protections),
         "device": {**msgspec.to_builtins(measured), "gpus": look_for_gpus(service.home)},

@@ -45,9 +45,11 @@ class Engines:
         passages: Sequence[str],
         conversation: int,
         run: Run,
+        variety: int = 0,
     ) -> tuple[Answer, Made] | None:
         """What `run` gives with the engine for this question, and where that was.
 
+        A model on this computer says things differently for each `variety`.
         None when the person has to agree first, for which they were shown what would be sent.
         Raises UserError.
         """
@@ -58,7 +60,7 @@ class Engines:
                 return None
             return self._remote(session, message, question, passages, request, run)
         chosen = self._route(message, question, passages)
-        return run(self._service.model), Made(chosen.name, why=chosen.why)
+        return run(self._service.model.varied(variety)), Made(chosen.name, why=chosen.why)
 
     def _route(self, message: Ask, question: str, passages: Sequence[str]) -> Route:
         """Point the worker at the model for a question, and say which that is and why."""

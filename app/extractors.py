@@ -147,9 +147,14 @@ class ExtractorPool:
             return error
         return FileError(wanted.file.path, "could not be read back; try again")
 
-    def render(self, path: str, page: int, width_px: int) -> PageImage:
-        """One page of a PDF as a picture. Raises FileError."""
-        request = RenderPage(id=next(self._ids), path=path, page=page, width_px=width_px)
+    def render(
+        self, path: str, page: int, width_px: int, boxed: tuple[int, int] = (0, 0)
+    ) -> PageImage:
+        """One page of a PDF as a picture, with boxes for some characters of its text.
+
+        Raises FileError.
+        """
+        request = RenderPage(next(self._ids), path, page, width_px, *boxed)
         for reply in self._ask(request, path):
             if isinstance(reply, PageImage):
                 return reply

@@ -48,6 +48,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
     conversations = service.history.conversations_with(path)
     turns = service.history.forget(path)
     service.tags.table.forget(path)
+    service.recent.kept.forget(sentences)
     service.digests.forget(path)
     service.deaths[:] = [said for said in service.deaths if path not in said]
     service.model.close()

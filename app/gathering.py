@@ -11,7 +11,7 @@ from core.chat.evidence import load_evidence
 from core.chat.expected import is_request
 from core.chat.followups import stand_alone
 from core.index.search import Query
-from core.messages import ChatTurn, Mode
+from core.messages import EVERYWHERE, ChatTurn, Mode, Scope
 
 if TYPE_CHECKING:
     from app.service import Service
@@ -48,6 +48,7 @@ class Gathering:
         turns: Sequence[ChatTurn],
         mode: Mode,
         given_up: Callable[[], bool],
+        scope: Scope = EVERYWHERE,
     ) -> Gathered:
         """The passages for a question, which is searched for with what it leans on."""
         service, engine = self._service, self._service.engine
@@ -59,6 +60,8 @@ class Gathering:
                 whole,
                 PASSAGES_SEARCHED,
                 mode,
+                below=scope.folder,
+                paths=frozenset(scope.files) if scope.files else None,
                 fold=bool(service.settings.get("search.fold_copies")),
             ),
             int(service.settings.number("search.max_recomputes")),

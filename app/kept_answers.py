@@ -28,12 +28,14 @@ from core.chat.answer_cache import (
 )
 from core.llm.store import installed
 from core.messages import (
+    EVERYWHERE,
     AnswerDone,
     AnswerSources,
     Ask,
     ChatTurn,
     Citation,
     ProtocolError,
+    Scope,
     decode,
     encode,
 )
@@ -82,14 +84,19 @@ class KeptAnswers:
         self._table = KeptAnswerTable(service.history.own)
 
     def recall(
-        self, message: Ask, question: str, earlier: Sequence[ChatTurn], by_words: bool
+        self,
+        message: Ask,
+        question: str,
+        earlier: Sequence[ChatTurn],
+        by_words: bool,
+        scope: Scope = EVERYWHERE,
     ) -> Recall:
         """What is known of a question; `by_words` says that nothing is embedded now.
 
         What another machine is to answer is neither looked up nor kept.
         """
         model = message.model or self._service.settings.text("assistant.model")
-        rests = Rests(self._model_mark(model), self._settings_mark(), self._index_mark())
+        rests = Rests(self._model_mark(model), self._settings_mark(scope), self._index_mark())
         wanted = self._most_bytes() > 0 and not message.remote
         keeps = wanted and not earlier and not by_words
         looks = wanted and not message.fresh and (not earlier or stands_alone(question))
@@ -192,16 +199,15 @@ class KeptAnswers:
         embedding = self._service.engine.model
         return _mark((name, stats, embedding and embedding.description.fingerprint))
 
-    def _settings_mark(self) -> str:
+    def _settings_mark(self, scope: Scope) -> str:
+        """What the settings say of answers, and where this one is looked for."""
         table = self._service.settings.table()
-        return _mark(
-            [
-                (row["key"], row["value"])
-                for row in table
-                if str(row["key"]).startswith(("assistant.", "search."))
-                and row["key"] not in _BESIDE
-            ]
-        )
+        said = [
+            (row["key"], row["value"])
+            for row in table
+            if str(row["key"]).startswith(("assistant.", "search.")) and row["key"] not in _BESIDE
+        ]
+        return _mark(said if scope == EVERYWHERE else (said, msgspec.to_builtins(scope)))
 
     def _memories_mark(self, vector: Floats) -> str:
         """What is remembered of the person that bears on a question with this vector."""

@@ -18,6 +18,7 @@ from multiprocessing.connection import Client, Connection, Listener
 from typing import TYPE_CHECKING, Protocol
 
 from app.address import address
+from app.crash_reports import watched
 from app.session import HomeBusy, Session
 from core.errors import UserError
 from core.home import Home
@@ -119,6 +120,8 @@ class InProcess:
         from app.service import Service  # takes half a second, which a client need not spend
 
         self._service = Service(home, environment)
+        self._watch = contextlib.ExitStack()
+        self._watch.enter_context(watched(home, "command"))
         self._server = Server(self._service)
         self._replies: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._session = Session(self._replies.put)
@@ -151,6 +154,7 @@ class InProcess:
         deadline = time.monotonic() + LINGER_S
         while self._service.busy_for_others and time.monotonic() < deadline:
             time.sleep(0.05)
+        self._watch.close()
         self._service.close()
 
 

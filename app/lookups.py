@@ -2,59 +2,54 @@
 
 from __future__ import annotations
 
-import os
-import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.budget_report import preview_budget
 from app.checks import why
+from app.conversations import KINDS
+from app.kept_data import kept_data
+from app.previews import Previews
 from app.reports import folders_report, status_report
+from app.scope import known_folder
 from app.search_mode import Means, choose_mode, means
 from app.search_times import SearchTimes
 from app.session import Session
-from core.chat.citations import unmarked
-from core.errors import FileError, UserError
+from core.errors import Cancelled, UserError
 from core.files.folders import absolute, load_folders
 from core.index.phrases import parse
-from core.index.reader import Wanted
 from core.index.search import Query, Results, Searcher
-from core.llm.kv.saved import forget_conversation
 from core.messages import (
     BudgetRequest,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     FilesList,
     FoldersCheck,
     FoldersList,
-    Locator,
+    KeptRequest,
     MemoriesRequest,
     Message,
-    PageImage,
     PagePreview,
     PhraseCount,
     Preview,
-    PreviewText,
     Related,
     Report,
     Search,
+    SearchesRequest,
     SearchProgress,
     SearchResults,
     SettingsGet,
     StatusRequest,
     TagsRequest,
 )
-from core.store.rows import FileRef, FileState
+from core.store.rows import FileState
 
 if TYPE_CHECKING:
     from app.service import Service
 
 DEADLINE_S = 4.0
+REST_S = 0.15  # between keys: what a person still types is not looked for by meaning
 PHRASES_TOLD_FROM = 32  # documents to be read
 EXACT_DEADLINE_S = 86_400.0
-NEAR_CHARS = 20_000  # a citation's words stand at most this far after its place
-MOST_QUOTED_WORDS = 400
 
 
 class Lookups:
@@ -64,6 +59,7 @@ class Lookups:
         self._service = service
         self._exact: tuple[object, Searcher] | None = None
         self._times = SearchTimes(service.home)
+        self._previews = Previews(service)
 
     def let_go(self) -> None:
         """Give up what an exact search has embedded."""
@@ -80,10 +76,9 @@ class Lookups:
         elif isinstance(message, TagsRequest):
             self._service.tags.suggest(session, message)
         elif isinstance(message, Preview):
-            session.reply(self._preview(message))
+            session.reply(self._previews.text(message))
         elif isinstance(message, PagePreview):
-            image = self._service.query_readers.render(message.path, message.page, message.width_px)
-            session.reply(PageImage(message.id, image.png_base64, image.page, image.pages))
+            session.reply(self._previews.page(message))
 
     def _searcher(self, exact: bool) -> Searcher:
         """A searcher; the one that has embedded everything is kept while the index stands."""
@@ -103,25 +98,56 @@ class Lookups:
             text=message.query.encode("utf-8", "replace").decode(),
             k=message.k,
             mode=message.mode,
-            below=None if message.folder is None else self._known_folder(message.folder),
-            suffix=message.file_type,
+            below=None
+            if message.folder is None
+            else known_folder(self._service.home, message.folder),
+            suffixes=message.file_types,
+            dates=(message.after_s, message.before_s),
             fold=bool(self._service.settings.get("search.fold_copies")),
             paths=None if message.tag is None else self._service.tags.paths(message.tag),
         )
 
+        phrases = bool(parse(query.text).phrases)
+        if message.early and message.mode == "hybrid" and self._means().has_words and not phrases:
+            query = self._first(session, message, query)
+            self._service.later(
+                REST_S,
+                session,
+                message,
+                lambda _session, _message: self._whole(session, message, query),
+            )
+        else:
+            self._whole(session, message, query)
+
+    def _first(self, session: Session, message: Search, query: Query) -> Query:
+        """Reply with what is found by words at once; the query as it is to be searched for."""
+        words = replace(query, mode="lexical")
+        given_up = self._given_up(session, message)
+        searcher = self._searcher(exact=False)
+        first = searcher.search(words, 0, DEADLINE_S, given_up)
+        if not first.hits:  # the last word may be half typed
+            query, words = replace(query, typing=True), replace(words, typing=True)
+            first = searcher.search(words, 0, DEADLINE_S, given_up)
+        session.reply(self._reply(message.id, first, final=False))
+        return query
+
+    @staticmethod
+    def _given_up(session: Session, message: Search) -> Callable[[], bool]:
         def given_up() -> bool:
             stale = message.early and session.outdated(message.id)
             return stale or session.is_cancelled(message.id)
 
+        return given_up
+
+    def _whole(self, session: Session, message: Search, query: Query) -> None:
+        """Reply with what is found by words and by meaning. Raises Cancelled."""
+        given_up = self._given_up(session, message)
+        if given_up():
+            raise Cancelled
         phrases = bool(parse(query.text).phrases)
-        by = self._means()
-        mode, note = choose_mode(message.mode, by, phrases=phrases)
+        mode, note = choose_mode(message.mode, self._means(), phrases=phrases)
         searcher = self._searcher(message.exact)
         limit = int(self._service.settings.number("search.max_recomputes"))
-        if message.early and message.mode == "hybrid" and by.has_words and not phrases:
-            words = replace(query, mode="lexical")
-            first = searcher.search(words, limit, DEADLINE_S, given_up)
-            session.reply(self._reply(message.id, first, final=False))
         if mode != "lexical":
             self._service.governor.check_memory()
         results = searcher.search(
@@ -166,16 +192,6 @@ class Lookups:
             note=note,
         )
 
-    def _known_folder(self, folder: str) -> str:
-        path = absolute(folder)
-        for watched in load_folders(self._service.home.folders):
-            if path == watched.path or path.startswith(watched.path.rstrip(os.sep) + os.sep):
-                return path
-        raise UserError(
-            f"{path} is not inside a watched folder.",
-            "See the folders with `satchel folders list`.",
-        )
-
     def _related(self, session: Session, message: Related) -> None:
         self._service.governor.check_memory()
         searcher = self._searcher(exact=False)
@@ -203,101 +219,14 @@ class Lookups:
         if start is None and message.page is not None:
             start = sum(spans.page_chars[: max(0, message.page - 1)])
         if start is None and message.line is not None:
-            start = self._start_of_line(document, spans.spans, spans.page_chars, message.line)
+            start = self._previews.start_of_line(
+                document, spans.spans, spans.page_chars, message.line
+            )
         at = 0
         for number, (first, _) in enumerate(spans.spans):
             if start is not None and first <= start:
                 at = number
         return int(chunks[at])
-
-    def _start_of_line(
-        self,
-        document: int,
-        spans: tuple[tuple[int, int], ...],
-        page_chars: tuple[int, ...],
-        line: int,
-    ) -> int:
-        file = self._service.catalogue().files_of([document])[document][0]
-        found = self._service.query_readers.read([Wanted(file, spans, page_chars)])[0]
-        if isinstance(found, FileError):
-            raise found
-        before = [p for p in found if p.locator.line is not None and p.locator.line <= line]
-        return before[-1].start if before else 0
-
-    def _preview(self, message: Preview) -> PreviewText:
-        path = absolute(message.path)
-        catalogue = self._service.catalogue()
-        document = catalogue.document_at(path)
-        if document is None:
-            raise UserError(
-                f"{path} is not in the index.", f"See why with: satchel folders check {path}"
-            )
-        ref = next(ref for ref in catalogue.files_of([document])[document] if ref.path == path)
-        view = self._service.engine.view
-        chunks = view.chunks_of(document)
-        if len(chunks) == 0:
-            return PreviewText(message.id, path, "", 0, 0, Locator())
-        spans = view.spans(view.place(int(chunks[0])))
-        last = spans.spans[-1][1]
-        if message.quote is not None:
-            asked = self._quoted(message, ref, document, spans.spans, spans.page_chars)
-        else:
-            asked = (message.start, message.end)
-        start = min(max(0, asked[0]), last)
-        end = min(max(start, asked[1]), last)
-        # The file is read no further than its last chunk: past its end it would look changed.
-        until = min(last, end + message.around_chars)
-        return self._around(message, ref, start, end, until, spans.page_chars)
-
-    def _quoted(
-        self,
-        message: Preview,
-        ref: FileRef,
-        document: int,
-        spans: tuple[tuple[int, int], ...],
-        page_chars: tuple[int, ...],
-    ) -> tuple[int, int]:
-        """Where a citation's words stand: at or after its place, else anywhere; else its place."""
-        place = message.locator or Locator()
-        start = 0
-        if place.page is not None:
-            start = sum(page_chars[: max(0, place.page - 1)])
-        elif place.line is not None:
-            start = self._start_of_line(document, spans, page_chars, place.line)
-        last = spans[-1][1]
-        near = (start, min(last, start + NEAR_CHARS))
-        for first, end in (near, (0, last)):
-            found = self._service.query_readers.read([Wanted(ref, ((first, end),), page_chars)])[0]
-            if isinstance(found, FileError):
-                raise found
-            words = find_quote(found[0].text, message.quote or "")
-            if words is not None:
-                return found[0].start + words[0], found[0].start + words[1]
-        return next(((a, b) for a, b in spans if b > start), (start, start))
-
-    def _around(
-        self,
-        message: Preview,
-        ref: FileRef,
-        start: int,
-        end: int,
-        until: int,
-        page_chars: tuple[int, ...],
-    ) -> PreviewText:
-        before = max(0, start - message.around_chars)
-        wanted = Wanted(ref, ((before, until), (start, end)), page_chars)
-        found = self._service.query_readers.read([wanted])[0]
-        if isinstance(found, FileError):
-            raise found
-        around, passage = found
-        return PreviewText(
-            message.id,
-            ref.path,
-            around.text,
-            passage.start - around.start,
-            passage.end - around.start,
-            passage.locator,
-        )
 
     # --- look thread --------------------------------------------------------------------
 
@@ -349,35 +278,19 @@ class Lookups:
             return files.in_state((wanted,), message.folder, message.limit)
         if isinstance(message, SettingsGet):
             return service.settings.table()
-        if isinstance(message, ConversationsList):
-            return {"conversations": service.history.conversations()}
-        if isinstance(message, ConversationGet):
-            return {"turns": [_judged(turn) for turn in service.history.show(message.conversation)]}
-        if isinstance(message, ConversationDelete):
-            deleted = service.history.delete(message.conversation)
-            service.model.forget_saved(message.conversation)
-            forget_conversation(service.home.saved_kv, message.conversation)
-            return {"deleted": deleted}
+        return self._own(message)
+
+    def _own(self, message: Message) -> object:
+        """What is the person's own."""
+        service = self._service
+        if isinstance(message, KINDS):
+            return service.conversations.carry_out(message)
+        if isinstance(message, KeptRequest):
+            return kept_data(service, message)
         if isinstance(message, MemoriesRequest):
             return service.memories.carry_out(message)
         if isinstance(message, TagsRequest):
             return service.tags.carry_out(message)
+        if isinstance(message, SearchesRequest):
+            return service.recent.carry_out(message)
         raise TypeError(type(message).__name__)
-
-
-def _judged(turn: dict[str, object]) -> dict[str, object]:
-    """A kept turn with the parts of its answer that no passage supports."""
-    spans = unmarked(str(turn["answer"])) if turn["citations"] else ()
-    return {**turn, "unsupported": [list(span) for span in spans]}
-
-
-def find_quote(text: str, quote: str) -> tuple[int, int] | None:
-    """Where the words of a quote stand in a text, however they are spaced.
-
-    Of a quote that leaves words out ("...") its longest piece counts.
-    """
-    piece = max(re.split(r"\u2026|\.\.\.", quote), key=len).split()[:MOST_QUOTED_WORDS]
-    if not piece:
-        return None
-    found = re.search(r"\s+".join(re.escape(word) for word in piece), text)
-    return None if found is None else found.span()

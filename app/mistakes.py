@@ -11,7 +11,7 @@ def as_mistake(error: BaseException) -> UserError:
     """A bug as one line for the person: its type and place in our code, never its message."""
     return UserError(
         f"Satchel made a mistake ({type(error).__name__} in {_where(error)}).",
-        "Please report it; nothing of your files is in this message.",
+        "Please report it: `satchel doctor` names a report to copy, free of your files' content.",
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.children import Child, ChildGone, ChildSlow
 from app.replies import Replies
-from core.chat.assistant import ModelAnswer
+from core.chat.assistant import Model, ModelAnswer
 from core.errors import Cancelled, UserError
 from core.messages import (
     INTERRUPTED,
@@ -132,6 +132,10 @@ class ModelWorker:
         """From the next question on, answer with the model in this file and its adapters."""
         self._wanted = Wanted(path, tuple(adapters), shape or self._shape)
 
+    def varied(self, variety: int) -> Model:
+        """This model, saying things differently for each number but 0."""
+        return _Varied(self, variety)
+
     @property
     def pid(self) -> int | None:
         """Process id of the worker, None when it is not running."""
@@ -145,6 +149,7 @@ class ModelWorker:
         history: Sequence[ChatTurn],
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        variety: int = 0,
     ) -> ModelAnswer:
         """Answer from numbered passages; pieces go to `on_text`. Raises UserError."""
 
@@ -155,7 +160,7 @@ class ModelWorker:
             child = self._ready(self._wanted, given_up)
             if child is None:
                 return NOTHING_SAID
-            answer = self._generate(child, question, passages, history, on_text, given_up)
+            answer = self._generate(child, question, passages, history, on_text, given_up, variety)
             if self._loaded is not None and self._refused is None:
                 self.on_answer(self._loaded.path, answer)
             return answer
@@ -269,6 +274,7 @@ class ModelWorker:
         history: Sequence[ChatTurn],
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        variety: int,
     ) -> ModelAnswer:
         request = Generate(
             id=next(self._ids),
@@ -277,6 +283,7 @@ class ModelWorker:
             history=tuple(history),
             max_answer_tokens=self._answer_tokens,
             saved_bytes=self._saved.limit_bytes() if self._saved else None,
+            variety=variety,
         )
         return self._said(self._send(child, request), request, on_text, cancelled)
 
@@ -524,3 +531,22 @@ def _whole(text: str, passages_used: int, reply: Generated) -> ModelAnswer:
         dropped_tokens=reply.dropped_tokens,
         recalled=reply.recalled,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Varied:
+    """A model whose words are drawn, by a number."""
+
+    worker: ModelWorker
+    variety: int
+
+    def answer(
+        self,
+        question: str,
+        passages: Sequence[str],
+        history: Sequence[ChatTurn],
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> ModelAnswer:
+        """As the worker answers."""
+        return self.worker.answer(question, passages, history, on_text, cancelled, self.variety)

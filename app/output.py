@@ -11,9 +11,14 @@ from typing import Any
 
 import msgspec
 
-from app.digest_lines import digest_body, digest_lines, digest_progress_line
+from app.digest_lines import (
+    digest_as_answer,
+    digest_body,
+    digest_lines,
+    digest_progress_line,
+)
 from app.models_lines import gpu_line, models_lines, progress_line
-from app.personal_lines import memories_lines, proposals_lines, tags_lines
+from app.personal_lines import memories_lines, proposals_lines, recent_lines, tags_lines
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
@@ -26,6 +31,7 @@ from core.messages import (
     AnswerSources,
     AnswerText,
     DigestDone,
+    DigestInstead,
     DigestProgress,
     IndexProgress,
     ModelProgress,
@@ -235,6 +241,21 @@ class Output:
             for line in digest_lines(done, sys.stdout.isatty()):
                 print(line)
 
+    def digest_instead(self, instead: DigestInstead) -> None:
+        """Say that files are read whole instead of a question being asked of them."""
+        names = " and ".join(shown(path) for path in instead.paths)
+        told = {"summarize": "for a summary", "dates": "for its dates", "changes": "to compare"}
+        said = f"Reading all of {names} {told.get(instead.task, '')}".rstrip()
+        print(f"{said}.", file=sys.stderr, flush=True)
+
+    def digest_answer(self, done: DigestDone) -> None:
+        """A digest in the place of an answer: as JSON it has the form of one."""
+        if not self._json:
+            self.digest(done)
+            return
+        self._clear_progress()
+        self._print_json(digest_as_answer(done))
+
     def remote_preview(self, preview: RemotePreview) -> None:
         """Exactly what a remote engine would be sent."""
         if self._json:
@@ -384,17 +405,21 @@ class Output:
 
     def memories(self, body: Any) -> None:
         """What is remembered of the person."""
-        self._lines(body, memories_lines(body))
+        self.lines(body, memories_lines(body))
+
+    def recent(self, body: Any) -> None:
+        """The searches that are kept."""
+        self.lines(body, recent_lines(body))
 
     def tags(self, body: Any, name: str | None) -> None:
         """The tags, or the files that have one."""
-        self._lines(body, tags_lines(body, name))
+        self.lines(body, tags_lines(body, name))
 
     def tag_proposals(self, body: Any) -> None:
         """Files that are like those with a tag."""
-        self._lines(body, proposals_lines(body))
+        self.lines(body, proposals_lines(body))
 
-    def _lines(self, body: object, lines: Iterable[str]) -> None:
+    def lines(self, body: object, lines: Iterable[str]) -> None:
         """JSON for scripts, lines for people."""
         if self._json:
             self._print_json(body)
@@ -430,6 +455,8 @@ class Output:
             self._line(f"All is well: {', '.join(body['checked'])}.")
         for note in body["notes"]:
             self._line(f"{note}.")
+        for path in body["crash_reports"]:
+            self._line(f"A crash report to copy, free of your files' content: {path}")
         self._line(f"Readers of files: {_readers(body['readers'])}.")
         self._line(f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}.")
         if body["advice"]:

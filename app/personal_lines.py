@@ -1,4 +1,4 @@
-"""What is the person's own, as lines for people: memories and tags."""
+"""What is the person's own, as lines for people: memories, tags and recent searches."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def proposals_lines(body: Any) -> Iterator[str]:
         yield f"{one['path']}  (like {one['cosine']:.2f})"
     if body["proposals"]:
         yield f"Tag them with: satchel tag add {shlex.quote(body['tag'])} PATH..."
+
+
+def recent_lines(body: Any) -> Iterator[str]:
+    """The searches that are kept, or that none are."""
+    if not body["searches"]:
+        yield "No search is kept." if body["kept"] else "Searches are not kept, as you chose."
+    yield from body["searches"]
 
 
 def _files(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The commands about what is the person's own: memories and tags."""
+"""The commands about the person's own: conversations, memories, tags and recent searches."""
 
 from __future__ import annotations
 
@@ -10,8 +10,35 @@ Command = Callable[[str, str], argparse.ArgumentParser]
 
 def add_personal(command: Command, common: argparse.ArgumentParser) -> None:
     """Add the commands to a parser; `command` makes one of a name and a text."""
+    _add_conversations(command, common)
     _add_memories(command, common)
     _add_tags(command, common)
+    _add_recent(command, common)
+
+
+def _add_conversations(command: Command, common: argparse.ArgumentParser) -> None:
+    kept = command("conversations", "the questions that were asked, with their answers")
+    actions = kept.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, text in (
+        ("list", "all of them, newest first"),
+        ("search", "those that say something, in their title, questions or answers"),
+        ("show", "one, with the sources of its answers"),
+        ("rename", "give one another title"),
+        ("export", "one as Markdown, to a file or to stdout"),
+        ("delete", "remove one for good"),
+    ):
+        action = actions.add_parser(name, help=text, description=text, parents=[common])
+        if name == "search":
+            action.add_argument("query", metavar="WORDS")
+        elif name != "list":
+            action.add_argument(
+                "conversation", type=int, metavar="N", help="its number in the list"
+            )
+        if name == "rename":
+            action.add_argument("title", metavar="TITLE")
+        if name == "export":
+            action.add_argument("path", metavar="FILE", nargs="?", help="without it, to stdout")
+            action.add_argument("--replace", action="store_true", help="overwrite the file")
 
 
 def _add_memories(command: Command, common: argparse.ArgumentParser) -> None:
@@ -43,3 +70,12 @@ def _add_tags(command: Command, common: argparse.ArgumentParser) -> None:
         action.add_argument("name", metavar="NAME", nargs="?" if name == "list" else None)
         if paths is not None:
             action.add_argument("paths", metavar="PATH", nargs=paths)
+
+
+def _add_recent(command: Command, common: argparse.ArgumentParser) -> None:
+    recent = command("recent", "the searches that you made last in the window")
+    actions = recent.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="the searches, newest first", parents=[common])
+    remove = actions.add_parser("remove", help="forget one", parents=[common])
+    remove.add_argument("text", metavar="TEXT")
+    actions.add_parser("clear", help="forget them all", parents=[common])

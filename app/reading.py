@@ -146,11 +146,12 @@ class Reading:
             _require_same(message)
             self._channel.send(Passages(message.id, passages))
         else:
-            from core.text.pdf import render_page
+            from core.text.page_picture import render_page
 
-            png, pages = render_page(message.path, message.page, message.width_px)
-            text = base64.b64encode(png).decode("ascii")
-            self._channel.send(PageImage(message.id, text, message.page, pages))
+            boxed = (message.start, message.end)
+            drawn = render_page(message.path, message.page, message.width_px, boxed)
+            text = base64.b64encode(drawn.png).decode("ascii")
+            self._channel.send(PageImage(message.id, text, message.page, drawn.pages, drawn.boxes))
 
     def _extract(self, message: Extract) -> None:
         from core.text.sketch import sketch  # brings numpy, which reading spans does without

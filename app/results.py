@@ -36,8 +36,8 @@ def results_body(results: SearchResults) -> dict[str, Any]:
 def _result_body(hit: Hit) -> dict[str, Any]:
     """The JSON of a hit: what its document says of itself stands beside the rest."""
     body: dict[str, Any] = msgspec.to_builtins(hit)
-    del body["about"]
-    return {**body, **about_body(hit)}
+    del body["about"], body["mtime_s"]
+    return {**body, **about_body(hit), "written": _iso_date(hit.mtime_s)}
 
 
 def about_body(hit: Hit) -> dict[str, str | None]:

@@ -20,6 +20,9 @@ import filelock
 from app.answers import Answers
 from app.budget_report import is_preview
 from app.children import python_child
+from app.conversations import KINDS as CONVERSATION_KINDS
+from app.conversations import Conversations
+from app.crash_reports import keep_report, report_of
 from app.digests import Digests
 from app.extractors import ExtractorPool, processors
 from app.fetches import Fetches, is_fetch
@@ -31,6 +34,7 @@ from app.mistakes import as_mistake
 from app.model import ModelWorker, SavedPlace
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
+from app.recent import Recent
 from app.remote import Remote
 from app.session import HomeBusy, Session
 from app.tags import Tags
@@ -48,9 +52,6 @@ from core.messages import (
     Ask,
     BudgetRequest,
     Cancel,
-    ConversationDelete,
-    ConversationGet,
-    ConversationsList,
     Digest,
     Doctor,
     Done,
@@ -62,6 +63,7 @@ from core.messages import (
     FoldersRemove,
     Forget,
     Index,
+    KeptRequest,
     MemoriesRequest,
     Message,
     ModelsRequest,
@@ -73,6 +75,7 @@ from core.messages import (
     RemoteSetup,
     Retry,
     Search,
+    SearchesRequest,
     SettingsGet,
     SettingsSet,
     Shutdown,
@@ -104,10 +107,10 @@ LOOK = (
     FoldersCheck,
     FilesList,
     SettingsGet,
-    ConversationsList,
-    ConversationGet,
-    ConversationDelete,
+    *CONVERSATION_KINDS,
+    KeptRequest,
     MemoriesRequest,
+    SearchesRequest,
     TagsRequest,
 )
 
@@ -182,6 +185,8 @@ class Service:
         self.digests = Digests(self)
         self.memories = Memories(self)
         self.tags = Tags(self)
+        self.recent = Recent(self)
+        self.conversations = Conversations(self)
         self._answers = Answers(self)
         self.work = Work(self)
         self._fetches = Fetches(self)
@@ -260,9 +265,26 @@ class Service:
         else:
             self._control(session, message, number)
 
+    def later(
+        self,
+        delay_s: float,
+        session: Session,
+        message: Message,
+        handle: Callable[[Session, Message], None],
+    ) -> None:
+        """Go on with a request after a while, on the search thread; others come in between."""
+
+        def go_on() -> None:
+            with contextlib.suppress(RuntimeError):  # the service has ended, and so has its asker
+                self._search.submit(self._run, "search", session, message, handle)
+
+        timer = threading.Timer(delay_s, go_on)
+        timer.daemon = True
+        timer.start()
+
     def _control(self, session: Session, message: Message, number: int) -> None:
         if isinstance(message, Pause):
-            self.work.standing.pause(message.paused)
+            self.work.standing.pause(message.paused, message.for_s)
             if not message.paused:
                 self.governor.waive()
             session.reply(Done(number))
@@ -331,6 +353,7 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
+            keep_report(self.home, report_of(error, "service"))
             mistake = as_mistake(error)
             session.reply(Failed(number, mistake.title, mistake.advice))
 

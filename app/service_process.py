@@ -56,6 +56,7 @@ def serve(home: Home, channel: Channel) -> int:
     """Open the home and answer the window, or pass on to who has it open. Raises UserError."""
     keep_numpy_small()
     # Late, so that a second start is told from a first one before the heavy libraries load.
+    from app.crash_reports import watched
     from app.service import Service
     from app.session import HomeBusy
     from core.store.database import StoreDamagedError
@@ -63,7 +64,9 @@ def serve(home: Home, channel: Channel) -> int:
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while True:
         try:
-            return answer(Service(home, os.environ), channel)
+            service = Service(home, os.environ)
+            with watched(home, "service"):
+                return answer(service, channel)
         except HomeBusy:
             with contextlib.suppress(OSError, EOFError), address(home) as where:
                 return bridge(Client(where), channel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -15,25 +16,32 @@ StateName = Literal["idle", "indexing", "paused", "attention"]
 class Standing:
     """The state of indexing. The person's own pause comes before what the machine asks for."""
 
-    def __init__(self, broadcast: Callable[[Message], None]) -> None:
+    def __init__(
+        self, broadcast: Callable[[Message], None], clock: Callable[[], float] = time.time
+    ) -> None:
         self._broadcast = broadcast
+        self._clock = clock
         self._paused = False
+        self._until_s: float | None = None  # by the clock on the wall, for that is what was said
         self._decision = Decision()
         self._state: StateName = "idle"
         self._reason: str | None = None
         self._waited_for = False
         self._telling = threading.Lock()
 
-    def pause(self, paused: bool) -> None:
-        """The person holds indexing, or lets it go on."""
+    def pause(self, paused: bool, for_s: float | None = None) -> None:
+        """The person holds indexing, for a while or until they say so, or lets it go on."""
         with self._telling:
             self._paused = paused
+            self._until_s = self._clock() + for_s if paused and for_s is not None else None
             self._tell()
 
     def hold(self, decision: Decision) -> None:
-        """What the machine has room for now."""
+        """What the machine has room for now; told again and again, so a pause can end here."""
         with self._telling:
             before = self.now()
+            if self._until_s is not None and self._clock() >= self._until_s:
+                self._paused, self._until_s = False, None
             self._decision = decision
             if self.now() != before:
                 self._tell()
@@ -53,7 +61,10 @@ class Standing:
     def now(self) -> tuple[StateName, str | None]:
         """What is being done, and why if that needs a word. A pause outweighs everything else."""
         if self._paused:
-            return "paused", "you paused it"
+            if self._until_s is None:
+                return "paused", "you paused it"
+            until = time.strftime("%H:%M", time.localtime(self._until_s))
+            return "paused", f"paused until {until}, as you asked"
         if self.is_held(self._waited_for):
             return "paused", self._decision.why
         return self._state, self._reason

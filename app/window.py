@@ -7,6 +7,9 @@ are the messages, the errors and how a child is started.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,8 +18,10 @@ from types import TracebackType
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.identity import APP_ID, announce
 from app.mistakes import as_mistake
 from core.bundle import module_command
+from core.errors import UserError
 from ui.client import Client
 from ui.icons import Icons
 from ui.opening import Opener
@@ -32,11 +37,13 @@ SIGNAL_POLL_MS = 300
 class Desktop:
     """The parts of the running window, from start to quit."""
 
-    def __init__(self, application: QApplication, service: Sequence[str]) -> None:
+    def __init__(
+        self, application: QApplication, service: Sequence[str], hidden: bool = False
+    ) -> None:
         self.application = application
         application.setApplicationName("satchel")
         application.setApplicationDisplayName("Satchel")
-        application.setDesktopFileName("satchel")
+        application.setDesktopFileName(APP_ID)
         application.setQuitOnLastWindowClosed(False)
         self.client = Client(service, first_arguments=["--raise-other"])
         self.client.start()  # first of all: it starts up while the window is built
@@ -50,7 +57,7 @@ class Desktop:
         self.window.quit_asked.connect(self.quit)
         application.commitDataRequest.connect(lambda _: self.quit())
         self._quitting = False
-        self._shown = False
+        self._shown = hidden  # until it is asked for
         QTimer.singleShot(SHOW_AT_LATEST_MS, self.show)
 
     def show(self) -> None:
@@ -75,18 +82,29 @@ def service_command(home: str | None) -> list[str]:
 
 
 def tell_mistake(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    home: str | None,
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
 ) -> None:
-    """Say where a bug is, and nothing of anybody's files; the window goes on."""
+    """Keep a report of a bug and say where it is, nothing of any file; the window goes on."""
     del kind
-    print(f"satchel: {as_mistake(error.with_traceback(trace))}", file=sys.stderr)
+    error = error.with_traceback(trace)
+    # Late, for a window that works needs none of it.
+    from app.crash_reports import keep_report, report_of
+    from core.home import find_home
+
+    with contextlib.suppress(UserError):
+        keep_report(find_home(home, os.environ), report_of(error, "window"))
+    print(f"satchel: {as_mistake(error)}", file=sys.stderr)
 
 
-def open_window(home: str | None) -> int:
+def open_window(home: str | None, hidden: bool = False) -> int:
     """Open the window and stay until it is quit; returns the exit code."""
-    sys.excepthook = tell_mistake
+    sys.excepthook = functools.partial(tell_mistake, home)
+    announce()
     application = QApplication(sys.argv[:1])
-    desktop = Desktop(application, service_command(home))
+    desktop = Desktop(application, service_command(home), hidden)
     # Ctrl+C and a polite kill quit like the menu does. Python looks at signals
     # only when it runs, so a timer gives it a moment now and then.
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -101,7 +119,9 @@ def main() -> int:
     """Open the window for the home that `--home` names."""
     parser = argparse.ArgumentParser(prog="satchel")
     parser.add_argument("--home", default=None)
-    return open_window(parser.parse_args().home)
+    parser.add_argument("--hidden", action="store_true")
+    options = parser.parse_args()
+    return open_window(options.home, options.hidden)
 
 
 if __name__ == "__main__":

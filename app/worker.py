@@ -291,6 +291,7 @@ class Worker:
                 max_tokens=answer_tokens,
                 on_text=lambda text: self._channel.send(Token(request.id, text)),
                 grammar=request.grammar if isinstance(request, Complete) else "",
+                variety=request.variety if isinstance(request, Generate) else 0,
             )
         outcome = runtime.run(generation, wish.stop)
         if outcome is None:

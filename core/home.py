@@ -51,6 +51,11 @@ class Home:
         return self.data / "history.db"
 
     @property
+    def recent_searches(self) -> Path:
+        """The searches that the person made last."""
+        return self.data / "searches.json"
+
+    @property
     def segments(self) -> Path:
         """The folder of index segments."""
         return self.data / "segments"
@@ -104,6 +109,11 @@ class Home:
     def fingerprints(self) -> Path:
         """What each language model computed when `doctor` looked first."""
         return self.data / "fingerprints.json"
+
+    @property
+    def crashes(self) -> Path:
+        """Reports of what went wrong inside Satchel; nothing of the person's files is in them."""
+        return self.data / "crashes"
 
     @property
     def lock(self) -> Path:

@@ -11,11 +11,13 @@ reply to a request is the one whose class says so in its docstring ("ends").
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 PROTOCOL_VERSION = 1
+
+LONGEST_PAUSE_S = 7 * 86_400.0
 
 Mode = Literal["hybrid", "semantic", "lexical"]
 ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
@@ -99,7 +101,8 @@ class Hit(msgspec.Struct, frozen=True):
 
     `state` is "ok", or says why there is no snippet: "offline", "changed", "missing",
     "unreadable". `source` says which side found it. `copies` are the files whose
-    hits were folded into this one, at most `MOST_COPIES`.
+    hits were folded into this one, at most `MOST_COPIES`. The file was last written at
+    `mtime_s`, in seconds since 1970.
     """
 
     rank: int
@@ -115,6 +118,7 @@ class Hit(msgspec.Struct, frozen=True):
     about: About = UNTITLED
     copies: tuple[Copy, ...] = ()
     tags: tuple[str, ...] = ()
+    mtime_s: int | None = None
 
 
 class Citation(msgspec.Struct, frozen=True):
@@ -151,6 +155,16 @@ class Made(msgspec.Struct, frozen=True):
     model: str = ""
     server: str = ""
     why: str = ""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Where an answer is looked for: below a folder, or in these files; else in all."""
+
+    folder: str | None = None
+    files: tuple[str, ...] = ()
+
+
+EVERYWHERE = Scope()
 
 
 class SentText(msgspec.Struct, frozen=True):
@@ -306,22 +320,39 @@ class Passages(Message, frozen=True):
     passages: tuple[PassageText, ...]
 
 
+class Box(msgspec.Struct, frozen=True):
+    """Where words stand on a page: shares of its width and height, from its upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class RenderPage(Message, frozen=True):
-    """Draw one page of a PDF as a PNG, at most `width_px` wide, for the preview."""
+    """Draw one page of a PDF as a PNG, at most `width_px` wide, for the preview.
+
+    Characters `start` to `end` of the page's text are to be boxed.
+    """
 
     id: int
     path: str
     page: int
     width_px: int
+    start: int = 0
+    end: int = 0
 
 
 class PageImage(Message, frozen=True):
-    """Ends a RenderPage: the picture, base64-encoded PNG, and how many pages there are."""
+    """Ends a RenderPage: the picture, base64-encoded PNG, how many pages there are, and one box
+    for each line of what was to be boxed.
+    """
 
     id: int
     png_base64: str
     page: int
     pages: int
+    boxes: tuple[Box, ...] = ()
 
 
 class FileFailed(Message, frozen=True):
@@ -464,7 +495,8 @@ class Generate(Message, frozen=True):
 
     The worker builds the prompt and leaves out the last passages if the context
     cannot hold them all. Turns stay in its memory, or on disk, where `saved_bytes` may be
-    kept (None for as many as before).
+    kept (None for as many as before). With `variety` the words are drawn instead of the best
+    taken, for each number differently.
     """
 
     id: int
@@ -473,6 +505,7 @@ class Generate(Message, frozen=True):
     history: tuple[ChatTurn, ...] = ()
     max_answer_tokens: int = 256
     saved_bytes: int | None = None
+    variety: int = 0
 
 
 class Complete(Message, frozen=True):
@@ -542,13 +575,19 @@ INTERRUPTED = "Another model was needed meanwhile."
 
 
 class Search(Message, frozen=True):
-    """Ranked passages. Replied by SearchResults: first lexical, then final."""
+    """Ranked passages. Replied by SearchResults: first lexical, then final.
+
+    Only of files with one of the name endings `file_types`, if any, and with a date from
+    `after_s` to before `before_s`, in seconds since 1970 (see `core.index.search.Query`).
+    """
 
     id: int
     query: str
     k: int = 10
     folder: str | None = None
-    file_type: str | None = None
+    file_types: tuple[str, ...] = ()
+    after_s: int | None = None
+    before_s: int | None = None
     mode: Mode = "hybrid"
     exact: bool = False
     tag: str | None = None  # only files that have it
@@ -572,6 +611,11 @@ class Ask(Message, frozen=True):
     `remote` lets the remote engine answer. Before the first time in a conversation that ends
     with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
     without having been shown. A `fresh` answer is made anew, even when a kept one would do.
+
+    `after` is the turn of the conversation that this one follows, 0 for none: what followed it
+    before stays as another branch. None follows the turn that was last shown.
+
+    Ends with AnswerDone, with RemotePreview, or with DigestInstead: nothing was asked then.
     """
 
     id: int
@@ -581,6 +625,8 @@ class Ask(Message, frozen=True):
     remote: bool = False
     consent: str = ""
     fresh: bool = False
+    after: int | None = None
+    scope: Scope = EVERYWHERE
 
 
 class Digest(Message, frozen=True):
@@ -630,10 +676,11 @@ class Retry(Message, frozen=True):
 
 
 class Pause(Message, frozen=True):
-    """Stop or go on with background indexing. Ends with Done."""
+    """Stop or go on with background indexing; a pause of `for_s` ends by itself. Ends with Done."""
 
     id: int
     paused: bool
+    for_s: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_PAUSE_S)] | None = None
 
 
 class FoldersAdd(Message, frozen=True):
@@ -690,12 +737,19 @@ class Preview(Message, frozen=True):
 
 
 class PagePreview(Message, frozen=True):
-    """A PDF page as a picture. Ends with PageImage."""
+    """A PDF page as a picture, with a passage boxed that is named as in Preview.
+
+    Ends with PageImage.
+    """
 
     id: int
     path: str
     page: int
     width_px: int = 900
+    start: int = 0
+    end: int = 0
+    quote: str | None = None
+    locator: Locator | None = None
 
 
 class StatusRequest(Message, frozen=True):
@@ -765,16 +819,42 @@ class Doctor(Message, frozen=True):
 
 
 class ConversationsList(Message, frozen=True):
-    """Ends with Report: `conversations`, newest first."""
+    """Ends with Report: `conversations`, newest first; only those that say `query`, if given."""
 
     id: int
+    query: str = ""
 
 
 class ConversationGet(Message, frozen=True):
-    """Ends with Report: the turns of one conversation, with citations."""
+    """Ends with Report: the turns of one branch of a conversation, with citations, each with the
+    numbers of its `versions`. The branch is the one that was last shown, or the newest that goes
+    through `turn`, which is shown from then on.
+    """
 
     id: int
     conversation: int
+    turn: int | None = None
+
+
+class ConversationRename(Message, frozen=True):
+    """Ends with Report: the `title` as it is kept."""
+
+    id: int
+    conversation: int
+    title: str
+
+
+class ConversationExport(Message, frozen=True):
+    """A conversation as Markdown, with the sources of its answers. Ends with Report.
+
+    It is written to `path`, if given, in place of what is there only with `replace`; else the
+    report has it as `markdown`.
+    """
+
+    id: int
+    conversation: int
+    path: str | None = None
+    replace: bool = False
 
 
 class ConversationDelete(Message, frozen=True):
@@ -796,6 +876,19 @@ class MemoriesRequest(Message, frozen=True):
     text: str | None = None
 
 
+KeptKind = Literal["conversations", "answers", "memories", "searches"]
+
+
+class KeptRequest(Message, frozen=True):
+    """What is kept of the person, where and how large, or the deletion of one kind of it.
+
+    Ends with Report: `kept`, one row a kind, and `about`, the program and its folders.
+    """
+
+    id: int
+    delete: KeptKind | None = None
+
+
 class TagsRequest(Message, frozen=True):
     """The tags, or a change of them. Ends with Report: `tags`, how many files `changed`.
 
@@ -808,6 +901,16 @@ class TagsRequest(Message, frozen=True):
     action: Literal["list", "add", "remove", "of", "suggest", "refuse"] = "list"
     name: str = ""
     paths: tuple[str, ...] = ()
+
+
+class SearchesRequest(Message, frozen=True):
+    """The person's recent searches, newest first, or a change of them: `note` keeps `text` as the
+    newest. Ends with Report: `searches`, and whether any are `kept`.
+    """
+
+    id: int
+    action: Literal["list", "note", "remove", "clear"] = "list"
+    text: str = ""
 
 
 class Subscribe(Message, frozen=True):
@@ -877,6 +980,7 @@ class AnswerSources(Message, frozen=True):
     conversation: int
     memories: tuple[str, ...] = ()  # what is remembered of the person and used for this
     extract: Citation | None = None
+    instructions: str = ""  # what the person wants of every answer, told to the model
 
 
 class AnswerText(Message, frozen=True):
@@ -912,6 +1016,14 @@ class DigestDone(Message, frozen=True):
     seconds: float = 0.0
 
 
+class DigestInstead(Message, frozen=True):
+    """Ends an Ask that wants whole files read, which is a Digest's work: ask for that."""
+
+    id: int
+    task: DigestTask
+    paths: tuple[str, ...]
+
+
 class AnswerNote(Message, frozen=True):
     """Something to know about the answer in the making; with `restart` what came is void."""
 
@@ -945,7 +1057,8 @@ class AnswerDone(Message, frozen=True):
     `found` is false when the files do not say; `stopped` as in Generated. `cached_age_s`
     tells how old an answer is that was given before and rests on what has not changed since.
     `recalled_turns` earlier turns were looked at because the question is about them.
-    `unsupported` are character ranges of the answer that no passage supports.
+    `unsupported` are character ranges of the answer that no passage supports. It is kept as
+    the `turn` of that number, one of the `versions` of it in their order.
     """
 
     id: int
@@ -962,6 +1075,8 @@ class AnswerDone(Message, frozen=True):
     offers: tuple[MemoryOffer, ...] = ()
     recalled_turns: int = 0
     unsupported: tuple[tuple[int, int], ...] = ()
+    turn: int = 0
+    versions: tuple[int, ...] = ()
 
 
 class PreviewText(Message, frozen=True):
@@ -1036,8 +1151,8 @@ class Done(Message, frozen=True):
 
 _TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}
 _ENDINGS = (Failed, Extracted, Passages, PageImage, FileFailed, ModelLoaded, Generated,
-            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, DigestDone, PreviewText,
-            Report, Done)  # fmt: skip
+            Fingerprinted, TextForetold, Gpus, AnswerDone, RemotePreview, DigestInstead, DigestDone,
+            PreviewText, Report, Done)  # fmt: skip
 
 
 def ends(message: Message) -> bool:

@@ -13,6 +13,7 @@ import tomli_w
 
 from core.atomic import write_atomic
 from core.budget.govern import ON_BATTERY
+from core.chat.instructions import LONGEST_INSTRUCTIONS, check_instructions
 from core.chat.remote import parse_endpoint
 from core.errors import UserError
 from core.index.levels import ALWAYS, DEFAULT_LEVEL, LEVEL_NAMES, WORDS_KEPT
@@ -185,6 +186,12 @@ DECLARED: tuple[Setting, ...] = (
         True,
         "Hits that show the same as a better one become its copies.",
     ),
+    Setting(
+        "search.keep_recent",
+        True,
+        "Your last 50 searches are kept, to be made again from the empty search page. Off, those "
+        "that are kept are removed.",
+    ),
     Setting("assistant.model", "smollm2-135m-instruct", "The model that answers questions."),
     Setting(
         "assistant.routing",
@@ -239,6 +246,13 @@ DECLARED: tuple[Setting, ...] = (
         True,
         "Satchel offers to remember what you say of yourself in a question, and uses what you "
         "let it remember.",
+    ),
+    Setting(
+        "assistant.instructions",
+        "",
+        "What you want of every answer, in your words. It goes with each question that this "
+        f"computer answers, and the answer says so; at most {LONGEST_INSTRUCTIONS} characters.",
+        form=check_instructions,
     ),
     Setting(
         "assistant.kept_answers_mb",
@@ -299,9 +313,20 @@ DECLARED: tuple[Setting, ...] = (
     Setting(
         "window.on_close",
         "auto",
-        "What closing the window does: to the tray where there is one and else quit, quit, "
-        "or stay in the background.",
+        "What closing the window does: to the tray, or where there is none asks once; quits; "
+        "or stays in the background.",
         choices=("auto", "quit", "stay"),
+    ),
+    Setting(
+        "window.autostart",
+        False,
+        "Satchel starts with your session, without showing its window, so that the index is up to "
+        "date when you search.",
+    ),
+    Setting(
+        "window.welcomed",
+        False,
+        "The first steps are done; off, they are shown when the window opens.",
     ),
 )  # fmt: skip
 

@@ -54,7 +54,7 @@ def main() -> int:
         say(breakdown(folder))
         if wanted.deb:
             with step("Packing it for Debian"):
-                package = build_deb(folder, DIST, version(ROOT))
+                package = build_deb(folder, DIST, version(ROOT), python_of(ENVIRONMENT))
             say(f"    {package.relative_to(ROOT)}: {package.stat().st_size / 1e6:.1f} MB")
     except SetupError as error:
         return stop(error)

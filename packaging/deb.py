@@ -1,5 +1,6 @@
 """Packs a bundle for Debian and what descends from it: /opt/satchel, and a command on the path."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from console import SetupError
+from places import PACKAGING
 
 MAINTAINER = "The Satchel authors <satchel@example.invalid>"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -19,8 +21,11 @@ RECOMMENDS = (
 SUGGESTS = "tesseract-ocr, libreoffice"
 
 
-def build_deb(bundle: Path, target: Path, version: str) -> Path:
-    """The package of a bundle, written to the folder `target`. Raises SetupError."""
+def build_deb(bundle: Path, target: Path, version: str, python: Path) -> Path:
+    """The package of a bundle, written to the folder `target`. Raises SetupError.
+
+    `python` runs an environment with Qt, which draws the icons.
+    """
     if shutil.which("dpkg-deb") is None:
         raise SetupError(
             "The package cannot be packed here.", "dpkg-deb is missing; it comes with Debian."
@@ -30,11 +35,12 @@ def build_deb(bundle: Path, target: Path, version: str) -> Path:
     with tempfile.TemporaryDirectory(prefix="deb-", dir=target) as name:
         root = Path(name) / "root"
         lay_out(bundle, root)
+        add_to_desktops(root / "usr" / "share", python)
         control = control_text(version, architecture, installed_kb(root))
         (root / "DEBIAN").mkdir()
         (root / "DEBIAN" / "control").write_text(control, encoding="utf-8")
         done = subprocess.run(
-            ["dpkg-deb", "--build", "--root-owner-group", "-Zxz", root, package],
+            ["dpkg-deb", "--build", "--root-owner-group", "-Zzstd", "-z12", root, package],
             capture_output=True,
             check=False,
         )
@@ -58,6 +64,20 @@ def lay_out(bundle: Path, root: Path) -> None:
     notice = root / "usr" / "share" / "doc" / "satchel" / "copyright"
     notice.parent.mkdir(parents=True)
     shutil.copy(bundle / "_internal" / "LICENSE", notice)
+
+
+def add_to_desktops(share: Path, python: Path) -> None:
+    """The entry in menus, its description and its icons. Raises SetupError."""
+    done = subprocess.run(
+        [python, PACKAGING / "desktop.py", share, "--exec", "/usr/bin/satchel"],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SetupError(
+            "The icons could not be drawn.", done.stderr.decode("utf-8", "replace").strip()
+        )
 
 
 def installed_kb(root: Path) -> int:

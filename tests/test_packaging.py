@@ -13,7 +13,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGING = ROOT / "packaging"
-SCRIPTS = ("console", "places", "locks", "environment", "wheels", "models", "setup_env")
+SCRIPTS = (
+    "console",
+    "places",
+    "locks",
+    "environment",
+    "wheels",
+    "models",
+    "setup_env",
+    "third_party",
+)
 
 
 class Scripts:
@@ -72,6 +81,47 @@ def test_nothing_that_reports_home_or_fills_the_disk_is_locked(scripts: Scripts,
     names = set(pins(scripts, lock))
     assert not names & {"torch", "openvino-telemetry"}
     assert not {name for name in names if name.startswith("nvidia")}
+
+
+def test_the_list_of_third_parties_is_current(scripts: Scripts) -> None:
+    text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
+    assert text == scripts.third_party.document(), "run `make third-party`"
+    for name in pins(scripts, "runtime.lock"):
+        assert f"| {name} |" in text or name == "httpx2-jsfetch"  # for browsers only
+
+
+@pytest.mark.parametrize(
+    ("expression", "allowed"),
+    [
+        ("MIT", True),
+        ("GPL-3.0-only", False),
+        ("GPL-3.0-only OR MIT", True),
+        ("MIT OR GPL-3.0-only", True),
+        ("MIT AND GPL-3.0-only", False),
+        ("GPL-3.0-only AND MIT OR BSD-3-Clause", True),
+        ("GPL-3.0-only AND (MIT OR BSD-3-Clause)", False),
+        ("(GPL-3.0-only OR MIT) AND BSD-3-Clause", True),
+        ("MIT License", False),
+        ("MIT AND", False),
+        ("", False),
+    ],
+)
+def test_only_licences_that_are_allowed_get_in(
+    scripts: Scripts, expression: str, allowed: bool
+) -> None:
+    assert scripts.third_party.allows(expression, frozenset({"MIT", "BSD-3-Clause"})) is allowed
+
+
+def test_an_unknown_or_refused_licence_stops_the_list(
+    scripts: Scripts,
+) -> None:
+    rules = tomllib.loads((PACKAGING / "licences.toml").read_text(encoding="utf-8"))
+    strict = {**rules, "allowed": [name for name in rules["allowed"] if name != "LGPL-3.0-only"]}
+    with pytest.raises(scripts.console.SetupError, match="pyside6-essentials is under"):
+        scripts.third_party.runtime_parts(strict)
+    silent = {key: value for key, value in rules["declared"].items() if key != "pywin32"}
+    with pytest.raises(scripts.console.SetupError, match="pywin32 is not known"):
+        scripts.third_party.runtime_parts({**rules, "declared": silent})
 
 
 def test_a_lock_entry_keeps_its_marker(scripts: Scripts, tmp_path: Path) -> None:

@@ -40,9 +40,9 @@ class Activity(QObject):
         self._client.ask(Subscribe, lambda _: None)
         self._client.ask(lambda number: Index(number, watch=True), self._index_reply)
 
-    def pause(self, paused: bool) -> None:
-        """Hold indexing, or let it go on."""
-        self._client.ask(lambda number: Pause(number, paused), self._pause_reply)
+    def pause(self, paused: bool, for_s: float | None = None) -> None:
+        """Hold indexing, for a while or until it is resumed, or let it go on."""
+        self._client.ask(lambda number: Pause(number, paused, for_s), self._pause_reply)
 
     @property
     def paused(self) -> bool:

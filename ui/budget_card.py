@@ -74,6 +74,10 @@ class BudgetCard(QFrame):
         self._show_title()
         self._draw()
 
+    def want(self, size_bytes: int) -> None:
+        """Put a budget that is proposed into the field, as if the person had."""
+        self._show_wanted(size_bytes)
+
     def put_back(self) -> None:
         """Show the budget in force again."""
         self._show_wanted(self._in_force)

@@ -209,7 +209,7 @@ class ChatPage(QWidget):
             self.conversation = message.conversation
             self.panel.open_id = message.conversation
             turn.sources(message.sources, extract=message.extract)
-            turn.remembered(message.memories)
+            turn.remembered(message.memories, message.instructions)
         elif isinstance(message, AnswerText):
             turn.add(message.text)
         elif isinstance(message, AnswerNote):

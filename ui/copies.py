@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 from core.messages import MOST_COPIES, Copy, Hit, Locator
 from ui.icons import file_icon
 from ui.parts import Look
-from ui.preview import Target
+from ui.target import Target
 from ui.text import count_text, counted, split_path, tr
 
 LISTED = 15

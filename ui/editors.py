@@ -22,6 +22,8 @@ from ui.text import shown, tr
 Value = bool | int | float | str | tuple[str, ...]
 WIDTH = 240
 ROOM_PX = 24
+PROSE = ("assistant.instructions",)  # texts of some sentences
+PROSE_PX = 340
 MOST = 2_000_000_000
 
 
@@ -174,6 +176,31 @@ class _Texts(Editor):
             self._box.setPlainText("\n".join(self._shown))
 
 
+class _Prose(Editor):
+    """A text of some sentences; saved when the field is left."""
+
+    def __init__(self) -> None:
+        self._box = QPlainTextEdit()
+        super().__init__(self._box)
+        self._box.setFixedSize(PROSE_PX, 96)
+        self._box.setTabChangesFocus(True)
+        self._box.setPlaceholderText(tr("For example: Answer in short sentences."))
+        self._box.installEventFilter(self)
+        self._shown = ""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Save when the field is left."""
+        if event.type() == QEvent.Type.FocusOut and self._box.toPlainText() != self._shown:
+            self._shown = self._box.toPlainText()
+            self.changed.emit(self._shown)
+        return super().eventFilter(watched, event)
+
+    def show_value(self, value: object) -> None:
+        self._shown = str(value)
+        if not self._box.hasFocus():
+            self._box.setPlainText(self._shown)
+
+
 def make_editor(
     setting: Row,
     unit: str,
@@ -190,6 +217,8 @@ def make_editor(
         return _Number(setting, unit, isinstance(default, int))
     if isinstance(default, list):
         return _Texts()
+    if text_of(setting, "key") in PROSE:
+        return _Prose()
     return _Text()
 
 
@@ -197,7 +226,7 @@ def choice_names(key: str) -> dict[str, str]:
     """The choices of a setting in words."""
     return {
         "window.on_close": {
-            "auto": tr("To the tray, if any"),
+            "auto": tr("To the tray, else asks"),
             "quit": tr("Quits Satchel"),
             "stay": tr("Keeps it running"),
         },

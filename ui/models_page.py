@@ -26,10 +26,14 @@ def searches(model: Row) -> bool:
 class ModelsPage(QWidget):
     """Asks the service for the table of models, and to change what is here."""
 
-    def __init__(self, look: Look, client: Asker) -> None:
+    def __init__(
+        self, look: Look, client: Asker, title: str | None = None, answering_only: bool = False
+    ) -> None:
+        """`title` stands instead of its own; with `answering_only` the others are left out."""
         super().__init__()
         self._look = look
         self._client = client
+        self._answering_only = answering_only
         self._fetching: dict[str, int] = {}  # name: request
         self.cards: dict[str, ModelCard] = {}
         self.add_button = button(tr("Add a file…"), self.choose_file)
@@ -40,7 +44,7 @@ class ModelsPage(QWidget):
         self.note.hide()
         self.groups = column(spacing=14)
         content = column(
-            row(label(tr("Models"), "title"), 1, self.add_button),
+            row(label(title or tr("Models"), "title"), 1, self.add_button),
             self.banner,
             self.loading,
             self.note,
@@ -66,6 +70,8 @@ class ModelsPage(QWidget):
 
     def _show(self, models: Sequence[Row]) -> None:
         self.loading.hide()
+        if self._answering_only:
+            models = [model for model in models if not searches(model)]
         models = sorted(models, key=searches)  # as they stand on the page
         if [text_of(model, "name") for model in models] != list(self.cards):
             self._build(models)
@@ -74,7 +80,8 @@ class ModelsPage(QWidget):
         here = [whole_of(model, "size_bytes") for model in models if model.get("installed")]
         words = tr("Models run on this device alone. Those that are here take %1, beside the disk "
                    "budget.")  # fmt: skip
-        self.note.setText(words.replace("%1", size_text(sum(here))))
+        first = tr("Search works without one.") + " " if self._answering_only else ""
+        self.note.setText(first + words.replace("%1", size_text(sum(here))))
         self.note.show()
 
     def _build(self, models: Sequence[Row]) -> None:

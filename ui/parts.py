@@ -249,6 +249,10 @@ class Banner(QFrame):
         restyle(self, "banner", tone)
         self.show()
 
+    def focus_action(self) -> None:
+        """Put the focus on the way on, for who came here by keyboard."""
+        self._action.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def fail(self, failed: Failed, retry: Callable[[], None] | None = None) -> None:
         """Show why a request failed, with a way to try again."""
         self.tell(failed.title, failed.advice, "error", tr("Retry"), retry)
@@ -296,6 +300,14 @@ class EmptyState(QWidget):
         self.setLayout(layout)
         look.changed.connect(self._paint)
         self._paint()
+
+    def add_below(self, part: QWidget) -> None:
+        """Put something below all that is there."""
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        below = row(1, part, 1)
+        below.setStretch(1, 4)
+        layout.insertLayout(layout.count() - 1, below)
 
     def change(self, icon: str, title: str, text: str) -> None:
         """Say something else."""

@@ -2,76 +2,53 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QImageReader, QPixmap, QTextCharFormat, QTextCursor
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import (
+    QKeySequence,
+    QShortcut,
+)
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFileDialog,
     QInputDialog,
-    QLabel,
     QMenu,
-    QPlainTextEdit,
     QPushButton,
-    QScrollArea,
     QStackedWidget,
-    QTextEdit,
     QVBoxLayout,
     QWidget,
 )
 
 from core.messages import (
-    Citation,
     DigestTask,
     Failed,
     FileFailed,
-    Hit,
-    Locator,
     Message,
     PageImage,
     PagePreview,
-    Preview,
     PreviewText,
     Quoted,
 )
 from ui.client import Asker
+from ui.copying import Copier, text_request
 from ui.digest import DigestView, compared_with
 from ui.opening import Opener
+from ui.page_view import PageView
 from ui.parts import Banner, EmptyState, Look, button, column, icon_button, label, row, rule
+from ui.passage_view import PassageView
+from ui.related import RelatedView
+from ui.steps import HitSteps
 from ui.tags import FileTags
-from ui.text import place_text, split_path, tame, tr, utf16
+from ui.target import Target
+from ui.text import place_text, split_path, tr
 
-WIDEST_PX = 1600
 MOST_WANTED_CHARS = 200
-MOST_PICTURE_PIXELS = 60_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What to show: a range of a file's text, or the words a citation quotes."""
-
-    path: str
-    locator: Locator
-    start: int = 0
-    end: int = 0
-    quote: str | None = None
-
-    @staticmethod
-    def of(what: Hit | Citation) -> Target:
-        """The place that a result or a citation points at."""
-        if isinstance(what, Hit):
-            return Target(what.path, what.locator, what.start, what.end)
-        return Target(what.path, what.locator, quote=what.quote)
 
 
 class PreviewPane(QWidget):
     """Shows one target at a time; a newer one replaces the older."""
 
     closed = Signal()
+    stepped = Signal(int)  # to the next result (1) or the one before (-1)
 
     def __init__(self, look: Look, client: Asker, opener: Opener) -> None:
         super().__init__()
@@ -84,7 +61,6 @@ class PreviewPane(QWidget):
         self._page = 0
         self._pages = 0
         self._picture_wanted = False
-        self._range = (0, 0)
         self.empty = EmptyState(
             look,
             "file-text",
@@ -101,7 +77,6 @@ class PreviewPane(QWidget):
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self._shown)
         self.setLayout(column(self._stack))
-        look.changed.connect(self._mark)
 
     def _build_head(self) -> QVBoxLayout:
         self.name = label(role="heading", wrap=True)
@@ -112,6 +87,30 @@ class PreviewPane(QWidget):
         self._look.dress(self.open_button, "open", "on_accent")
         self._look.dress(self.reveal_button, "reveal", "text")
         close = icon_button(self._look, "close", tr("Close the preview"), self.closed.emit)
+        title = row(column(self.name, self.place, self.folder, spacing=3), close, spacing=8)
+        title.setStretch(0, 1)
+        title.setAlignment(close, Qt.AlignmentFlag.AlignTop)
+        actions = row(self.open_button, self.reveal_button, 1)
+        self.related_button = button(tr("Related"), self.show_related)
+        self.related_button.setToolTip(tr("Passages like this one (Ctrl+R)"))
+        more = row(self._build_copy(), self.related_button, self._build_whole(), 1, spacing=6)
+        self.tags = FileTags(self._look, self._client)
+        self.back_button = button(tr("Back to the text"), self.reload, "quiet")
+        self.back_button.hide()
+        self._build_choices()
+        self.steps = HitSteps(self._look)
+        self.steps.stepped.connect(self.stepped)
+        tools = row(self.steps, 1, self._choices, self.back_button, spacing=4)
+        self.banner = Banner(self._look)
+        self._copier = Copier(self._client, self.banner)
+        head = column(
+            title, actions, more, self.tags, tools, row(1, self.pager), self.banner, spacing=10
+        )
+        head.setContentsMargins(20, 18, 16, 12)
+        return head
+
+    def _build_choices(self) -> None:
+        """The passage as text or on its page, and the pages."""
         self.text_button = button(tr("Text"), lambda: self._choose(False), "segment")
         self.page_button = button(tr("Page"), lambda: self._choose(True), "segment")
         group = QButtonGroup(self)
@@ -119,27 +118,30 @@ class PreviewPane(QWidget):
             choice.setCheckable(True)
             group.addButton(choice)
         self.text_button.setChecked(True)
+        self._choices = QWidget()
+        self._choices.setLayout(row(self.text_button, self.page_button, spacing=2))
         self.back = icon_button(self._look, "left", tr("Page before"), lambda: self._turn(-1))
         self.forward = icon_button(self._look, "right", tr("Next page"), lambda: self._turn(1))
         self.page_number = label(role="small")
         self.pager = QWidget()
-        pager = row(self.back, self.page_number, self.forward, spacing=4)
-        self.pager.setLayout(pager)
-        title = row(column(self.name, self.place, self.folder, spacing=3), close, spacing=8)
-        title.setStretch(0, 1)
-        title.setAlignment(close, Qt.AlignmentFlag.AlignTop)
-        self._choices = QWidget()
-        self._choices.setLayout(row(self.text_button, self.page_button, spacing=2))
-        actions = row(self.open_button, self.reveal_button, 1)
-        self.tags = FileTags(self._look, self._client)
-        tools = row(self._choices, 1, self.pager)
-        self.back_button = button(tr("Back to the text"), self.reload, "quiet")
-        self.back_button.hide()
-        reads = row(self._build_whole(), 1, self.back_button, spacing=2)
-        self.banner = Banner(self._look)
-        head = column(title, actions, self.tags, tools, reads, self.banner, spacing=10)
-        head.setContentsMargins(20, 18, 16, 12)
-        return head
+        self.pager.setLayout(row(self.back, self.page_number, self.forward, spacing=4))
+
+    def _build_copy(self) -> QPushButton:
+        """The button with what of the passage can be pasted elsewhere."""
+        copy = button(tr("Copy"), lambda: None)
+        menu = QMenu(copy)
+        menu.setToolTipsVisible(True)
+        self.copy_actions = {
+            "path": menu.addAction(tr("Copy path"), self.copy_path),
+            "quote": menu.addAction(tr("Copy quote with source"), self.copy_quote),
+        }
+        self.copy_actions["path"].setShortcut(QKeySequence("Ctrl+Shift+C"))
+        self.copy_actions["quote"].setShortcut(QKeySequence("Ctrl+Alt+C"))
+        self.addActions(list(self.copy_actions.values()))
+        copy.setMenu(menu)
+        related = QShortcut(QKeySequence("Ctrl+R"), self)
+        related.activated.connect(self.show_related)
+        return copy
 
     def _build_whole(self) -> QPushButton:
         """The button with what can be done with the whole file."""
@@ -158,29 +160,17 @@ class PreviewPane(QWidget):
         return whole
 
     def _build_body(self) -> None:
-        self.text = QPlainTextEdit()
-        self.text.setReadOnly(True)
-        self.text.setProperty("role", "document")
-        self.text.setAccessibleName(tr("The passage in its surroundings"))
-        self.text.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-            | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        self.picture = QLabel()
-        self.picture.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-        self.picture.setAccessibleName(tr("The page as a picture"))
-        self._picture_area = QScrollArea()
-        self._picture_area.setProperty("picture", "true")
-        self._picture_area.setWidgetResizable(True)
-        self._picture_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._picture_area.setAccessibleName(tr("The page as a picture"))
-        self._picture_area.setWidget(self.picture)
+        self.text = PassageView(self._look)
+        self.page = PageView(self._look)
         self._loading = label(tr("Reading the file…"), "muted")
         self._loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.body = QStackedWidget()
         self.digest = DigestView(self._look, self._client)
         self.digest.place_chosen.connect(self._to_place)
-        for part in (self.text, self._picture_area, self._loading, QWidget(), self.digest):
+        self.related = RelatedView(self._look, self._client)
+        self.related.chosen.connect(self.show_target)
+        self._blank = QWidget()
+        for part in (self.text, self.page, self._loading, self._blank, self.digest, self.related):
             self.body.addWidget(part)
 
     # --- what is shown ------------------------------------------------------------------
@@ -202,8 +192,7 @@ class PreviewPane(QWidget):
         self.folder.setText(folder)
         self.place.setText(place_text(target.locator))
         self.place.setVisible(bool(self.place.text()))
-        paged = target.locator.page is not None and target.path.lower().endswith(".pdf")
-        self._choices.setVisible(paged)
+        self._choices.setVisible(target.is_pdf)
         self._page, self._pages = target.locator.page or 0, 0
         self._stack.setCurrentWidget(self._shown)
         self.tags.show_path(target.path)
@@ -258,7 +247,17 @@ class PreviewPane(QWidget):
         """Whether the page is wanted as a picture, where there is one."""
         return self._picture_wanted and not self._choices.isHidden()
 
+    def show_related(self) -> None:
+        """List passages like this one."""
+        if self.target is not None:
+            self._give_up()
+            self.banner.hide()
+            self.body.setCurrentWidget(self.related)
+            self.related.show_for(self.target)
+            self.back_button.show()
+
     def _give_up(self) -> None:
+        self.related.give_up()
         if self._request:
             self._client.cancel(self._request)
             self._request = 0
@@ -272,26 +271,32 @@ class PreviewPane(QWidget):
         self.body.setCurrentWidget(self._loading)
         if self.shows_picture:
             self._number_pages()
-            width = round(self._picture_area.viewport().width() * self.devicePixelRatioF())
-            width = max(400, min(WIDEST_PX, width))
+            width = self.page.wanted_px()
             self._request = self._client.ask(
-                lambda number: PagePreview(number, target.path, self._page, width),
-                self._reply,
-                self.banner.working,
-            )
-        else:
-            self._request = self._client.ask(
-                lambda number: Preview(
+                lambda number: PagePreview(
                     number,
                     target.path,
+                    self._page,
+                    width,
                     target.start,
                     target.end,
-                    quote=target.quote,
-                    locator=target.locator if target.quote is not None else None,
+                    target.quote,
+                    target.locator if target.quote is not None else None,
                 ),
                 self._reply,
-                self.banner.working,
+                self._slow,
             )
+        else:
+            self._request = self._client.ask(text_request(target), self._reply, self._slow)
+
+    def _slow(self) -> None:
+        self.banner.tell(
+            tr("Still working…"),
+            tr("Reading this file takes longer than usual."),
+            "info",
+            tr("Retry"),
+            self.reload,
+        )
 
     def _reply(self, message: Message) -> None:
         self._request = 0
@@ -301,7 +306,7 @@ class PreviewPane(QWidget):
         elif isinstance(message, PageImage):
             self._show_picture(message)
         elif isinstance(message, (Failed, FileFailed)):
-            self.body.setCurrentIndex(3)
+            self.body.setCurrentWidget(self._blank)
             title = message.title if isinstance(message, Failed) else message.reason
             advice = message.advice if isinstance(message, Failed) else ""
             self.banner.tell(title, advice, "error", tr("Retry"), self.reload)
@@ -309,37 +314,12 @@ class PreviewPane(QWidget):
     # --- text ---------------------------------------------------------------------------
 
     def _show_text(self, message: PreviewText) -> None:
-        text = tame(message.text)
-        self.text.setPlainText(text)
-        start, end = utf16(text, message.start), utf16(text, message.end)
-        self._range = (start, end)
-        self._mark()
+        if self.target is not None:
+            self._copier.know(self.target, message)
+        self.text.show_passage(message)
         self.body.setCurrentWidget(self.text)
-        if not text.strip():
+        if not message.text.strip():
             self.banner.tell(tr("This file has no text to show."))
-            return
-        cursor = self.text.textCursor()
-        cursor.setPosition(min(end, self._length()))
-        self.text.setTextCursor(cursor)
-        cursor.setPosition(min(start, self._length()))
-        self.text.setTextCursor(cursor)
-        self.text.centerCursor()
-
-    def _length(self) -> int:
-        return self.text.document().characterCount() - 1
-
-    def _mark(self) -> None:
-        """Set the passage off from what surrounds it."""
-        start, end = (min(at, self._length()) for at in self._range)
-        mark = QTextEdit.ExtraSelection()
-        cursor = QTextCursor(self.text.document())
-        cursor.setPosition(start)
-        cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
-        style = QTextCharFormat()
-        style.setBackground(QColor(self._look.theme.colours.accent_soft))
-        mark.cursor = cursor
-        mark.format = style
-        self.text.setExtraSelections([mark] if end > start else [])
 
     # --- pictures -----------------------------------------------------------------------
 
@@ -363,53 +343,52 @@ class PreviewPane(QWidget):
     def _show_picture(self, message: PageImage) -> None:
         self._page, self._pages = message.page, message.pages
         self._number_pages()
-        image = _png(message.png_base64)
-        if image.isNull():
-            self.body.setCurrentIndex(3)
-            self.banner.tell(
-                tr("The picture of this page could not be drawn."),
-                tr("Its text can still be read."),
-                "error",
-                tr("Show text"),
-                self.text_button.click,
-            )
+        if self.page.show_page(message.png_base64, message.boxes):
+            self.body.setCurrentWidget(self.page)
             return
-        ratio = self.devicePixelRatioF()
-        room = round(self._picture_area.viewport().width() * ratio)
-        if image.width() > room:
-            image = image.scaledToWidth(room, Qt.TransformationMode.SmoothTransformation)
-        image.setDevicePixelRatio(ratio)
-        self.picture.setPixmap(QPixmap.fromImage(image))
-        self.body.setCurrentWidget(self._picture_area)
-        self._picture_area.verticalScrollBar().setValue(0)
+        self.body.setCurrentWidget(self._blank)
+        self.banner.tell(
+            tr("The picture of this page could not be drawn."),
+            tr("Its text can still be read."),
+            "error",
+            tr("Show text"),
+            self.text_button.click,
+        )
 
     # --- leaving for the file -----------------------------------------------------------
 
     def open(self) -> None:
-        """Open the file with its own program."""
-        self._hand_over(self._opener.open)
+        """Open the file with its own program, at the place if that can be told."""
+        if self.target is not None:
+            self._tell_problem(
+                self._opener.open(self.target.path, self.target.locator, self._tell_problem)
+            )
+
+    def act(self, name: str) -> None:
+        """Do what was chosen for the result that is shown; see `ui.results.acts`."""
+        {
+            "open": self.open,
+            "reveal": self.reveal,
+            "copy_path": self.copy_path,
+            "copy_quote": self.copy_quote,
+            "related": self.show_related,
+        }[name]()
 
     def reveal(self) -> None:
         """Show the file in its folder."""
-        self._hand_over(self._opener.reveal)
-
-    def _hand_over(self, act: Callable[[str], str]) -> None:
         if self.target is not None:
-            problem = act(self.target.path)
-            if problem:
-                self.banner.tell(problem, tone="warning")
+            self._tell_problem(self._opener.reveal(self.target.path))
 
+    def _tell_problem(self, problem: str) -> None:
+        if problem:
+            self.banner.tell(problem, tone="warning")
 
-def _png(data: str) -> QImage:
-    """The picture, or a null one when it is not a PNG of a sane size."""
-    try:
-        raw = QByteArray(base64.b64decode(data, validate=True))
-    except (binascii.Error, ValueError):
-        return QImage()
-    buffer = QBuffer(raw)
-    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-    reader = QImageReader(buffer, QByteArray(b"png"))
-    size = reader.size()
-    if not size.isValid() or size.width() * size.height() > MOST_PICTURE_PIXELS:
-        return QImage()
-    return reader.read()
+    def copy_path(self) -> None:
+        """Put the file's path on the clipboard."""
+        if self.target is not None:
+            self._copier.copy_path(self.target)
+
+    def copy_quote(self) -> None:
+        """Put the passage with its source on the clipboard."""
+        if self.target is not None:
+            self._copier.copy_quote(self.target)

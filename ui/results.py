@@ -1,305 +1,98 @@
-"""The list of results: a model of hits, and a delegate that paints each as a card."""
+"""The list of results: a model of hits, and the view with what can be done with each."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QPersistentModelIndex,
-    QPointF,
     QRectF,
-    QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import (
-    QColor,
-    QContextMenuEvent,
-    QFont,
-    QFontMetricsF,
-    QMouseEvent,
-    QPainter,
-    QPen,
-    QTextCharFormat,
-    QTextLayout,
-    QTextOption,
-)
-from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QListView, QMenu
 
 from core.messages import Hit
-from ui.copies import copies_menu, copies_text
-from ui.icons import file_icon
+from ui.copies import copies_menu
 from ui.parts import Look
-from ui.text import date_text, one_line, place_text, split_path, state_text, tr, utf16
+from ui.result_card import ROW_ROLE, ResultDelegate, spoken
+from ui.result_rows import Row, rows_of_hits
+from ui.text import tr
 
 HIT_ROLE = Qt.ItemDataRole.UserRole + 1
-SNIPPET_LINES = 3
-PAD = 14.0
-GAP = 8.0
-LEAST_TITLE = 60.0  # narrower, neither a title nor a date helps
-LEAST_DATED = 400.0
-TAGS_SHOWN = 3
 
 Index = QModelIndex | QPersistentModelIndex
 
 
-def source_text(hit: Hit) -> str:
-    """Which side of the search found a passage, in a word or two."""
-    return {"lexical": tr("words"), "semantic": tr("meaning"), "both": tr("words + meaning")}[
-        hit.source
-    ]
-
-
-def _title(hit: Hit) -> str:
-    """What the document calls itself, where that says more than the file's name."""
-    title = one_line(hit.about.title or "").strip()
-    name = split_path(hit.path)[1]
-    return (
-        "" if title.casefold() in (name.casefold(), name.rpartition(".")[0].casefold()) else title
-    )
-
-
-def _date(hit: Hit) -> str:
-    return date_text(hit.about.modified_s or hit.about.created_s)
-
-
-def _tags(hit: Hit) -> str:
-    """The first few tags of a file."""
-    return " ".join(f"#{one_line(tag)}" for tag in hit.tags[:TAGS_SHOWN])
-
-
-def spoken(hit: Hit) -> str:
-    """A result as a screen reader says it."""
-    folder, name = split_path(hit.path)
-    said = [name, _title(hit), place_text(hit.locator), copies_text(hit), _tags(hit)]
-    said += [one_line(hit.snippet) or state_text(hit.state), _date(hit)]
-    said += [tr("found by %1").replace("%1", source_text(hit)), folder]
-    return ". ".join(part for part in said if part)
-
-
 class ResultsModel(QAbstractListModel):
-    """The hits in their order."""
+    """The hits in their order, those of one file together."""
 
     def __init__(self) -> None:
         super().__init__()
         self.hits: tuple[Hit, ...] = ()
+        self.rows: list[Row] = []
+        self._whole: set[str] = set()
 
-    def show(self, hits: tuple[Hit, ...]) -> None:
-        """Replace the hits."""
+    def show(self, hits: tuple[Hit, ...], anew: bool = True) -> None:
+        """Replace the hits; files that were shown whole stay so unless it is a search `anew`."""
         self.beginResetModel()
+        if anew:
+            self._whole.clear()
         self.hits = hits
+        self.rows = rows_of_hits(hits, self._whole)
         self.endResetModel()
 
+    def show_whole(self, at: int) -> None:
+        """Show every passage of the file of a row."""
+        path = self.rows[at].hit.path
+        last = next((n for n, r in enumerate(self.rows) if r.hit.path == path and r.hidden), None)
+        if last is None:
+            return
+        self._whole.add(path)
+        self.beginInsertRows(QModelIndex(), last + 1, last + self.rows[last].hidden)
+        self.rows = rows_of_hits(self.hits, self._whole)
+        self.endInsertRows()
+        self.dataChanged.emit(self.index(last), self.index(last))
+
+    def has_more(self, at: int) -> bool:
+        """Whether passages of the file of a row are not shown."""
+        path = self.rows[at].hit.path
+        return any(row.hit.path == path and row.hidden for row in self.rows)
+
     def rowCount(self, parent: Index | None = None) -> int:  # noqa: N802 - Qt's name
-        """How many hits there are."""
-        return 0 if parent is not None and parent.isValid() else len(self.hits)
+        """How many hits are shown."""
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """A hit's parts; no tool tips, for these would draw foreign text as markup."""
-        if not index.isValid() or index.row() >= len(self.hits):
+        if not index.isValid() or index.row() >= len(self.rows):
             return None
-        hit = self.hits[index.row()]
+        row = self.rows[index.row()]
+        if role == ROW_ROLE:
+            return row
         if role == HIT_ROLE:
-            return hit
+            return row.hit
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return spoken(hit)
+            return spoken(row)
         return None
 
 
-class ResultDelegate(QStyledItemDelegate):
-    """Paints a hit: icon, name, place, source, folder, and the snippet with its marks."""
-
-    def __init__(self, look: Look, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._look = look
-
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: ARG002, N802
-        """All cards are of one height, so that a long list costs nothing to lay out."""
-        metrics = QFontMetricsF(_sized(option.font, 1.0))
-        small = QFontMetricsF(_sized(option.font, 0.9))
-        height = 2 * PAD + metrics.height() + small.height() + SNIPPET_LINES * metrics.lineSpacing()
-        return QSize(200, round(height + 10 + GAP))
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Paint one card."""
-        hit = index.data(HIT_ROLE)
-        if not isinstance(hit, Hit):
-            return
-        colours = self._look.theme.colours
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        card = _card(QRectF(option.rect))
-        state = option.state
-        selected = bool(state & QStyle.StateFlag.State_Selected)
-        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
-        view = option.widget
-        focused = selected and view is not None and view.hasFocus()
-        edge = colours.accent if selected else colours.border
-        painter.setPen(QPen(QColor(edge), 2.0 if focused else 1.2 if selected else 1.0))
-        painter.setBrush(QColor(colours.hover if hovered and not selected else colours.surface))
-        painter.drawRoundedRect(card, 12, 12)
-        self._paint_hit(painter, option.font, _inner(QRectF(option.rect)), hit)
-        painter.restore()
-
-    def _paint_hit(self, painter: QPainter, base: QFont, area: QRectF, hit: Hit) -> None:
-        colours = self._look.theme.colours
-        folder, name = split_path(hit.path)
-        strong, small, body = _sized(base, 1.0, True), _sized(base, 0.9), _sized(base, 1.0)
-        strong_metrics, small_metrics = QFontMetricsF(strong), QFontMetricsF(small)
-        icon = self._look.icons.pixmap(file_icon(hit.path), colours.accent, 18)
-        painter.drawPixmap(
-            QPointF(area.left(), area.top() + (strong_metrics.height() - 18) / 2), icon
-        )
-        right = self._paint_badge(painter, small, area, strong_metrics.height(), hit)
-        left = area.left() + 26
-        elided = strong_metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, right - left)
-        _line(painter, strong, colours.text, left, area.top(), elided)
-        left += strong_metrics.horizontalAdvance(elided) + 12
-        if right - left > LEAST_TITLE:
-            title = QFontMetricsF(body).elidedText(
-                _title(hit), Qt.TextElideMode.ElideRight, right - left
-            )
-            _line(painter, body, colours.muted, left, area.top(), title)
-        top = area.top() + strong_metrics.height() + 3
-        right = self._paint_copies(painter, small, area, top, hit)
-        place = place_text(hit.locator)
-        where = f"{place}  ·  {folder}" if place else folder
-        elided = small_metrics.elidedText(where, Qt.TextElideMode.ElideMiddle, right - area.left())
-        _line(painter, small, colours.muted, area.left(), top, elided)
-        top += small_metrics.height() + 6
-        if hit.state == "ok":
-            self._paint_snippet(painter, body, area, top, hit)
-        else:
-            note = QFontMetricsF(body).elidedText(
-                state_text(hit.state), Qt.TextElideMode.ElideRight, area.width()
-            )
-            _line(painter, body, colours.warning, area.left(), top, note)
-
-    def _paint_badge(
-        self, painter: QPainter, font: QFont, area: QRectF, height: float, hit: Hit
-    ) -> float:
-        """The label of the side that found it; returns the left edge that others must keep to."""
-        colours = self._look.theme.colours
-        text = source_text(hit)
-        width = QFontMetricsF(font).horizontalAdvance(text) + 18
-        badge = QRectF(area.right() - width, area.top() - 1, width, height + 2)
-        by_meaning = hit.source != "lexical"
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colours.accent_soft if by_meaning else colours.sunken))
-        painter.drawRoundedRect(badge, badge.height() / 2, badge.height() / 2)
-        painter.setPen(QColor(colours.accent_strong if by_meaning else colours.muted))
-        painter.setFont(font)
-        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, text)
-        return badge.left() - 10
-
-    def _paint_copies(
-        self, painter: QPainter, font: QFont, area: QRectF, top: float, hit: Hit
-    ) -> float:
-        """The tags, the date and how many copies there are; returns the left edge as above."""
-        colours = self._look.theme.colours
-        metrics = QFontMetricsF(font)
-        right = area.right()
-        for text, colour in (
-            (copies_text(hit), colours.accent_strong),
-            (_date(hit), colours.muted),
-            (_tags(hit), colours.accent_strong),
-        ):
-            if text:
-                right -= metrics.horizontalAdvance(text)
-                _line(painter, font, colour, right, top, text)
-                right -= 14
-        return right
-
-    def copies_area(self, rect: QRectF, base: QFont, hit: Hit) -> QRectF:
-        """Where in the row the copies are told; empty when there are none."""
-        text = copies_text(hit)
-        if not text:
-            return QRectF()
-        area = _inner(rect)
-        metrics = QFontMetricsF(_sized(base, 0.9))
-        width = metrics.horizontalAdvance(text)
-        top = area.top() + QFontMetricsF(_sized(base, 1.0, True)).height() + 3
-        return QRectF(area.right() - width, top, width, metrics.height())
-
-    def _paint_snippet(
-        self, painter: QPainter, font: QFont, area: QRectF, top: float, hit: Hit
-    ) -> None:
-        colours = self._look.theme.colours
-        text = one_line(hit.snippet)
-        layout = QTextLayout(text, font)
-        option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        layout.setTextOption(option)
-        layout.setFormats(self._marks(text, hit))
-        metrics = QFontMetricsF(font)
-        layout.beginLayout()
-        y = 0.0
-        for number in range(SNIPPET_LINES):
-            line = layout.createLine()
-            if not line.isValid():
-                break
-            line.setLineWidth(area.width())
-            if number == SNIPPET_LINES - 1 and line.textStart() + line.textLength() < utf16(
-                text, len(text)
-            ):
-                line.setLineWidth(area.width() - metrics.horizontalAdvance("…") - 2)
-                end = QPointF(area.left() + line.naturalTextWidth() + 2, top + y + metrics.ascent())
-                painter.setPen(QColor(colours.muted))
-                painter.setFont(font)
-                painter.drawText(end, "…")
-            line.setPosition(QPointF(0, y))
-            y += metrics.lineSpacing()
-        layout.endLayout()
-        painter.setPen(QColor(colours.text))
-        layout.draw(painter, QPointF(area.left(), top))
-
-    def _marks(self, text: str, hit: Hit) -> list[QTextLayout.FormatRange]:
-        colours = self._look.theme.colours
-        style = QTextCharFormat()
-        style.setBackground(QColor(colours.accent_soft))
-        style.setForeground(QColor(colours.accent_strong))
-        style.setFontWeight(QFont.Weight.DemiBold)
-        ranges = []
-        for start, end in hit.marks:
-            if 0 <= start < end <= len(text):
-                found = QTextLayout.FormatRange()
-                found.start = utf16(text, start)
-                found.length = utf16(text, end) - found.start
-                found.format = style
-                ranges.append(found)
-        return ranges
-
-
-def _card(rect: QRectF) -> QRectF:
-    return rect.adjusted(1, 1, -6, -GAP)
-
-
-def _inner(rect: QRectF) -> QRectF:
-    return _card(rect).adjusted(PAD, PAD - 2, -PAD, -PAD + 2)
-
-
-def _sized(font: QFont, share: float, strong: bool = False) -> QFont:
-    made = QFont(font)
-    made.setPointSizeF(font.pointSizeF() * share)
-    if strong:
-        made.setWeight(QFont.Weight.DemiBold)
-    return made
-
-
-def _line(painter: QPainter, font: QFont, colour: str, x: float, y: float, text: str) -> None:
-    painter.setFont(font)
-    painter.setPen(QColor(colour))
-    painter.drawText(QPointF(x, y + QFontMetricsF(font).ascent()), text)
-
-
 class ResultsView(QListView):
-    """The list itself. `copy_chosen` gives the Target of a copy that was picked."""
+    """The list itself. `copy_chosen` gives the Target of a copy that was picked, `act_chosen` the
+    name of what is to be done with the selected result.
+    """
 
     copy_chosen = Signal(object)
+    act_chosen = Signal(str)
 
     def __init__(self, look: Look, model: ResultsModel) -> None:
         super().__init__()
         self._look = look
+        self._results = model
         self.setModel(model)
         self._delegate = ResultDelegate(look, self)
         self.setItemDelegate(self._delegate)
@@ -314,40 +107,95 @@ class ResultsView(QListView):
 
     def copies_area(self, index: QModelIndex) -> QRectF:
         """Where the copies of a row are told, in the viewport; empty when it has none."""
-        hit = index.data(HIT_ROLE)
-        if not isinstance(hit, Hit):
+        row = index.data(ROW_ROLE)
+        if not isinstance(row, Row):
             return QRectF()
-        return self._delegate.copies_area(QRectF(self.visualRect(index)), self.font(), hit)
+        return self._delegate.copies_area(QRectF(self.visualRect(index)), self.font(), row)
+
+    def more_area(self, index: QModelIndex) -> QRectF:
+        """Where it is told that the file of a row has more; empty when it has none."""
+        row = index.data(ROW_ROLE)
+        if not isinstance(row, Row):
+            return QRectF()
+        return self._delegate.more_area(QRectF(self.visualRect(index)), self.font(), row)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """A hand over what can be clicked."""
-        over = self._row_of_copies(event) is not None
+        over = self._over(event, self.copies_area) or self._over(event, self.more_area)
         self.viewport().setCursor(
             Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor
         )
         super().mouseMoveEvent(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        """A click on "and 3 copies" lists them."""
+        """A click on "and 3 copies" lists them, one on "4 more here" shows those."""
         super().mouseReleaseEvent(event)
-        row = self._row_of_copies(event)
-        if row is not None and event.button() == Qt.MouseButton.LeftButton:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        row = self.indexAt(event.position().toPoint())
+        if self._over(event, self.copies_area):
             self._ask(row)
+        elif self._over(event, self.more_area):
+            self._results.show_whole(row.row())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """The right arrow shows all passages of the selected file."""
+        row = self.currentIndex()
+        if event.key() == Qt.Key.Key_Right and row.isValid():
+            self._results.show_whole(row.row())
+        else:
+            super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802 - Qt's name
-        """The menu key, or the other mouse button, lists them too."""
+        """The menu key, or the other mouse button: what can be done with a result."""
         by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
         row = self.currentIndex() if by_key else self.indexAt(event.pos())
-        if not self.copies_area(row).isEmpty():
-            self._ask(row)
+        if row.isValid():
+            self.setCurrentIndex(row)
+            menu = self._menu(row)
+            menu.aboutToHide.connect(menu.deleteLater)
+            at = self.visualRect(row).bottomLeft() if by_key else event.pos()
+            menu.popup(self.viewport().mapToGlobal(at))
 
-    def _row_of_copies(self, event: QMouseEvent) -> QModelIndex | None:
-        row = self.indexAt(event.position().toPoint())
-        area = self.copies_area(row)
-        return row if area.adjusted(-4, -4, 4, 4).contains(event.position()) else None
+    def _menu(self, row: QModelIndex) -> QMenu:
+        """What can be done with a result, and its copies."""
+        menu = QMenu(self)
+        menu.setAccessibleName(tr("This result"))
+        shown = row.data(ROW_ROLE)
+        for name, text in acts().items():
+            menu.addAction(text).triggered.connect(
+                lambda _=False, name=name: self.act_chosen.emit(name)
+            )
+        if self._results.has_more(row.row()):
+            menu.addSeparator()
+            menu.addAction(
+                tr("Show all passages of this file"), partial(self._results.show_whole, row.row())
+            )
+        if shown.hit.copies:
+            menu.addSeparator()
+            copies = copies_menu(self._look, menu, shown.hit, self.copy_chosen.emit)
+            copies.setTitle(tr("Copies"))
+            menu.addMenu(copies)
+        return menu
+
+    def _over(self, event: QMouseEvent, area_of: Callable[[QModelIndex], QRectF]) -> bool:
+        """Whether the mouse is over what is told of the row under it."""
+        area = area_of(self.indexAt(event.position().toPoint()))
+        return not area.isEmpty() and area.adjusted(-4, -4, 4, 4).contains(event.position())
 
     def _ask(self, row: QModelIndex) -> None:
         self.setCurrentIndex(row)
         menu = copies_menu(self._look, self, row.data(HIT_ROLE), self.copy_chosen.emit)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.viewport().mapToGlobal(self.copies_area(row).bottomLeft().toPoint()))
+
+
+def acts() -> dict[str, str]:
+    """What can be done with a result: the name of each and its words; see `PreviewPane.act`."""
+    return {
+        "open": tr("Open"),
+        "reveal": tr("Show in folder"),
+        "copy_path": tr("Copy path"),
+        "copy_quote": tr("Copy quote with source"),
+        "related": tr("Related passages"),
+    }

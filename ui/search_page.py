@@ -8,15 +8,18 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from core.messages import Failed, Hit, Message, PhraseCount, Search, SearchProgress, SearchResults
 from ui.client import Asker
 from ui.entry import EntryField
+from ui.filters import FilterBar
 from ui.parts import Banner, EmptyState, Look, button, column, fill_height, label, row
-from ui.preview import Target
+from ui.recent import RecentList
 from ui.results import HIT_ROLE, ResultsModel, ResultsView
 from ui.tags import TagFilter
+from ui.target import Target
 from ui.text import count_text, counted, tame, tr
 
-DEBOUNCE_MS = 130
+DEBOUNCE_MS = 30  # results by words are to be there 100 ms after the last key
 CHOOSE_MS = 90
-RESULTS = 20
+REST_MS = 3000  # a search that stands for so long was meant
+RESULTS = (20, 60, 180, 500)  # asked for at first, and each time that more are wanted
 
 
 class SearchPage(QWidget):
@@ -24,6 +27,7 @@ class SearchPage(QWidget):
 
     target_chosen = Signal(object)  # Target or None
     open_asked = Signal()
+    act_asked = Signal(str)  # one of `ui.results.acts`, for the chosen target
     question_asked = Signal(str)
     folders_wanted = Signal()
 
@@ -32,7 +36,25 @@ class SearchPage(QWidget):
         self._client = client
         self._request = 0
         self._asked_for = ""
+        self._size = 0
         self._has_folders = True
+        self._build_top(look)
+        self.banner = Banner(look)
+        self.status = label("", "small")
+        self.more_button = button(tr("More results"), self._more, "quiet")
+        self.more_button.hide()
+        self._build_body(look)
+        self._lay_out(look)
+        self._soon = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
+        self._soon.timeout.connect(self.search)
+        self._choice = QTimer(self, singleShot=True, interval=CHOOSE_MS)
+        self._choice.timeout.connect(self._choose)
+        self._rest = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rest.timeout.connect(self._note)
+        self.know_folders(True)
+
+    def _build_top(self, look: Look) -> None:
+        """The one field, and what is asked with it."""
         self.entry = EntryField(tr("Search or ask"), tr("Search your files, or ask a question"))
         self.entry.setClearButtonEnabled(False)
         self.entry.textChanged.connect(self._typed)
@@ -43,39 +65,52 @@ class SearchPage(QWidget):
         self.ask_button = button(tr("Ask"), self._ask)
         look.dress(self.ask_button, "chat", "text")
         self.ask_button.setToolTip(tr("Answer this from your files (Ctrl+Enter)"))
-        self.banner = Banner(look)
-        self.status = label("", "small")
+
+    def _build_body(self, look: Look) -> None:
+        """The results, and what stands there without any."""
         self.model = ResultsModel()
         self.view = ResultsView(look, self.model)
         self.view.selectionModel().currentChanged.connect(lambda *_: self._choose_soon())
-        self.view.activated.connect(lambda _: self.open_asked.emit())
+        self.view.activated.connect(lambda _: self._act("open"))
+        self.view.act_chosen.connect(self._act)
         self.view.copy_chosen.connect(self._choose_copy)
         self.welcome = EmptyState(look, "satchel", "", "")
         self.add_button = button(tr("Add a folder"), self.folders_wanted.emit, "primary")
         self.welcome.ways.addWidget(self.add_button)
         self.keys = _keys()
         self.welcome.ways.addWidget(self.keys)
+        self.recent = RecentList(look, self._client)
+        self.recent.chosen.connect(self.search_for)
+        self.welcome.add_below(self.recent)
         self.nothing = EmptyState(look, "nothing", "", "")
         self.ask_instead = button(tr("Ask the question instead"), self._ask)
         self.nothing.ways.addWidget(self.ask_instead)
+        self.search_everywhere = button(tr("Search everywhere"), self._widen)
+        self.nothing.ways.addWidget(self.search_everywhere)
         self.body = QStackedWidget()
         self.blank = QWidget()
         for part in (self.welcome, self.view, self.nothing, self.blank):
             self.body.addWidget(part)
+
+    def _lay_out(self, look: Look) -> None:
         fill_height(self.ask_button)
         top = row(self.entry, self.ask_button, spacing=8)
         top.setStretch(0, 1)
-        self.tags = TagFilter(look, client)
+        self.tags = TagFilter(look, self._client)
         self.tags.chosen.connect(self._again)
-        layout = column(top, self.tags, self.banner, self.status, self.body, spacing=10)
+        self.filters = FilterBar(self._client)
+        self.filters.changed.connect(self._again)
+        told = row(self.status, self.more_button, 1)
+        layout = column(top, self.filters, self.tags, self.banner, told, self.body, spacing=10)
         layout.setContentsMargins(24, 22, 20, 12)
-        layout.setStretch(4, 1)
+        layout.setStretch(5, 1)
         self.setLayout(layout)
-        self._soon = QTimer(self, singleShot=True, interval=DEBOUNCE_MS)
-        self._soon.timeout.connect(self.search)
-        self._choice = QTimer(self, singleShot=True, interval=CHOOSE_MS)
-        self._choice.timeout.connect(self._choose)
-        self.know_folders(True)
+
+    def reload(self) -> None:
+        """Ask for what stands around the results: tags, folders and recent searches."""
+        self.tags.reload()
+        self.filters.reload()
+        self.recent.reload()
 
     def know_folders(self, has_folders: bool) -> None:
         """Whether any folder is watched; without one there is nothing to search yet."""
@@ -103,6 +138,8 @@ class SearchPage(QWidget):
     def _typed(self) -> None:
         if self.entry.words() == self._asked_for:
             return
+        self._size = 0
+        self._rest.stop()
         if self.banner.isVisible() and len(self.entry.text()) < self.entry.maxLength():
             self.banner.hide()
         self._soon.start()
@@ -116,19 +153,35 @@ class SearchPage(QWidget):
         query = self._asked_for = self.entry.words()
         if not query:
             self.status.clear()
+            self.more_button.hide()
             self._show_hits(())
             self.body.setCurrentWidget(self.welcome)
             return
         self.status.setText(tr("Searching…"))
-        tag = self.tags.tag
+        tag, only = self.tags.tag, self.filters.filters
         self._request = self._client.ask(
-            lambda number: Search(number, query, k=RESULTS, tag=tag, early=True),
+            lambda number: Search(
+                number,
+                query,
+                RESULTS[self._size],
+                only.folder,
+                only.endings,
+                *only.dates,
+                tag=tag,
+                early=True,
+            ),
             self._reply,
             self._slow,
         )
 
     def _slow(self) -> None:
-        self.status.setText(tr("Still working… this search takes longer than usual."))
+        self.banner.tell(
+            tr("Still working…"),
+            tr("This search takes longer than usual."),
+            "info",
+            tr("Search again"),
+            self._again,
+        )
 
     def _reply(self, message: Message) -> None:
         if isinstance(message, SearchResults):
@@ -154,7 +207,7 @@ class SearchPage(QWidget):
     def _results(self, message: SearchResults) -> None:
         self.banner.hide()
         if message.hits:
-            self._show_hits(message.hits)
+            self._show_hits(message.hits, anew=not self._size)
             self.body.setCurrentWidget(self.view)
         passages = counted(len(message.hits), tr("1 passage"), tr("%1 passages"))
         if not message.final:
@@ -163,6 +216,10 @@ class SearchPage(QWidget):
             )
             return
         self._request = 0
+        full = len(message.hits) >= RESULTS[self._size] and self._size + 1 < len(RESULTS)
+        self.more_button.setVisible(full)
+        if message.hits:
+            self._rest.start()
         total_s = message.timings_ms.get("total", 0.0) / 1000
         found = f"{passages} · {total_s:.1f} s" if total_s else passages
         if message.phrases is not None and message.hits:
@@ -174,13 +231,38 @@ class SearchPage(QWidget):
             self._tell_nothing()
 
     def _tell_nothing(self) -> None:
-        if self._has_folders:
+        narrowed = self.filters.narrows
+        if self._has_folders and narrowed:
+            text = tr("No passage in what you narrowed the search to has these words.")
+        elif self._has_folders:
             text = tr("No passage has these words or comes close in meaning.")
         else:
             text = tr("No folder is watched yet, so there is nothing to search.")
         self.nothing.change("nothing", tr("Nothing found"), text)
-        self.ask_instead.setVisible(self._has_folders)
+        self.ask_instead.setVisible(self._has_folders and not narrowed)
+        self.search_everywhere.setVisible(narrowed)
         self.body.setCurrentWidget(self.nothing)
+
+    def search_for(self, query: str) -> None:
+        """Search for a text as if it had been typed."""
+        self.entry.setText(query)
+        self.entry.setFocus()
+        self._size = 0
+        self.search()
+
+    def _more(self) -> None:
+        """Ask for more results; those that are shown stay."""
+        self._size = min(self._size + 1, len(RESULTS) - 1)
+        self._again()
+
+    def _widen(self) -> None:
+        self.entry.setFocus()
+        self.filters.clear()
+
+    def _note(self) -> None:
+        """This search was meant: keep it among the recent ones."""
+        if self._asked_for and self._asked_for == self.entry.words():
+            self.recent.note(self._asked_for)
 
     def _cut(self) -> None:
         self.banner.tell(
@@ -197,20 +279,31 @@ class SearchPage(QWidget):
         hit = self.view.currentIndex().data(HIT_ROLE)
         return hit if isinstance(hit, Hit) else None
 
-    def _show_hits(self, hits: tuple[Hit, ...]) -> None:
+    def position(self) -> tuple[int, int]:
+        """Which result is selected, from 1, and of how many; 0 where none is."""
+        return self.view.currentIndex().row() + 1, self.model.rowCount()
+
+    def _show_hits(self, hits: tuple[Hit, ...], anew: bool = True) -> None:
         """Show new results; the selection stays on its passage if that is still there."""
         old = self.chosen()
-        self.model.show(hits)
+        self.model.show(hits, anew)
         at = 0
         if old is not None:
-            same = [n for n, h in enumerate(hits) if (h.path, h.start) == (old.path, old.start)]
-            at = same[0] if same else 0
+            wanted = (old.path, old.start)
+            rows = enumerate(self.model.rows)
+            at = next((n for n, r in rows if (r.hit.path, r.hit.start) == wanted), 0)
         if hits:
             self.view.setCurrentIndex(self.model.index(at))
         self._choose_soon()
 
+    def step(self, steps: int) -> None:
+        """Select the next result, or one before."""
+        self._move(steps)
+
     def _move(self, steps: int) -> None:
         rows = self.model.rowCount()
+        if not rows and steps > 0:
+            self.recent.take_focus()
         if rows:
             at = min(max(0, self.view.currentIndex().row() + steps), rows - 1)
             self.view.setCurrentIndex(self.model.index(at))
@@ -222,6 +315,16 @@ class SearchPage(QWidget):
         hit = self.chosen()
         self.target_chosen.emit(Target.of(hit) if hit is not None else None)
 
+    def _act(self, name: str) -> None:
+        """Do something with the selected result, which the preview shows by then."""
+        self._note()
+        self._choice.stop()
+        self._choose()
+        if name == "open":
+            self.open_asked.emit()
+        else:
+            self.act_asked.emit(name)
+
     def _choose_copy(self, target: Target) -> None:
         """Show a copy of the selected result beside the list."""
         self._choice.stop()
@@ -232,9 +335,7 @@ class SearchPage(QWidget):
         if self.entry.words() != self._asked_for:
             self.search()
         elif self.chosen() is not None:
-            self._choice.stop()
-            self._choose()
-            self.open_asked.emit()
+            self._act("open")
 
     def _ask(self) -> None:
         question = self.entry.words()

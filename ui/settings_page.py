@@ -1,25 +1,39 @@
-"""The settings page: made from what the service declares, one row a setting."""
+"""The settings page: made from what the service declares, one row a setting, in sections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QButtonGroup,
+    QLayout,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
 
-from core.messages import Failed, Message, ModelsRequest, Report, SettingsGet, SettingsSet
+from core.messages import Failed, KeptKind, Message, ModelsRequest, Report, SettingsGet, SettingsSet
+from ui.about_card import AboutCard
 from ui.client import Asker
 from ui.editors import Editor, Value, make_editor
 from ui.memories_card import MemoriesCard
 from ui.parts import Banner, Look, button, card, clear, column, label, page_of, row, rule
+from ui.privacy_card import PrivacyCards
 from ui.remote import RemoteCard
+from ui.setting_names import group_name, name_and_unit
+from ui.shortcut_card import ShortcutCard
 from ui.tables import Row, rows_of, text_of
-from ui.text import shown, tame, tr
+from ui.text import tame, tr
 
 ELSEWHERE = "budget"  # has a page of its own
+NOT_SHOWN = ("window.welcomed",)  # a button stands for it
+SECTION_OF = {"assistant": "assistant", "remote": "privacy", "window": "window"}
+SECTIONS = ("assistant", "privacy", "window", "advanced", "about")
 MODELS = {"assistant.model": "chat", "index.embedding_model": "embedding"}  # setting: kind
-KEY_AT = 4  # under the address and the model of the server
-UNITS = ("mb", "s", "minutes", "tokens")
+KEY_AT = 3  # under the address and the model of the server
 
 
 class SettingsPage(QWidget):
@@ -27,6 +41,8 @@ class SettingsPage(QWidget):
 
     values_known = Signal(object)  # dict of key to value
     storage_wanted = Signal()
+    first_steps_wanted = Signal()
+    deleted = Signal(str)  # the kind of what is gone
 
     def __init__(self, look: Look, client: Asker) -> None:
         super().__init__()
@@ -34,29 +50,102 @@ class SettingsPage(QWidget):
         self._client = client
         self.rows: dict[str, SettingRow] = {}
         self._models: dict[str, list[str]] = {}
+        self._cards: list[tuple[QWidget, list[SettingRow]]] = []  # of the advanced section
         self.remote = RemoteCard(look, client)
         self.banner = Banner(look)
         self.loading = label(tr("Reading the settings…"), "muted")
-        self.groups = column(spacing=14)
         self.memories = MemoriesCard(look, client)
+        self.about = AboutCard(look, client)
+        self.about.first_steps_asked.connect(self.first_steps_wanted)
+        self.privacy = PrivacyCards(look, client, self._deleted, self.about.know)
+        self.shortcut = ShortcutCard()
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText(tr("Find a setting…"))
+        self.filter.setAccessibleName(tr("Find a setting"))
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(lambda _: self._narrow())
+        self.nothing = label(tr("No setting is called that."), "muted")
+        self.nothing.hide()
         self.storage_button = button(tr("Disk and memory budgets"), self.storage_wanted.emit)
         look.dress(self.storage_button, "storage", "text")
+        self.choices, bar = self._section_bar()
+        self.groups = {name: column(spacing=14) for name in SECTIONS}
+        beside: dict[str, tuple[tuple[QWidget, ...], tuple[QWidget, ...]]] = {
+            "assistant": ((), (self.memories,)),
+            "privacy": ((self.privacy,), ()),
+            "window": ((), (self.shortcut,)),
+            "advanced": ((self.filter, self.nothing), ()),
+            "about": ((self.about,), ()),
+        }
+        self.sections: dict[str, QWidget] = {}
+        holder = column(spacing=0)
+        for name, (before, after) in beside.items():
+            inside = column(*before, self.groups[name], *after, spacing=14)
+            self.sections[name] = QWidget()
+            self.sections[name].setLayout(inside)
+            holder.addWidget(self.sections[name])
         page = column(
             row(label(tr("Settings"), "title"), 1, self.storage_button),
+            bar,
             self.banner,
             self.loading,
-            self.groups,
-            self.memories,
+            holder,
             1,
             spacing=14,
         )
         self.setLayout(column(page_of(page)))
+        self.open_section("assistant")
+
+    def _section_bar(self) -> tuple[dict[str, QPushButton], QLayout]:
+        names = {
+            "assistant": tr("Assistant"),
+            "privacy": tr("Privacy"),
+            "window": tr("Appearance"),
+            "advanced": tr("Advanced"),
+            "about": tr("About"),
+        }
+        group = QButtonGroup(self)
+        made: dict[str, QPushButton] = {}
+        for name, words in names.items():
+            one = button(words, partial(self.open_section, name), "segment")
+            one.setCheckable(True)
+            group.addButton(one)
+            made[name] = one
+        return made, row(*made.values(), 1, spacing=2)
+
+    def open_section(self, name: str) -> None:
+        """Show one section."""
+        self.choices[name].setChecked(True)
+        for other, section in self.sections.items():
+            section.setVisible(other == name)
+
+    def section_of(self, key: str) -> str:
+        """The section in which a setting stands."""
+        for name, section in self.sections.items():
+            if key in self.rows and section.isAncestorOf(self.rows[key]):
+                return name
+        return ""
 
     def reload(self) -> None:
         """Ask for the settings again."""
         self._client.ask(SettingsGet, self._reply, self.banner.working)
         self._client.ask(ModelsRequest, self._models_reply)
         self.memories.reload()
+        self.privacy.reload()
+
+    def _deleted(self, kind: KeptKind) -> None:
+        self.memories.reload()
+        self.deleted.emit(kind)
+
+    def _narrow(self) -> None:
+        """Show the advanced settings whose name, key or help hold every word."""
+        words = self.filter.text().casefold().split()
+        some = False
+        for card_of, rows in self._cards:
+            shown_here = [one.narrow(words) for one in rows]
+            card_of.setVisible(any(shown_here))
+            some = some or any(shown_here)
+        self.nothing.setVisible(not some and bool(self._cards))
 
     def _reply(self, message: Message) -> None:
         self.loading.hide()
@@ -79,41 +168,55 @@ class SettingsPage(QWidget):
                     self.rows[key].offer(self._models[key])
 
     def _show(self, settings: object) -> None:
-        table = rows_of({"settings": settings}, "settings")
-        keys = [text_of(setting, "key") for setting in table]
-        if list(self.rows) != [key for key in keys if not key.startswith(f"{ELSEWHERE}.")]:
-            self._build(table)
-        for setting in table:
-            made = self.rows.get(text_of(setting, "key"))
-            if made is not None:
-                made.show_value(setting.get("value"))
+        table = [
+            setting
+            for setting in rows_of({"settings": settings}, "settings")
+            if not text_of(setting, "key").startswith(f"{ELSEWHERE}.")
+        ]
+        rows = [setting for setting in table if text_of(setting, "key") not in NOT_SHOWN]
+        if list(self.rows) != [text_of(setting, "key") for setting in rows]:
+            self._build(rows)
+        for setting in rows:
+            self.rows[text_of(setting, "key")].show_value(setting.get("value"))
         self.remote.reload()
-        self.values_known.emit({text_of(item, "key"): item.get("value") for item in table})
+        values = {text_of(item, "key"): item.get("value") for item in table}
+        self.privacy.know(
+            str(values.get("remote.address") or ""), str(values.get("models.mirror") or "")
+        )
+        self.values_known.emit(values)
 
-    def _build(self, table: object) -> None:
-        clear(self.groups)
+    def _build(self, table: Sequence[Row]) -> None:
+        for groups in self.groups.values():
+            clear(groups)
         self.rows = {}
-        groups: dict[str, list[SettingRow]] = {}
-        for setting in rows_of({"table": table}, "table"):
+        self._cards = []
+        found: dict[str, list[SettingRow]] = {}
+        for setting in table:
             key = text_of(setting, "key")
-            group = key.partition(".")[0]
-            if group != ELSEWHERE:
-                offered = self._models.get(key, []) if key in MODELS else None
-                made = SettingRow(setting, self._look, self._save, offered)
-                self.rows[key] = made
-                groups.setdefault(group, []).append(made)
-        for group, rows in groups.items():
-            inside = column(label(group_name(group), "heading"), spacing=12)
-            for number, made in enumerate(rows):
-                if number:
-                    inside.addWidget(rule())
-                inside.addWidget(made)
-            if group == "remote":
-                self.remote = RemoteCard(self._look, self._client)
-                inside.insertWidget(KEY_AT, self.remote)
-                inside.insertWidget(KEY_AT, rule())
-            inside.setContentsMargins(18, 16, 18, 16)
-            self.groups.addWidget(card(inside))
+            offered = self._models.get(key, []) if key in MODELS else None
+            made = SettingRow(setting, self._save, offered)
+            self.rows[key] = made
+            found.setdefault(key.partition(".")[0], []).append(made)
+        for group, rows in found.items():
+            section = SECTION_OF.get(group, "advanced")
+            made_card = self._card(group, rows)
+            self.groups[section].addWidget(made_card)
+            if section == "advanced":
+                self._cards.append((made_card, rows))
+        self._narrow()
+
+    def _card(self, group: str, rows: Sequence[SettingRow]) -> QWidget:
+        inside = column(label(group_name(group), "heading"), spacing=12)
+        for number, made in enumerate(rows):
+            if number:
+                made.set_apart()
+            inside.addWidget(made)
+        if group == "remote":
+            self.remote = RemoteCard(self._look, self._client)
+            inside.insertWidget(KEY_AT, self.remote)
+            inside.insertWidget(KEY_AT, rule())
+        inside.setContentsMargins(18, 16, 18, 16)
+        return card(inside)
 
     def _save(self, key: str, value: Value) -> None:
         self._client.ask(
@@ -138,7 +241,6 @@ class SettingRow(QWidget):
     def __init__(
         self,
         setting: Row,
-        look: Look,
         save: Callable[[str, Value], None],
         offered: list[str] | None,
     ) -> None:
@@ -164,7 +266,20 @@ class SettingRow(QWidget):
         line = row(words, self.reset, self.editor, spacing=12)
         line.setStretch(0, 1)
         self.setLayout(column(line, self.problem, spacing=4))
-        self._look = look
+        self._words = f"{name} {self._key} {text.text()}".casefold()
+
+    def set_apart(self) -> None:
+        """Draw a line above, for there is another one there."""
+        layout = self.layout()
+        if isinstance(layout, QBoxLayout):
+            layout.insertWidget(0, rule())
+            layout.setSpacing(10)
+
+    def narrow(self, words: Sequence[str]) -> bool:
+        """Show it if it holds every word; whether it does."""
+        holds = all(word in self._words for word in words)
+        self.setVisible(holds)
+        return holds
 
     def show_value(self, value: object) -> None:
         """Show the value in force."""
@@ -191,58 +306,3 @@ class SettingRow(QWidget):
     def _reset(self) -> None:
         value = self._default
         self._changed(tuple(str(v) for v in value) if isinstance(value, list) else value)
-
-
-def group_name(group: str) -> str:
-    """The heading over the settings of one group."""
-    return {
-        "files": tr("Files"),
-        "extract": tr("Reading files"),
-        "index": tr("Index"),
-        "search": tr("Search"),
-        "assistant": tr("Assistant"),
-        "models": tr("Models"),
-        "remote": tr("A server of yours"),
-        "window": tr("Window"),
-    }.get(group, shown(group).replace("_", " ").capitalize())
-
-
-def name_and_unit(key: str) -> tuple[str, str]:
-    """A setting's name in words and its unit, both from its key."""
-    words = key.partition(".")[2].split("_")
-    unit = ""
-    if len(words) > 1 and words[-1] in UNITS:
-        unit = {"mb": "MB"}.get(words[-1], words[-1])
-        words = words[:-1]
-    known = {
-        "files.max_mb": tr("Largest file"),
-        "search.max_recomputes": tr("Effort of a search"),
-        "extract.timeout_s": tr("Time for one file"),
-        "extract.memory_mb": tr("Memory for one file"),
-        "index.level": tr("Level of the index"),
-        "index.words": tr("Word index"),
-        "index.text_cache_mb": tr("Text cache"),
-        "index.embedding_model": tr("Search model"),
-        "index.pause_on_battery": tr("Wait on battery"),
-        "index.pause_under_load": tr("Wait under load"),
-        "index.pause_in_full_screen": tr("Wait in full screen"),
-        "index.pause_when_metered": tr("Wait on a metered connection"),
-        "assistant.routing": tr("With several models"),
-        "assistant.cell_type": tr("Cells of the context"),
-        "assistant.saved_kv_mb": tr("Kept for conversations"),
-        "assistant.idle_minutes": tr("Model stays in memory for"),
-        "assistant.context_tokens": tr("Context"),
-        "assistant.answer_tokens": tr("Longest answer"),
-        "assistant.passage_tokens": tr("Passages for a question"),
-        "assistant.memories": tr("Remember what you say of yourself"),
-        "assistant.kept_answers_mb": tr("Answers given again"),
-        "remote.address": tr("Address"),
-        "remote.model": tr("Its model"),
-        "remote.connect_s": tr("Wait to reach it"),
-        "remote.first_word_s": tr("Wait for the first word"),
-        "remote.silence_s": tr("Longest silence"),
-        "files.exclude": tr("Left out everywhere"),
-        "window.on_close": tr("Closing the window"),
-        "window.theme": tr("Colours"),
-    }
-    return known.get(key, " ".join(words).capitalize()), unit

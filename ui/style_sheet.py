@@ -100,6 +100,11 @@ QLineEdit[role="entry"] {{ font-size: {points * 1.25:g}pt; padding: 10px 14px;
 QLineEdit, QPlainTextEdit {{ placeholder-text-color: {c.muted}; }}
 QAbstractSpinBox QLineEdit {{ border: none; border-radius: 0; padding: 0; margin: 0;
     background: transparent; }}
+QDateEdit {{ background: {c.surface}; border: 2px solid {c.border}; border-radius: 8px;
+    padding: 4px 6px; }}
+QDateEdit:focus {{ border-color: {c.accent}; }}
+QDateEdit::drop-down {{ border: none; width: 22px; }}
+QDateEdit::down-arrow {{ image: url("{icons}/down.svg"); width: 14px; height: 14px; }}
 QComboBox::drop-down {{ border: none; width: 26px; }}
 QComboBox::down-arrow {{ image: url("{icons}/down.svg"); width: 14px; height: 14px; }}
 QComboBox QAbstractItemView {{ background: {c.surface}; border: 1px solid {c.border};

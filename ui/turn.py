@@ -20,8 +20,8 @@ from core.messages import (
 from ui.answer_text import AnswerText, ExtractCard
 from ui.icons import file_icon
 from ui.parts import Banner, Elided, Look, button, clear, column, label, row
-from ui.preview import Target
 from ui.remote import ConsentView, made_text
+from ui.target import Target
 from ui.text import age_text, one_line, place_text, split_path, tame, tr
 
 BUBBLE_WIDTH = 480
@@ -187,11 +187,15 @@ class TurnView(QWidget):
         if self.state == "waiting":
             self.status.setText(tr("Reading the passages…"))
 
-    def remembered(self, memories: Sequence[str]) -> None:
+    def remembered(self, memories: Sequence[str], instructions: str = "") -> None:
         """Show what is remembered of the person and was used for this answer."""
         said = " ".join(one_line(memory) for memory in memories)
-        self.memories.setText(tr("Remembered: %1").replace("%1", said))
-        self.memories.setVisible(bool(memories))
+        parts = [tr("Remembered: %1").replace("%1", said)] if memories else []
+        if instructions:
+            words = tr("With your instructions: %1")
+            parts.append(words.replace("%1", one_line(instructions)))
+        self.memories.setText("\n".join(parts))
+        self.memories.setVisible(bool(parts))
 
     def _offer(self, offers: Sequence[MemoryOffer]) -> None:
         """Ask, one after another, whether to remember what the person said of themselves."""

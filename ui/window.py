@@ -8,18 +8,21 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QWidget
 
+from core.messages import SettingsSet
 from ui.activity import Activity
 from ui.chat_page import ChatPage
 from ui.client import Client, Link
+from ui.first_run import AUTOSTART, WELCOMED, FirstRun
 from ui.folders_page import FoldersPage
 from ui.models_page import ModelsPage
 from ui.opening import Opener
 from ui.parts import Banner, Look, column, row
-from ui.preview import PreviewPane, Target
+from ui.preview import PreviewPane
 from ui.search_page import SearchPage
 from ui.settings_page import SettingsPage
 from ui.sidebar import PAGES, Sidebar
 from ui.storage_page import StoragePage
+from ui.target import Target
 from ui.text import tr
 from ui.tray import Tray
 
@@ -36,6 +39,10 @@ class MainWindow(QMainWindow):
         self._look = look
         self._client = client
         self._on_close = "auto"
+        self._told_of_closing = False
+        self._keys: list[QShortcut] = []  # those of the pages
+        self._welcomed: bool | None = None  # nobody knows yet
+        self._has_folders: bool | None = None
         self._targets: dict[str, Target | None] = {}
         self.setWindowTitle("Satchel")
         self.setWindowIcon(look.icons.application())
@@ -61,6 +68,14 @@ class MainWindow(QMainWindow):
         )
         for page in self._by_name.values():
             self.pages.addWidget(page)
+        self.first_run = FirstRun(look, client, self.activity)
+        self._lay_out()
+        self.tray = Tray(look, self.activity, self)
+        self._connect()
+        self._shortcuts()
+        self.open_page("search")
+
+    def _lay_out(self) -> None:
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.pages)
         self.splitter.addWidget(self.preview)
@@ -83,25 +98,32 @@ class MainWindow(QMainWindow):
         ground = QWidget()
         ground.setProperty("ground", "window")
         ground.setLayout(whole)
-        self.setCentralWidget(ground)
-        self.tray = Tray(look, self.activity, self)
-        self._connect()
-        self._shortcuts()
-        self.open_page("search")
+        self.stage = QStackedWidget()
+        self.stage.addWidget(ground)
+        self.stage.addWidget(self.first_run)
+        self.setCentralWidget(self.stage)
 
     def _connect(self) -> None:
         self.sidebar.chosen.connect(self.open_page)
         self.search.target_chosen.connect(lambda target: self._target("search", target))
         self.search.open_asked.connect(self.preview.open)
+        self.search.act_asked.connect(self.preview.act)
+        self.preview.stepped.connect(self.search.step)
         self.search.question_asked.connect(self.ask)
         self.search.folders_wanted.connect(self._first_folder)
         self.chat.target_chosen.connect(lambda target: self._target("chat", target))
         self.folders.folders_known.connect(self.search.know_folders)
+        self.folders.folders_known.connect(self._folders_known)
+        self.first_run.finished.connect(self._first_run_finished)
+        self.first_run.question_asked.connect(self.ask)
         self.settings.values_known.connect(self._settings_known)
+        self.settings.first_steps_wanted.connect(self.show_first_run)
+        self.settings.deleted.connect(self._deleted)
         self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
         self.preview.closed.connect(self._close_preview)
         self.preview.tags.changed.connect(self.search.tags.reload)
         self.tray.open_asked.connect(self.come_forward)
+        self.tray.search_asked.connect(self.search_now)
         self.tray.quit_asked.connect(self.quit_asked)
         self._client.link_changed.connect(self._link)
         self._client.raise_asked.connect(self.come_forward)
@@ -110,6 +132,7 @@ class MainWindow(QMainWindow):
         for number, page in enumerate(PAGES, start=1):
             keys = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
             keys.activated.connect(lambda page=page: self.open_page(page))
+            self._keys.append(keys)
         for name, run in (
             ("Ctrl+K", self._to_entry),
             ("Ctrl+F", self._to_entry),
@@ -119,7 +142,10 @@ class MainWindow(QMainWindow):
             ("Ctrl+Q", self.quit_asked.emit),
             ("Esc", self._escape),
         ):
-            QShortcut(QKeySequence(name), self).activated.connect(run)
+            keys = QShortcut(QKeySequence(name), self)
+            keys.activated.connect(run)
+            if name != "Ctrl+Q":
+                self._keys.append(keys)
 
     # --- pages --------------------------------------------------------------------------
 
@@ -176,6 +202,39 @@ class MainWindow(QMainWindow):
         self.open_page("folders")
         self.folders.choose_folder()
 
+    def _deleted(self, kind: str) -> None:
+        if kind == "conversations":
+            self.chat.new()
+            self.chat.panel.reload()
+
+    # --- the first run ------------------------------------------------------------------
+
+    def show_first_run(self) -> None:
+        """Lead through the first steps, instead of the pages."""
+        self.stage.setCurrentWidget(self.first_run)
+        self.first_run.begin()
+        for keys in self._keys:
+            keys.setEnabled(False)
+
+    def _first_run_finished(self) -> None:
+        self._welcomed = True
+        for keys in self._keys:
+            keys.setEnabled(True)
+        self.stage.setCurrentIndex(0)
+        self.folders.reload()
+        self.open_page("search")
+
+    def _folders_known(self, has_folders: bool) -> None:
+        self._has_folders = has_folders
+        self._look_for_first_run()
+
+    def _look_for_first_run(self) -> None:
+        """Show the first steps to who has neither seen them nor chosen a folder."""
+        fresh = self._welcomed is False and self._has_folders is False
+        if fresh and self.stage.currentIndex() == 0:
+            self._welcomed = True
+            self.show_first_run()
+
     # --- the preview --------------------------------------------------------------------
 
     def _target(self, page: str, target: Target | None) -> None:
@@ -189,6 +248,9 @@ class MainWindow(QMainWindow):
         wanted = page in WITH_PREVIEW and target is not None
         if wanted:
             self.preview.show_target(target)
+            self.preview.steps.show_position(
+                *(self.search.position() if page == "search" else (0, 0))
+            )
         self.preview.setVisible(wanted)
 
     def _close_preview(self) -> None:
@@ -203,7 +265,7 @@ class MainWindow(QMainWindow):
             self._notice.hide()
             self.folders.reload()
             self.settings.reload()
-            self.search.tags.reload()
+            self.search.reload()
             if self.page() == "chat":
                 self.chat.panel.reload()
             if self.page() == "storage":
@@ -221,7 +283,17 @@ class MainWindow(QMainWindow):
             self._look.theme.choose(theme)
         if isinstance(on_close, str):
             self._on_close = on_close
+        if self._welcomed is None and WELCOMED in values:
+            self._welcomed = values.get(WELCOMED) is True
+            self._look_for_first_run()
+        self.first_run.ready.know(values.get(AUTOSTART) is True)
         self.chat.remote.know(str(values.get("remote.address") or ""))
+
+    def search_now(self) -> None:
+        """Come forward with the search field ready to be typed into."""
+        self.come_forward()
+        self.open_page("search")
+        self.search.entry.selectAll()
 
     def come_forward(self) -> None:
         """Show the window before all others."""
@@ -233,9 +305,42 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """Hide into the tray, stay in the background, or quit: as set, and as the desktop can."""
-        stays = self._on_close == "stay" or (self._on_close == "auto" and self.tray.in_tray)
         event.ignore()
-        if stays:
-            self.hide()
-        else:
+        if self._on_close == "quit":
             self.quit_asked.emit()
+        elif self._on_close == "stay" or self.tray.in_tray:
+            self.hide()
+        elif self._told_of_closing:
+            self._close_like("stay")
+        else:
+            self._tell_of_closing()
+
+    def _tell_of_closing(self) -> None:
+        """Say once what closing means where nothing would be seen of Satchel afterwards."""
+        self._told_of_closing = True
+        self.banner.tell(
+            tr("This desktop has no tray, so nothing will be seen of Satchel."),
+            tr(
+                "It goes on in the background and keeps the index up to date. Start Satchel again "
+                "to bring the window back. The settings can change this."
+            ),
+            "question",
+            tr("Keep it running"),
+            lambda: self._close_like("stay"),
+            tr("Quit instead"),
+            lambda: self._close_like("quit"),
+        )
+        self._notice.show()
+        self.banner.focus_action()
+
+    def _close_like(self, choice: str) -> None:
+        """Close the window as was chosen, from now on without a word."""
+        self._on_close = choice
+        self._notice.hide()
+        self._client.ask(
+            lambda number: SettingsSet(number, "window.on_close", choice), lambda _: None
+        )
+        if choice == "quit":
+            self.quit_asked.emit()
+        else:
+            self.hide()

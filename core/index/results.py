@@ -27,15 +27,15 @@ LOOKED_AT = 8  # of these, of families already shown, read only to be listed as 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What to show: `k` hits for `text`, from files below a folder, with a name ending, and
-    among some paths.
+    """What to show: `k` hits for `text`, from files below a folder, with one of some name
+    endings, and among some paths.
     """
 
     text: str
     k: int
     fold: bool = True
     below: str | None = None
-    suffix: str | None = None
+    suffixes: tuple[str, ...] = ()
     paths: frozenset[str] | None = None
 
     def choose(self, files: list[FileRef]) -> list[FileRef]:
@@ -44,10 +44,9 @@ class Wish:
 
     def _fits(self, path: str) -> bool:
         inside = self.below is None or path.startswith(self.below.rstrip(os.sep) + os.sep)
-        ending = None if self.suffix is None else "." + self.suffix.lstrip(".").lower()
         if self.paths is not None and path not in self.paths:
             return False
-        return inside and (ending is None or path.lower().endswith(ending))
+        return inside and has_ending(path, self.suffixes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +211,8 @@ class ResultMaker:
         files = self._catalogue.files_of(sorted(documents))
         hits = []
         for rank, draft in enumerate(kept, start=1):
-            path = work.files[draft.position].path
+            file = work.files[draft.position]
+            path = file.path
             hits.append(
                 Hit(
                     rank=rank,
@@ -227,6 +227,7 @@ class ResultMaker:
                     source=source(draft.position),
                     about=draft.about,
                     copies=_copies(path, draft, files),
+                    mtime_s=file.mtime_ns // 10**9,
                 )
             )
         return Made(
@@ -234,6 +235,12 @@ class ResultMaker:
             tuple(draft.read.text if draft.read else None for draft in kept),
             tuple(draft.position for draft in kept),
         )
+
+
+def has_ending(path: str, suffixes: Sequence[str]) -> bool:
+    """Whether a path ends in one of these, with or without their dot; any does where none is."""
+    endings = tuple("." + suffix.lstrip(".").lower() for suffix in suffixes)
+    return not endings or path.lower().endswith(endings)
 
 
 def _best_first(files: Iterable[FileRef]) -> list[FileRef]:

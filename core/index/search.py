@@ -36,7 +36,7 @@ from core.index.text_cache import TextCache
 from core.index.view import View
 from core.index.word_search import WordHits
 from core.messages import Hit, Mode
-from core.store.catalogue import Catalogue
+from core.store.catalogue import ANY_DATE, Catalogue, Dates
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -51,8 +51,10 @@ WIDER = 4  # candidates looked at for each one scored, so that copies do not tak
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for. `below` is an absolute folder, `suffix` a name ending, `paths` are the
-    only files to look in.
+    """What to look for. `below` is an absolute folder, `suffixes` are name endings, `paths` the
+    only files to look in. `dates` are seconds since 1970: from one on and to before the other.
+    The date of a document is when it was last changed, or else made, as it says itself, or else
+    when its file was last written.
 
     With `typing` the last word may be unfinished.
     With `fold`, hits that show the same as a better one become its copies.
@@ -62,14 +64,15 @@ class Query:
     k: int = 10
     mode: Mode = "hybrid"
     below: str | None = None
-    suffix: str | None = None
+    suffixes: tuple[str, ...] = ()
+    dates: Dates = ANY_DATE
     fold: bool = True
     typing: bool = False
     paths: frozenset[str] | None = None
 
     def wish(self) -> Wish:
         """What is to be shown of the candidates."""
-        return Wish(self.text, self.k, self.fold, self.below, self.suffix, self.paths)
+        return Wish(self.text, self.k, self.fold, self.below, self.suffixes, self.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,15 +222,18 @@ class Searcher:
     # --- candidates ---------------------------------------------------------------------
 
     def _allowed(self, query: Query) -> Flags:
-        if query.below is None and query.suffix is None and query.paths is None:
+        wide = query.below is None and not query.suffixes and query.dates == ANY_DATE
+        if wide and query.paths is None:
             return self._view.live
         if query.paths is None:
-            matching = self._catalogue.documents_matching(query.below, query.suffix)
+            matching = self._catalogue.documents_matching(query.below, query.suffixes, query.dates)
         else:  # which of their files may be shown is looked at when they are
             found = map(self._catalogue.document_at, query.paths)
             matching = {document for document in found if document is not None}
-            if query.below is not None or query.suffix is not None:
-                matching &= self._catalogue.documents_matching(query.below, query.suffix)
+            if not wide:
+                matching &= self._catalogue.documents_matching(
+                    query.below, query.suffixes, query.dates
+                )
         return self._view.of_documents(matching) & self._view.live
 
     def _phrases(

@@ -51,6 +51,8 @@ UNEVEN_TURNS = (
     "memory and come back."
 )
 
+VARIED_TEMPERATURE = 0.6  # of an answer that is to differ from one before
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -328,18 +330,20 @@ class Runtime:
         max_tokens: int,
         on_text: Callable[[str], None],
         grammar: str = "",
+        variety: int = 0,
     ) -> Generation:
         """An answer to a prompt of parts and an end, to be `run`; it follows a grammar if given.
 
+        With `variety` its words are drawn, for each number differently.
         Raises UserError for one that llama.cpp does not understand.
         """
         sampling = self._sampling
         sampler = NativeSampler(
             self._model.n_vocab,
-            temperature=sampling.temperature,
+            temperature=VARIED_TEMPERATURE if variety else sampling.temperature,
             repeat_penalty=sampling.repeat_penalty,
             last_n=sampling.penalty_last_n,
-            seed=sampling.seed,
+            seed=sampling.seed + variety,
             grammar=self._model.grammar(grammar),
         )
         pieces = TextPieces(() if self._template is not None else PLAIN_STOPS)

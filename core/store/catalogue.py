@@ -6,6 +6,7 @@ through connections of their own.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -27,7 +28,10 @@ from core.store.notes import Notes
 from core.store.places import Ints, pack_places, unpack_places
 from core.store.rows import DocumentTable, FileRef, Loss, NewDocument, SegmentRow
 from core.store.survey_table import SurveyTable
-from core.store.titles import abouts, add_abouts, drop_abouts
+from core.store.titles import abouts, add_abouts, dates_said, drop_abouts
+
+Dates = tuple[int | None, int | None]  # from, to before, in seconds since 1970
+ANY_DATE: Dates = (None, None)
 
 _MOST_UNUSED = 0.08  # of the database; more is worth writing it anew
 _FRESH_PAGES = 12  # of tables and indexes that hold little as yet
@@ -283,18 +287,26 @@ class Catalogue:
         found = dict(rows)
         return [found.get(document) for document in documents]
 
-    def documents_matching(self, below: str | None, suffix: str | None) -> set[int]:
-        """Documents of files below a folder and with a name ending, either may be None."""
+    def documents_matching(
+        self, below: str | None, suffixes: Sequence[str] = (), dates: Dates = ANY_DATE
+    ) -> set[int]:
+        """Documents of files below a folder, if one is named, with one of some name endings and
+        of a time; see `core.index.search.Query`. Raises StoreDamagedError.
+        """
         rows = self.db.execute(
-            "SELECT document, folder.path, dir.path, name FROM file JOIN dir ON dir.id=dir "
-            "JOIN folder ON folder.id=dir.folder WHERE document IS NOT NULL"
+            "SELECT document, folder.path, dir.path, name, mtime_ns FROM file "
+            "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder WHERE document IS NOT NULL"
         )
         prefix = None if below is None else os.fsencode(below.rstrip(os.sep) + os.sep)
-        ending = None if suffix is None else os.fsencode("." + suffix.lstrip(".").lower())
+        endings = tuple(os.fsencode("." + suffix.lstrip(".").lower()) for suffix in suffixes)
+        said = {} if dates == ANY_DATE else dates_said(self.db)
+        after, before = (-math.inf if dates[0] is None else dates[0],
+                         math.inf if dates[1] is None else dates[1])  # fmt: skip
         found = set()
-        for document, root, where, name in rows:
+        for document, root, where, name, mtime_ns in rows:
             inside = prefix is None or os.path.join(root, where, b"").startswith(prefix)  # noqa: PTH118
-            if inside and (ending is None or name.lower().endswith(ending)):
+            named = inside and (not endings or name.lower().endswith(endings))
+            if named and after <= said.get(document, mtime_ns // 10**9) < before:
                 found.add(document)
         return found
 

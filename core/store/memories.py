@@ -70,6 +70,13 @@ class MemoryTable:
             self._check(db.changes(), number)
         self._own.scrub()
 
+    def clear(self) -> None:
+        """Forget everything, and what was not to be offered, for good."""
+        with self._own.changing() as db:
+            db.execute("DELETE FROM memory")
+            db.execute("DELETE FROM memory_refused")
+        self._own.scrub()
+
     @staticmethod
     def _check(changed: int, number: int) -> None:
         if not changed:

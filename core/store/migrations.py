@@ -369,6 +369,21 @@ HISTORY: tuple[Migration, ...] = (
         CREATE INDEX tag_file ON tag(file);
         """,
     ),
+    Migration(
+        "0007-branches-of-conversations",
+        """
+        ALTER TABLE turn ADD COLUMN parent INTEGER;
+        ALTER TABLE turn ADD COLUMN stopped TEXT NOT NULL DEFAULT 'end';
+        ALTER TABLE turn ADD COLUMN scope TEXT;
+        ALTER TABLE conversation ADD COLUMN tip INTEGER;
+        CREATE INDEX turn_parent ON turn(parent);
+        UPDATE turn SET parent=(
+            SELECT max(before.id) FROM turn AS before
+            WHERE before.conversation=turn.conversation AND before.id<turn.id
+        );
+        UPDATE conversation SET tip=(SELECT max(id) FROM turn WHERE conversation=conversation.id);
+        """,
+    ),
 )
 
 

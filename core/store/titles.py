@@ -51,6 +51,19 @@ def abouts(db: apsw.Connection, documents: Iterable[int]) -> dict[int, About]:
     return found
 
 
+def dates_said(db: apsw.Connection) -> dict[int, int]:
+    """When each document that says so was last changed, or else made. Raises StoreDamagedError."""
+    found: dict[int, int] = {}
+    for first, packed in db.execute("SELECT first, packed FROM about").fetchall():
+        assert isinstance(first, int)
+        assert isinstance(packed, bytes)
+        for number, values in _unpacked(first, packed).items():
+            date = next((value for value in values[:1:-1] if isinstance(value, int)), None)
+            if date is not None:
+                found[number] = date
+    return found
+
+
 def drop_abouts(db: apsw.Connection, documents: Iterable[int]) -> None:
     """Remove what documents that are gone said of themselves. Raises StoreDamagedError."""
     gone: dict[int, list[int]] = {}

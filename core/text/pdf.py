@@ -1,10 +1,8 @@
-"""PDF through pdfium: text page by page, and a page as a picture."""
+"""PDF through pdfium: text page by page."""
 
 from __future__ import annotations
 
 import re
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, islice
@@ -55,7 +53,7 @@ def extract_pdf(source: Source) -> Document:
     pdfium cannot open it.
     """
     limits = source.limits
-    with _opened(source) as pdf:
+    with opened(source) as pdf:
         count = len(pdf)
         if count > limits.max_pages:
             raise FileError(
@@ -68,7 +66,7 @@ def extract_pdf(source: Source) -> Document:
         any_garbled = False
         chars = 0
         for number in range(count):
-            text, garbled = _page_text(pdf, number)
+            text, garbled = page_text(pdf, number)
             pages.append(text)
             any_garbled = any_garbled or garbled
             if garbled or (not _has_words(text) and _is_pictured(pdf, number)):
@@ -103,9 +101,9 @@ def read_pdf_pages(
     Raises FileError as `extract_pdf`, or "changed" when a page is not as long
     as `page_chars`, if given, has it.
     """
-    with _opened(source) as pdf:
+    with opened(source) as pdf:
         texts = {
-            number: _page_text(pdf, number)[0] if number < len(pdf) else "" for number in numbers
+            number: page_text(pdf, number)[0] if number < len(pdf) else "" for number in numbers
         }
         if page_chars is not None and any(
             len(text) != page_chars[number] for number, text in texts.items()
@@ -114,33 +112,8 @@ def read_pdf_pages(
         return texts
 
 
-def render_page(path: str, page: int, width_px: int) -> tuple[bytes, int]:
-    """Page `page` (from 1) as PNG bytes at most `width_px` wide, and the number of pages.
-
-    Raises FileError when the file cannot be opened or has no such page.
-    """
-    with _opened(Source(path)) as pdf:
-        count = len(pdf)
-        if not 1 <= page <= count:
-            raise FileError(path, f"has no page {page}")
-        try:
-            leaf = pdf[page - 1]
-            width, height = leaf.get_size()
-            # Tall pages are held to twice A4's proportions, so that no page asks for gigabytes.
-            scale = min(width_px / max(width, 1), width_px * 3 / max(height, 1))
-            bitmap = leaf.render(scale=scale, rev_byteorder=True)
-            png = _png(
-                bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels
-            )
-            bitmap.close()
-            leaf.close()
-        except pypdfium2.PdfiumError as error:
-            raise FileError(path, f"page {page} is damaged and cannot be drawn") from error
-        return png, count
-
-
 @contextmanager
-def _opened(source: Source) -> Iterator[Any]:
+def opened(source: Source) -> Iterator[Any]:
     """The open document; what pdfium says against it becomes a FileError."""
     with source.open() as file:
         # pdfium reports an empty stream by crashing on some platforms; say it first.
@@ -162,7 +135,7 @@ def _opened(source: Source) -> Iterator[Any]:
             pdf.close()
 
 
-def _page_text(pdf: Any, number: int) -> tuple[str, bool]:
+def page_text(pdf: Any, number: int) -> tuple[str, bool]:
     """One page's text, cleaned and ending in a newline, and whether its letters are unreadable.
 
     Blank where there are no words.
@@ -263,25 +236,3 @@ def _bookmarks(pdf: Any, starts: Sequence[int]) -> tuple[Heading, ...]:
     except (pypdfium2.PdfiumError, UnicodeDecodeError):
         pass  # the outline is a nicety; its damage takes nothing from the text
     return tuple(sorted(found, key=lambda heading: heading.start))
-
-
-def _png(pixels: bytes, width: int, height: int, stride: int, channels: int) -> bytes:
-    """RGB, RGBx or grey pixel rows as a PNG (https://www.w3.org/TR/png-3/)."""
-    row_bytes = width * channels
-    colour = {1: 0, 3: 2, 4: 6}[channels]
-    rows = b"".join(
-        b"\x00" + pixels[top : top + row_bytes] for top in range(0, stride * height, stride)
-    )
-
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows, 6))
-        + chunk(b"IEND", b"")
-    )

@@ -45,6 +45,7 @@ def test_options_stand_before_or_after_the_command(argv: list[str]) -> None:
     assert vars(options) == {
         "home": "H", "json": True, "command": "search", "query": "q", "k": 3, "folder": None,
         "type": None, "tag": None, "mode": "lexical", "exact": False,
+            "after": None, "before": None,
     }  # fmt: skip
 
 
@@ -108,6 +109,7 @@ def test_every_command_can_be_run() -> None:
     assert set(action.choices) == set(COMMANDS) == {
         "folders", "index", "search", "batch", "ask", "related", "status", "budget", "models",
         "forget", "doctor", "mcp", "pause", "resume", "memories", "remote", "digest", "tag",
+        "recent", "conversations",
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT, Indexed, satchel, watching
 
-from app.lookups import find_quote
+from app.previews import find_quote
 from app.session import Session
 from core.messages import (
     Done,
@@ -21,13 +22,17 @@ from core.messages import (
     Index,
     Locator,
     Message,
+    PageImage,
+    PagePreview,
     Pause,
     Preview,
     PreviewText,
     Raise,
     Report,
     Search,
+    SearchesRequest,
     SearchResults,
+    SettingsSet,
     State,
     StatusRequest,
     Subscribe,
@@ -103,6 +108,76 @@ def test_it_greets_answers_and_ends_with_its_stdin(own_sample: Indexed) -> None:
         assert done.returncode == 0
         assert service.end() == 0
     assert not (own_sample.home / "data" / "socket").exists()
+
+
+def test_a_search_while_typing_gives_words_first_and_a_newer_one_goes_before(
+    own_sample: Indexed,
+) -> None:
+    with child(own_sample.home) as service:
+        service.next()
+        for number, query in ((1, "lea"), (2, "leas"), (3, "workshop leas")):
+            service.send(Search(number, query, early=True))
+        replies: dict[int, list[Message]] = {1: [], 2: [], 3: []}
+        while len(replies[3]) < 2:
+            message = service.next()
+            replies[int(getattr(message, "id", 0))].append(message)
+        words, whole = replies[3]
+        assert isinstance(words, SearchResults)
+        assert isinstance(whole, SearchResults)
+        assert (words.final, whole.final) == (False, True)
+        assert {hit.source for hit in words.hits} == {"lexical"}
+        assert whole.hits
+        for older in (replies[1], replies[2]):
+            assert isinstance(older[-1], Failed)
+        # A word that is half typed is found by its beginning.
+        service.send(Search(4, "leas", early=True))
+        half = service.next()
+        assert isinstance(half, SearchResults)
+        assert half.hits
+        assert service.end() == 0
+
+
+def test_a_passage_is_boxed_on_the_page_of_its_pdf(own_sample: Indexed) -> None:
+    with child(own_sample.home) as service:
+        service.next()
+        found = service.reply(Search(1, "when does the lease end", file_types=("pdf",)))
+        assert isinstance(found, SearchResults)
+        hit = found.hits[0]
+        page = hit.locator.page or 0
+        boxed = service.reply(PagePreview(2, hit.path, page, 400, hit.start, hit.end))
+        assert isinstance(boxed, PageImage)
+        assert boxed.boxes
+        quote = " ".join(hit.snippet.split()[2:8])
+        quoted = service.reply(
+            PagePreview(3, hit.path, page, 400, quote=quote, locator=hit.locator)
+        )
+        assert isinstance(quoted, PageImage)
+        assert 1 <= len(quoted.boxes) <= 2
+        was = Path(hit.path).stat()
+        os.utime(hit.path, (1, 1))  # what was indexed is not what is there now
+        try:
+            changed = service.reply(PagePreview(4, hit.path, page, 400, hit.start, hit.end))
+        finally:
+            os.utime(hit.path, ns=(was.st_atime_ns, was.st_mtime_ns))
+        assert isinstance(changed, PageImage)
+        assert changed.boxes == ()
+        assert service.end() == 0
+
+
+def test_recent_searches_are_kept_only_where_wanted(own_sample: Indexed) -> None:
+    def searches(reply: Message | None) -> object:
+        assert isinstance(reply, Report)
+        assert isinstance(reply.body, dict)
+        return reply.body["searches"]
+
+    with child(own_sample.home) as service:
+        service.next()
+        assert searches(service.reply(SearchesRequest(1, "note", "lease end"))) == ["lease end"]
+        assert (own_sample.home / "data" / "searches.json").exists()
+        service.reply(SettingsSet(2, "search.keep_recent", False))
+        assert not (own_sample.home / "data" / "searches.json").exists()
+        assert searches(service.reply(SearchesRequest(3, "note", "again"))) == []
+        assert service.end() == 0
 
 
 def test_a_citation_is_found_by_its_words(own_sample: Indexed) -> None:

@@ -252,8 +252,8 @@ def test_a_view_over_several_levels_answers_right(lab: Lab, names: tuple[str, ..
     mixed(lab, names)
     exact = best(lab, exact=True)
     assert close(best(lab, limit=60), exact)
-    below, suffix = str(lab.files), "txt"
-    assert close(best(lab, limit=60, below=below, suffix=suffix), exact)
+    below, suffixes = str(lab.files), ("txt",)
+    assert close(best(lab, limit=60, below=below, suffixes=suffixes), exact)
     assert best(lab, below=str(lab.files / "elsewhere")) == [[]] * len(QUERIES)
     for number in range(10 * len(names)):
         assert lab.names(f"marker{number}x1", k=1) == [f"note-{number}.txt"]

@@ -93,7 +93,12 @@ def test_a_filter_keeps_exactly_what_fits_it(lab: Lab, seed: int) -> None:
             for suffix in (None, "txt", ".MD", "text"):
                 below = None if folder is None else str(lab.files / folder).rstrip("/")
                 found = hits(
-                    lab, "harbour lease", mode=mode, exact=True, below=below, suffix=suffix
+                    lab,
+                    "harbour lease",
+                    mode=mode,
+                    exact=True,
+                    below=below,
+                    suffixes=() if suffix is None else (suffix,),
                 )
                 wanted = [hit for hit in whole if fits(Path(hit[0]), below, suffix)]
                 if mode == "lexical":  # there a score is the rank

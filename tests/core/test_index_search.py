@@ -29,7 +29,7 @@ def test_filters_hold_in_every_mode(filled: Lab) -> None:
     for mode in ("hybrid", "semantic", "lexical"):
         for exact in (False, True):
             hits = filled.search(
-                "shared words number4", k=60, exact=exact, mode=mode, below=below, suffix="txt"
+                "shared words number4", k=60, exact=exact, mode=mode, below=below, suffixes=("txt",)
             ).hits
             assert hits
             assert {Path(hit.path).parent.name for hit in hits} == {"dir1"}
@@ -38,8 +38,8 @@ def test_filters_hold_in_every_mode(filled: Lab) -> None:
 
 def test_a_suffix_may_have_its_dot_and_any_case(filled: Lab) -> None:
     for suffix in ("md", ".md", "MD"):
-        assert {Path(p).suffix for p in filled.names("shared", k=50, suffix=suffix)} == {".md"}
-    assert filled.names("shared", suffix="pdf") == []
+        assert {Path(p).suffix for p in filled.names("shared", k=50, suffixes=(suffix,))} == {".md"}
+    assert filled.names("shared", suffixes=("pdf",)) == []
 
 
 def test_the_limit_on_recomputes_is_kept(filled: Lab) -> None:

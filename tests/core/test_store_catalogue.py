@@ -11,7 +11,7 @@ import pytest
 from helpers import Lab
 
 from core.errors import UserError
-from core.messages import UNTITLED, Citation, Locator
+from core.messages import UNTITLED, About, Citation, Locator
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError
 from core.store.files import UNSETTLED_NS
@@ -244,11 +244,33 @@ def test_filters_by_folder_and_ending(catalogue: Catalogue) -> None:
     catalogue.publish("s", "m", [document(n.encode(), [files[n]], "t") for n in names])
     at = {name: catalogue.document_at(f"/a/{name}") for name in names}
     match = catalogue.documents_matching
-    assert match("/a/d", None) == {at["d/one.TXT"], at["d/two.md"]}
-    assert match(None, "txt") == {at["d/one.TXT"], at["d2/three.txt"], at["four.txt"]}
-    assert match("/a/d/", ".txt") == {at["d/one.TXT"]}
-    assert match("/", None) == set(at.values())
-    assert match("/a/d/one", None) == set()
+    assert match("/a/d") == {at["d/one.TXT"], at["d/two.md"]}
+    assert match(None, ["txt"]) == {at["d/one.TXT"], at["d2/three.txt"], at["four.txt"]}
+    assert match("/a/d/", [".txt"]) == {at["d/one.TXT"]}
+    assert match("/") == set(at.values())
+    assert match("/a/d/one") == set()
+
+
+def test_filters_by_the_date_that_documents_have_or_else_their_files(catalogue: Catalogue) -> None:
+    catalogue.files.sync_folders(["/a"])
+    catalogue.survey.note(1, [(name, 1, 50 * 10**9) for name in ("plain", "dated", "made")])
+    files = ids(catalogue, "/a")
+    for name, about in (
+        ("plain", About()),
+        ("dated", About(created_s=10, modified_s=90)),
+        ("made", About(created_s=20)),
+    ):
+        new = replace(document(name.encode(), [files[name]], "t"), about=about)
+        catalogue.publish(name, "m", [new])
+
+    def match(*dates: int | None) -> set[str]:
+        found = catalogue.documents_matching(None, (), (dates[0], dates[1]))
+        return {name for name in files if catalogue.document_at(f"/a/{name}") in found}
+
+    assert match(50, 91) == {"plain", "dated"}
+    assert match(None, 50) == {"made"}
+    assert match(51, None) == {"dated"}
+    assert match(90, 90) == set()
 
 
 def test_a_failed_publication_changes_nothing(catalogue: Catalogue) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import zlib
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from core.errors import FileError
 from core.text.document import Limits
 from core.text.formats import read_passages
-from core.text.pdf import extract_pdf, read_pdf_pages, render_page
+from core.text.pdf import extract_pdf, read_pdf_pages
 from core.text.source import Source
 
 SAMPLE = Path(__file__).parents[2] / "resources" / "sample-folder" / "workshop-lease.pdf"
@@ -163,21 +162,6 @@ def test_a_truncated_file_fails_with_a_reason(tmp_path: Path, keep: int) -> None
         extract_pdf(Source(str(path)))
     assert caught.value.problem == "failed"
     assert "complete copy" in caught.value.reason
-
-
-def test_a_page_is_drawn_as_png() -> None:
-    png, pages = render_page(str(SAMPLE), 2, 300)
-    assert pages == 3
-    assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height, depth, colour = struct.unpack(">IIBB", png[16:26])
-    assert 298 <= width <= 301 and 420 <= height <= 428
-    start = png.index(b"IDAT")
-    length = struct.unpack(">I", png[start - 4 : start])[0]
-    rows = zlib.decompress(png[start + 4 : start + 4 + length])
-    assert len(rows) == height * (1 + width * {2: 3, 6: 4}[colour]) and depth == 8
-    assert rows.count(0xFF) > len(rows) // 2  # paper
-    with pytest.raises(FileError, match="no page 4"):
-        render_page(str(SAMPLE), 4, 300)
 
 
 def test_bookmarks_are_headings() -> None:

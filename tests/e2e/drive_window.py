@@ -114,8 +114,21 @@ def search(driver: Driver) -> Script:
     driver.found["preview"] = window.preview.text.toPlainText()
     driver.found["marked"] = len(window.preview.text.extraSelections())
     window.preview.page_button.click()
-    yield lambda: not window.preview.picture.pixmap().isNull()
-    driver.found["picture_px"] = window.preview.picture.pixmap().width()
+    yield lambda: not window.preview.page.picture.pixmap().isNull()
+    driver.found["picture_px"] = window.preview.page.picture.pixmap().width()
+    driver.found["boxes"] = len(window.preview.page.boxes)
+    window.preview.show_related()
+    yield lambda: window.preview.related.model.rowCount() > 0
+    driver.found["related"] = [hit.path for hit in window.preview.related.model.hits]
+    window.preview.copy_quote()
+    yield lambda: "31 May 2028" in QApplication.clipboard().text()
+    window.search.filters.choose_kind("mail")
+    yield driver.searched
+    driver.found["mail"] = [hit.path for hit in window.search.model.hits]
+    window.search.filters.clear()
+    yield driver.searched
+    window.search.recent.note("when does the lease end")
+    yield lambda: window.search.recent.lines
     window.open_page("storage")
     yield window.storage.content.isVisible
     driver.found["storage"] = window.storage.disk.title.text()
@@ -258,8 +271,86 @@ def quit_while_indexing(driver: Driver) -> Script:
     driver.window.folders.add([os.environ["SATCHEL_TEST_FOLDER"]])
     yield lambda: driver.window.activity.progress is not None
     driver.found["phase"] = driver.window.activity.headline()
-    driver.window.close()
+    driver.window.quit_asked.emit()
     driver.found["pid"] = driver.desktop.client.pid
+
+
+def first_run(driver: Driver) -> Script:
+    """From the first start to a first answer, by keyboard and with the sample folder."""
+    window, run = driver.window, driver.window.first_run
+    yield lambda: window.stage.currentWidget() is run and window.isVisible()
+    driver.found["chosen"] = run.folders.chosen
+    # Without a window manager no window is active, but each has a widget that would be.
+    driver.found["focus"] = window.focusWidget() is run.next_button
+    began = time.monotonic()
+    QTest.keyClick(window.focusWidget(), Qt.Key.Key_Space)
+    yield run.folders.isVisible
+    QTest.keyClick(run.folders.sample, Qt.Key.Key_Space)
+    QTest.keyClick(run.next_button, Qt.Key.Key_Space)
+    yield lambda: run.budgets.isVisible() and run.budgets.promise.text()
+    driver.found["device"] = run.budgets.device.text()
+    run.budgets.ram.field.setValue(1)
+    run.next_button.click()
+    yield run.budgets.banner.isVisible
+    driver.found["refused"] = run.budgets.banner.accessibleName()
+    run.budgets.ram.field.setValue(1200)
+    run.next_button.click()
+    yield lambda: run.model.isVisible() and run.model.models.cards
+    driver.found["models"] = sorted(run.model.models.cards)
+    QTest.keyClick(run.next_button, Qt.Key.Key_Space)
+    yield driver.indexed
+    driver.found["state"] = run.ready.state.text()
+    run.ready.autostart.click()
+    yield lambda: run.ready.autostart.isChecked() and not run.ready.problem.isVisible()
+    run.ready.example.click()
+    yield lambda: driver.turn_state() in ("answered", "unsupported", "not found", "failed")
+    driver.found["answered_s"] = time.monotonic() - began
+    driver.found["turn"] = driver.turn_state()
+    driver.found["sources"] = len(window.chat.turns[-1]._sources)
+    window.open_page("settings")
+    yield lambda: window.settings.rows
+    window.open_page("storage")
+    yield window.storage.ram.title.text
+    driver.found["ram"] = window.storage.ram.title.text()
+
+
+def second_run(driver: Driver) -> Script:
+    """What has been welcomed once is not welcomed again."""
+    yield driver.indexed
+    driver.found["welcomed"] = driver.window.stage.currentIndex() == 0
+
+
+def first_course(driver: Driver) -> Script:
+    """From a first start to the end: a folder, a search, an answer, a memory, a setting."""
+    window = driver.window
+    words = json.loads(os.environ["SATCHEL_TEST_WORDS"])
+    yield driver.settled
+    yield window.first_run.isVisible
+    window.first_run.finish()
+    window.folders.add([words["folder"]])
+    yield lambda: window.activity.progress is not None
+    yield driver.indexed
+    driver.search(words["query"])
+    yield driver.searched
+    driver.found["hits"] = [hit.path for hit in window.search.model.hits]
+    yield window.preview.text.toPlainText
+    window.chat.ask(words["question"])
+    yield lambda: driver.turn_state() in ("answered", "unsupported", "not found", "failed")
+    driver.found["answer"] = window.chat.turns[-1].answer.text()
+    window.open_page("settings")
+    yield lambda: window.settings.rows
+    window.settings.memories.field.setText(words["memory"])
+    window.settings.memories.add()
+    yield lambda: window.settings.memories.rows
+    window.settings.open_section("advanced")
+    row = window.settings.rows["extract.timeout_s"]
+    row.editor.changed.emit(21)
+    yield row.reset.isVisible
+    for page in ("storage", "models", "folders"):
+        window.open_page(page)
+    yield lambda: window.models.cards
+    driver.found["pages"] = True
+    window.quit_asked.emit()
 
 
 def kill_children(parent: int, module: str) -> int:
@@ -284,6 +375,9 @@ SCENARIOS = {
         service_killed,
         raised,
         quit_while_indexing,
+        first_run,
+        second_run,
+        first_course,
     )
 }
 

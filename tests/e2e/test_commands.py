@@ -20,7 +20,7 @@ LOCATOR = {"page", "line", "heading", "member"}
 RESULT = {"rank", "score", "path", "locator", "start", "end", "snippet"}
 RESULT_MORE = {
     "marks", "state", "source", "title", "author", "created", "modified", "copies",
-    "tags",
+    "tags", "written",
 }  # fmt: skip
 COUNTS = {"indexed", "skipped", "failed", "needs_ocr", "offline"}
 BYTES = {"catalogue", "codes", "graph", "spans", "embeddings", "lexical", "text_cache", "total"}

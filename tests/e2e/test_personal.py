@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from helpers import Indexed, one_line, satchel, satchel_json, watching
+
+from core.store.recent import RecentSearches
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +68,27 @@ def test_an_answer_tells_whether_it_was_given_before(served: Indexed) -> None:
         assert "nothing it rests on has changed" in said
     else:
         assert again["cached"] is None
+
+
+def test_recent_searches(served: Indexed) -> None:
+    assert satchel(served.home, "recent", "list").stdout == "No search is kept.\n"
+    kept = RecentSearches(served.home / "data" / "searches.json")
+    for text in ("rent", "lease end"):
+        kept.note(text)
+    assert satchel(served.home, "recent", "list").stdout == "lease end\nrent\n"
+    assert satchel_json(served.home, "recent", "remove", "rent")["searches"] == ["lease end"]
+    assert "No such search" in one_line(satchel(served.home, "recent", "remove", "rent"))
+    assert satchel_json(served.home, "recent", "clear")["searches"] == []
+
+
+def test_a_search_is_narrowed_by_types_and_days(served: Indexed) -> None:
+    found = satchel_json(served.home, "search", "the lease", "--type", "pdf,.EML")["results"]
+    assert {Path(hit["path"]).suffix for hit in found} == {".pdf", ".eml"}
+    [dated] = {hit["modified"] or hit["created"] for hit in found if hit["path"].endswith(".eml")}
+    day, day_after = dated[:10], str(date.fromisoformat(dated[:10]) + timedelta(days=1))
+    search = ("search", "the", "-k", "50", "--type", "eml")
+    inside = satchel_json(served.home, *search, "--after", day, "--before", day_after)["results"]
+    assert inside
+    assert satchel_json(served.home, *search, "--after", day_after)["results"] == []
+    assert satchel_json(served.home, *search, "--before", day)["results"] == []
+    assert satchel(served.home, *search, "--after", "yesterday").returncode == 2

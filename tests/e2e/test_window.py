@@ -92,6 +92,10 @@ def test_search_preview_and_what_the_process_holds(own_sample: Indexed, display:
     assert "31 May 2028" in found["preview"]
     assert found["marked"] == 1
     assert found["picture_px"] > 200
+    assert found["boxes"] > 0
+    assert len(found["related"]) > 1
+    assert {Path(path).suffix for path in found["mail"]} == {".eml"}
+    assert (own_sample.home / "data" / "searches.json").stat().st_mode & 0o777 == 0o600
     assert "on disk" in found["storage"]
     assert found["folders"] == 1
     assert found["threads"] == 1
@@ -170,6 +174,29 @@ def test_quit_while_indexing(tmp_path: Path, models: Path, display: str) -> None
     assert "Indexing" in found["phase"] or "Looking" in found["phase"]
     assert not Path(f"/proc/{found['pid']}").exists()
     assert not (home / "data" / "socket").exists()
+
+
+def test_the_first_run_leads_to_an_answer(
+    tmp_path: Path,
+    models: Path,  # noqa: ARG001
+    display: str,
+) -> None:
+    home, session = tmp_path / "home", tmp_path / "session"
+    found = drive("first_run", home, display, XDG_CONFIG_HOME=str(session))
+    assert found["chosen"] == []
+    assert found["focus"]
+    assert "of memory" in found["device"]
+    assert "a disk of" in found["device"]
+    assert "1 MB" in found["refused"]
+    assert "smollm2-135m-instruct" in found["models"]
+    assert "all-minilm-l6-v2" not in found["models"]
+    assert found["turn"] in ("answered", "unsupported")
+    assert found["sources"] > 0
+    assert found["ram"].endswith("of 1.2 GB in memory")
+    (entry,) = (session / "autostart").iterdir()
+    assert f"--home {home} --hidden" in entry.read_text("utf-8")
+    again = drive("second_run", home, display, XDG_CONFIG_HOME=str(session))
+    assert again["welcomed"]
 
 
 def test_a_command_beside_the_window_answers(own_sample: Indexed, display: str) -> None:

@@ -20,6 +20,7 @@ else:
     from PySide6.QtWidgets import QApplication, QLabel
     from scripted import ScriptedClient
 
+    from core.messages import Locator
     from ui.icons import Icons
     from ui.parts import Look
     from ui.theme import Theme
@@ -31,10 +32,15 @@ else:
         def __init__(self) -> None:
             self.opened: list[str] = []
             self.revealed: list[str] = []
+            self.places: list[Locator] = []
+            self.news = ""
             self.problem = ""
 
-        def open(self, path: str) -> str:
+        def open(self, path: str, place: Locator, said: Callable[[str], None]) -> str:
             self.opened.append(path)
+            self.places.append(place)
+            if self.news:
+                said(self.news)
             return self.problem
 
         def reveal(self, path: str) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from gallery_shell import closing_states, first_run_states
 from gallery_stage import OUT, Gallery, number, usual
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
-from report_samples import budget, status
+from report_samples import budget, kept, status
 from samples import (
     changed_entries,
     dates_entries,
+    grouped,
     hit,
     many,
     remote_preview,
@@ -37,6 +40,7 @@ from core.messages import (
     Failed,
     FoldersList,
     IndexProgress,
+    KeptRequest,
     Made,
     MemoriesRequest,
     MemoryOffer,
@@ -44,6 +48,7 @@ from core.messages import (
     ModelProgress,
     ModelsRequest,
     Preview,
+    Related,
     Report,
     Search,
     SearchResults,
@@ -94,6 +99,8 @@ def search_states(g: Gallery, mode: str) -> None:
     g.window.preview.page_button.click()
     g.shoot("search-page-picture", mode)
     g.window.preview.text_button.click()
+    narrowed_states(g, mode)
+    preview_states(g, mode)
     g.window.search.view.setFocus()
     g.shoot("search-list-focused", mode)
     g.window.resize(840, 620)
@@ -122,6 +129,63 @@ def search_states(g: Gallery, mode: str) -> None:
     g.query("x" * 5000)
     g.window.search.entry.shortened.emit()
     g.shoot("search-cut-and-preview-error", mode)
+
+
+def narrowed_states(g: Gallery, mode: str) -> None:
+    """A search narrowed by chips, and what is asked before."""
+    filters = g.window.search.filters
+    filters.kind_menu.popup(filters.kind.mapToGlobal(filters.kind.rect().bottomLeft()))
+    g.shoot_popup("search-types", mode)
+    filters.choose_folder("/home/ana/Documents/club & friends/2024/minutes-of-the-meetings")
+    filters.choose_kind("documents")
+    filters.choose_days(date(2023, 6, 1), date(2024, 2, 29))
+    g.shoot("search-narrowed", mode)
+    filters.days.open(date(2024, 3, 14))
+    g.shoot("search-days", mode)
+    g.window.resize(884, 560)
+    g.shoot("search-narrowed-small", mode)
+    filters.days.hide()
+    g.window.resize(1240, 800)
+    g.client.script[Search] = lambda m: SearchResults(number(m), (), True)
+    g.query("nothing of this kind")
+    g.shoot("search-narrowed-nothing", mode)
+    filters.clear()
+    g.client.script[Search] = lambda m: SearchResults(number(m), grouped(), True)
+    g.query("lease end date")
+    g.shoot("search-grouped", mode)
+    g.window.search.model.show_whole(0)
+    g.window.search.view.setCurrentIndex(g.window.search.model.index(2))
+    g.window.search.view.setFocus()
+    g.shoot("search-grouped-whole", mode)
+    del g.client.script[Search]
+    g.query("a slow one")
+    g.client.late(g.client.last(Search))
+    g.shoot("search-late", mode)
+    usual(g.client, mode)
+    g.query()
+
+
+def preview_states(g: Gallery, mode: str) -> None:
+    """What can be done from the preview."""
+    preview, view = g.window.preview, g.window.search.view
+    menu = view._menu(view.currentIndex())
+    menu.popup(g.window.mapToGlobal(QPoint(300, 200)))
+    g.shoot_popup("search-menu", mode)
+    preview.copy_quote()
+    g.shoot("preview-copied", mode)
+    preview.banner.hide()
+    preview.show_related()
+    g.shoot("preview-related", mode)
+    del g.client.script[Related]
+    preview.show_related()
+    g.client.fail(g.client.last(Related), "The index is damaged.", "Run `satchel doctor`.")
+    g.shoot("preview-related-failed", mode)
+    del g.client.script[Preview]
+    preview.reload()
+    g.client.late(g.client.last(Preview))
+    g.shoot("preview-late", mode)
+    usual(g.client, mode)
+    preview.reload()
 
 
 def digest_states(g: Gallery, mode: str) -> None:
@@ -326,14 +390,24 @@ def model_states(g: Gallery, mode: str) -> None:
 def other_states(g: Gallery, mode: str) -> None:
     """Settings, and a service that is gone."""
     usual(g.client, mode)
+    g.client.script[KeptRequest] = lambda m: Report(number(m), kept())
     g.window.open_page("settings")
     g.shoot("settings", mode)
     g.client.report(g.client.last(MemoriesRequest), {"memories": MEMORIES})
     g.window.settings.memories.ask_to_remove(2, MEMORIES[1]["text"])
     g.scroll_to(g.window.settings, g.window.settings.memories)
     g.shoot("settings-memories", mode)
+    g.window.settings.open_section("advanced")
     g.window.settings.rows["files.max_mb"].refuse("files.max_mb cannot be 0. Give a number.")
     g.shoot("settings-refused", mode)
+    g.window.settings.filter.setText("battery")
+    g.shoot("settings-found", mode)
+    g.window.settings.filter.setText("")
+    for section in ("window", "about", "privacy"):
+        g.window.settings.open_section(section)
+        g.shoot(f"settings-{section}", mode)
+    g.window.settings.privacy.ask_to_delete("conversations")
+    g.shoot("settings-delete", mode)
     g.scroll_to(g.window.settings, g.window.settings.remote)
     g.shoot("settings-remote", mode)
     g.client.lose(Link("lost", "Satchel's background service stopped unexpectedly.",
@@ -353,6 +427,8 @@ STATES = (
     storage_states,
     model_states,
     other_states,
+    first_run_states,
+    closing_states,
 )
 
 

@@ -11,6 +11,7 @@ from report_samples import budget, models, status
 from samples import (
     LEASE,
     PAGE,
+    PAGE_BOXES,
     failures,
     folders,
     hits,
@@ -32,8 +33,10 @@ from core.messages import (
     PagePreview,
     Preview,
     PreviewText,
+    Related,
     Report,
     Search,
+    SearchesRequest,
     SearchResults,
     SettingsGet,
     State,
@@ -48,6 +51,12 @@ from ui.theme import Theme
 from ui.window import MainWindow
 
 OUT = Path(__file__).parents[2] / "build" / "gallery"
+SEARCHES = (
+    "when does the lease end",
+    "garage paint colour",
+    '"notice period" of the workshop, and what has to be done in writing before it is over & done',
+    "متى ينتهي عقد الإيجار؟",
+)
 CONVERSATIONS = [
     {"id": 3, "title": "When does the workshop lease end?", "changed_at": 3.0},
     {"id": 2, "title": "Who waters the tomatoes in August, and how often?", "changed_at": 2.0},
@@ -85,7 +94,9 @@ def usual(client: ScriptedClient, mode: str) -> None:
         Preview: lambda m: PreviewText(
             number(m), "", PAGE, PAGE.find(LEASE), PAGE.find(LEASE) + len(LEASE), Locator(page=1)
         ),
-        PagePreview: lambda m: PageImage(number(m), page_png(), 1, 3),
+        PagePreview: lambda m: PageImage(number(m), page_png(), 1, 3, PAGE_BOXES),
+        Related: lambda m: SearchResults(number(m), hits()[1:5], True),
+        SearchesRequest: lambda m: Report(number(m), {"searches": list(SEARCHES), "kept": True}),
     }
 
 

@@ -15,6 +15,11 @@ def status(**in_force: object) -> dict[str, object]:
         "other": 12_000, "total": 105_822_000,
     }  # fmt: skip
     return {
+        "device": {
+            "processors": 4, "memory_bytes": 8_200_000_000,
+            "memory_available_bytes": 4_900_000_000, "disk_bytes": 512_110_190_592,
+            "disk_free_bytes": 121_000_000_000, "on_battery": True, "battery_share": 0.82,
+        },
         "budgets": {
             "disk_bytes": in_force.get("disk_bytes", 500_000_000),
             "ram_bytes": in_force.get("ram_bytes", 2_000_000_000),
@@ -97,6 +102,7 @@ def budget(disk_bytes: int = 500_000_000, ram_bytes: int = 2_000_000_000) -> dic
         "preview": True,
         "budgets": {"disk_bytes": disk_bytes, "ram_bytes": ram_bytes},
         "smallest": {"disk_bytes": 4_000_000, "ram_bytes": 412_300_000},
+        "proposed": {"disk_bytes": 500_000_000, "ram_bytes": 1_600_000_000},
         "largest": {"disk_bytes": 512_110_190_592, "ram_bytes": 16_654_000_128},
         "used": {"disk_bytes": 105_822_000, "ram_bytes": 721_000_000},
         "now": plan(500_000_000, 2_000_000_000),
@@ -165,3 +171,22 @@ def models() -> list[dict[str, object]]:
             "licence": "MIT", "good_for": "About 100 languages.",
         },
     ]  # fmt: skip
+
+
+def kept() -> dict[str, object]:
+    """What is kept of the person, as the service reports it."""
+    history = "/home/ana/.local/share/satchel/home/data/history.db"
+    return {
+        "kept": [
+            {"kind": "conversations", "count": 12, "turns": 41, "path": history, "bytes": 2_400_000},
+            {"kind": "answers", "count": 9, "path": history, "bytes": 61_000},
+            {"kind": "memories", "count": 0, "path": history, "bytes": None},
+            {"kind": "searches", "count": 7, "path": "/home/ana/searches.json", "bytes": 900},
+            {"kind": "index", "count": 4000, "path": "/home/ana/data", "bytes": 105_000_000},
+            {"kind": "models", "path": "/home/ana/models", "bytes": 176_000_000},
+        ],
+        "about": {
+            "version": "0.1.0", "python": "3.11.2", "system": "Linux", "settings": "/home/ana/c",
+            "data": "/home/ana/data", "cache": "/home/ana/cache", "models": "/home/ana/models",
+        },
+    }  # fmt: skip

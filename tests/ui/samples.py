@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from core.messages import (
     UNTITLED,
     About,
+    Box,
     Citation,
     Copy,
     DigestEntry,
@@ -35,6 +36,12 @@ PAGE = (
     "workshop is let for metalwork, woodwork and the repair of bicycles. No paint may be sprayed "
     "indoors.\n\n5. Insurance. The tenants insure the contents; the Trust insures the building."
 )
+
+
+# Where three lines of the page that `page_png` draws stand.
+PAGE_BOXES = (
+    Box(0.1, 0.309, 0.88, 0.328), Box(0.1, 0.334, 0.8, 0.353), Box(0.1, 0.359, 0.62, 0.378),
+)  # fmt: skip
 
 
 def marks(text: str, *words: str) -> tuple[tuple[int, int], ...]:
@@ -272,3 +279,14 @@ def page_png(width: int = 900) -> str:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     image.save(buffer, "PNG")  # type: ignore[call-overload]
     return base64.b64encode(bytes(buffer.data().data())).decode("ascii")
+
+
+def grouped() -> tuple[Hit, ...]:
+    """Results of which several are of one file."""
+    lease = "/home/ana/Documents/workshop-lease.pdf"
+    places = (Locator(page=1, heading="2. Term"), Locator(page=2), Locator(page=3),
+              Locator(page=7, heading="Ending the lease"), Locator(page=9))  # fmt: skip
+    of_one = [
+        hit(2 * n + 1, lease, locator=place, start=1000 * n) for n, place in enumerate(places)
+    ]
+    return (of_one[0], *hits()[1:3], *of_one[1:])

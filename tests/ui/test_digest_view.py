@@ -10,7 +10,7 @@ from samples import changed_entries, dates_entries, hit
 from scripted import ScriptedClient
 
 from core.messages import Digest, DigestDone, DigestProgress, Preview
-from ui.preview import Target
+from ui.target import Target
 from ui.window import MainWindow
 
 PATH = "/home/ana/Documents/workshop-lease.pdf"

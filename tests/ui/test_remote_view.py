@@ -122,6 +122,7 @@ def test_a_key_goes_to_the_service_and_is_not_shown(
     chat.open_page("settings")
     client.report(client.last(SettingsGet), settings(remote_address=SERVER))
     table = {"address": SERVER, "model": "", "has_key": False, "models": None}
+    chat.settings.open_section("privacy")
     remote = chat.settings.remote
     client.report(client.last(RemoteSetup), table)
     assert not remote.remove_button.isVisible()

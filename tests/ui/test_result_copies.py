@@ -13,7 +13,8 @@ from test_search_page import typed
 
 from core.messages import About, Copy, Locator, Preview, SearchResults
 from ui.copies import LISTED, copies_text
-from ui.results import spoken
+from ui.result_card import spoken
+from ui.result_rows import Row
 from ui.window import MainWindow
 
 
@@ -79,10 +80,10 @@ def test_the_menu_key_lists_them_and_long_lists_end(
 
 
 def test_a_screen_reader_hears_title_date_and_copies() -> None:
-    said = spoken(hits()[0])
+    said = spoken(Row(hits()[0]))
     assert "Lease of the forge workshop at 4 Mill Lane" in said
     assert "and 3 copies" in said
     assert "2023" in said
     # A title that only repeats the file's name says nothing.
     plain = hit(path="/a/Workshop-Lease.pdf", about=About("workshop-lease"))
-    assert spoken(plain).startswith("Workshop-Lease.pdf. page 1")
+    assert spoken(Row(plain)).startswith("Workshop-Lease.pdf. page 1")

@@ -136,7 +136,7 @@ def test_a_pdf_page_is_a_picture(qtbot: Any, window: MainWindow, client: Scripte
     asked = client.last(PagePreview)
     assert asked.page == 1
     client.reply(PageImage(asked.id, page_png(300), 1, 3))
-    assert not window.preview.picture.pixmap().isNull()
+    assert not window.preview.page.picture.pixmap().isNull()
     assert window.preview.page_number.text() == "Page 1 of 3"
     window.preview.forward.click()
     assert client.last(PagePreview).page == 2
@@ -152,7 +152,7 @@ def test_nothing_found_late_and_failed(
 ) -> None:
     request = typed(qtbot, window, client, "xyzzy")
     client.late(request)
-    assert "Still working" in window.search.status.text()
+    assert "Still working" in window.search.banner.accessibleName()
     client.reply(SearchResults(request.id, (), final=True))
     assert window.search.body.currentWidget() is window.search.nothing
     qtbot.keyClicks(window.search.entry, "!")
