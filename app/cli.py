@@ -155,6 +155,7 @@ def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
     ask.add_argument("--remote", action="store_true",
                      help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--pin", metavar="FILE", help="with the whole of this file before the model")
     ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
     ask.add_argument("--folder", metavar="P", help="look only below this folder")
     ask.add_argument("--file", action="append", default=[], dest="files", metavar="F",
@@ -260,7 +261,7 @@ _WITH_ACTIONS = (
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
     "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before", "--minutes",
-    "--file",
+    "--file", "--pin",
 )  # fmt: skip
 
 
@@ -307,7 +308,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     from app.commands import COMMANDS
     from app.crash_reports import keep_report, report_of
     from app.local import connect
-    from app.mistakes import as_mistake
+    from app.mistakes import as_environment, as_mistake
     from app.output import Output
     from core.home import find_home
     from core.store.database import StoreDamagedError
@@ -330,9 +331,12 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # the top of the process
-        if home is not None:
-            keep_report(home, report_of(error, f"command {options.command}"))
-        output.error(as_mistake(error))
+        said = as_environment(error)
+        if said is None:
+            if home is not None:
+                keep_report(home, report_of(error, f"command {options.command}"))
+            said = as_mistake(error)
+        output.error(said)
         return 1
     except KeyboardInterrupt:
         print("Stopped; what was done is kept.", file=sys.stderr)

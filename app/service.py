@@ -30,8 +30,9 @@ from app.governor import Governor
 from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.memories import Memories
-from app.mistakes import as_mistake
+from app.mistakes import as_environment, as_mistake
 from app.model import ModelWorker, SavedPlace
+from app.pinned import Pins
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
 from app.recent import Recent
@@ -185,6 +186,7 @@ class Service:
         self.digests = Digests(self)
         self.memories = Memories(self)
         self.tags = Tags(self)
+        self.pins = Pins(self)
         self.recent = Recent(self)
         self.conversations = Conversations(self)
         self._answers = Answers(self)
@@ -214,6 +216,11 @@ class Service:
         return History(self.home.history, self.engine.room)
 
     def _open_history(self) -> History:
+        history = self._open_or_replace_history()
+        history.drop_empty()  # of a question that was being answered when the service was killed
+        return history
+
+    def _open_or_replace_history(self) -> History:
         try:
             return self._history()
         except StoreDamagedError as error:
@@ -353,9 +360,11 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
-            keep_report(self.home, report_of(error, "service"))
-            mistake = as_mistake(error)
-            session.reply(Failed(number, mistake.title, mistake.advice))
+            said = as_environment(error)
+            if said is None:
+                keep_report(self.home, report_of(error, "service"))
+                said = as_mistake(error)
+            session.reply(Failed(number, said.title, said.advice))
 
     @contextlib.contextmanager
     def standstill(self) -> Iterator[None]:

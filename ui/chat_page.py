@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Sequence
 from typing import Literal
 
-import msgspec
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from core.messages import (
+    EVERYWHERE,
     AnswerDone,
     AnswerNote,
     AnswerSources,
     AnswerText,
     Ask,
-    Citation,
-    ConversationDelete,
     ConversationGet,
+    DigestInstead,
     Failed,
-    Made,
     MemoriesRequest,
     Message,
     RemotePreview,
     Report,
+    Scope,
 )
+from ui.chat_head import ChatHead
 from ui.client import Asker
 from ui.conversations import ConversationsPanel
 from ui.entry import EntryField
-from ui.parts import Banner, EmptyState, Look, button, clear, column, fill_height, label, row, rule
+from ui.kept_turn import KeptTurn
+from ui.parts import Banner, EmptyState, Look, button, column, fill_height, label, row, rule
+from ui.pinned import PinnedChip
 from ui.remote import RemoteSwitch, server_name
-from ui.tables import Row, rows_of, text_of
+from ui.scope_bar import ScopeBar
+from ui.tables import rows_of, text_of
 from ui.text import count_text, tr
 from ui.turn import TurnView
+from ui.turn_list import WIDEST, TurnList
 
 TURNS_SHOWN = 30
-WIDEST = 860
 KEPT_AFTER_MS = 700  # the service keeps a stopped answer a moment after it was stopped
 
 
@@ -43,21 +46,27 @@ class ChatPage(QWidget):
     """One conversation at a time. A question in hand can be stopped at any moment."""
 
     target_chosen = Signal(object)
+    search_asked = Signal(str)
+    folders_asked = Signal()
 
     def __init__(self, look: Look, client: Asker) -> None:
         super().__init__()
         self._look = look
         self._client = client
         self.conversation: int | None = None
-        self.turns: list[TurnView] = []
         self._request = 0
         self._opening = 0
-        self._following = True
         self.panel = ConversationsPanel(look, client)
         self.panel.chosen.connect(self.open)
         self.panel.new_asked.connect(self.new)
         self.panel.delete_asked.connect(self.ask_to_delete)
+        self.panel.rename_asked.connect(self._rename)
+        self.panel.listed.connect(self._listed)
         self.panel.setFixedWidth(220)
+        self.head = ChatHead(look, client)
+        self.head.renamed.connect(self.panel.reload)
+        self.head.deleted.connect(self._deleted)
+        self.scope = ScopeBar(look, client)
         self.banner = Banner(look)
         self.empty = EmptyState(
             look,
@@ -65,46 +74,26 @@ class ChatPage(QWidget):
             tr("Ask about your files"),
             tr("Answers name the passages they rest on. Nothing leaves this computer."),
         )
-        self._turns_layout = column(spacing=8)
-        self._turns_layout.setContentsMargins(26, 16, 26, 8)
-        self.area = self._build_area()
+        self.area = TurnList()
         self._body = QStackedWidget()
         self._body.addWidget(self.empty)
         self._body.addWidget(self.area)
         self.entry = EntryField(tr("Question"), tr("Ask a question about your files"))
         self.remote = RemoteSwitch()
+        self.pinned = PinnedChip(look)
         self.send_button = button(tr("Ask"), self.send, "primary")
         self.stop_button = button(tr("Stop"), self.stop)
-        main = column(self._body, self._build_composer(), spacing=0)
-        main.setStretch(0, 1)
+        main = column(self.head, self._body, self._build_composer(), spacing=0)
+        main.setStretch(1, 1)
         whole = row(self.panel, rule("down"), spacing=0)
         whole.addLayout(main, 1)
         self.setLayout(whole)
-
-    def _build_area(self) -> QScrollArea:
-        inner = QWidget()
-        inner.setProperty("ground", "none")
-        middle = QWidget()
-        middle.setProperty("ground", "none")
-        middle.setMaximumWidth(WIDEST)
-        middle.setLayout(column(self._turns_layout, 1))
-        inner.setLayout(row(middle))
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(inner)
-        bar = area.verticalScrollBar()
-        bar.rangeChanged.connect(self._follow)
-        bar.sliderMoved.connect(self._note_place)
-        bar.actionTriggered.connect(self._note_place)
-        return area
 
     def _build_composer(self) -> QVBoxLayout:
         self.entry.entered.connect(self.send)
         self.entry.asked.connect(self.send)
         self.entry.shortened.connect(self._cut)
-        self.entry.moved.connect(self._scroll_by)
+        self.entry.moved.connect(self.area.scroll_by)
         self._look.dress(self.send_button, "send", "on_accent")
         self._look.dress(self.stop_button, "stop", "text")
         self.stop_button.hide()
@@ -119,7 +108,9 @@ class ChatPage(QWidget):
         )
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.remote.toggled.connect(self._invite)
-        inner = column(self.banner, composer, row(self.remote, 1), hint, spacing=8)
+        below = row(self.scope, self.remote, spacing=8)
+        below.setStretch(0, 1)
+        inner = column(self.banner, self.pinned, composer, below, hint, spacing=8)
         inner.setContentsMargins(26, 8, 26, 12)
         foot = QWidget()
         foot.setMaximumWidth(WIDEST)
@@ -140,8 +131,19 @@ class ChatPage(QWidget):
             self.entry.clear()
             self.ask(question)
 
-    def ask(self, question: str, fresh: bool = False) -> None:
-        """Ask a question in the open conversation; one in hand is stopped first.
+    def ask(self, question: str) -> None:
+        """Ask a question in the open conversation; one in hand is stopped first."""
+        self._ask(question, self.scope.scope, self._last())
+
+    def _ask(
+        self,
+        question: str,
+        scope: Scope,
+        after: int | None,
+        versions: Sequence[int] = (),
+        fresh: bool = False,
+    ) -> None:
+        """Ask a question as the last of its branch, of which there are other versions already.
 
         A `fresh` answer is made anew, even when one from before would do.
         """
@@ -149,42 +151,92 @@ class ChatPage(QWidget):
             self.stop()
         self._leave_opening()
         self.banner.hide()
-        turn = TurnView(self._look, question)
+        turn = self._made(question, scope)
+        turn.keep_as(0, after, versions)
+        self._add_turn(turn)
+        self._put(turn, self.remote.on, fresh=fresh)
+
+    def _made(self, question: str, scope: Scope) -> TurnView:
+        """A turn whose wishes are carried out."""
+        turn = TurnView(self._look, question, scope)
         turn.target_chosen.connect(self.target_chosen)
-        turn.retried.connect(lambda text, old=turn: self._retry(old, text))
+        turn.retried.connect(lambda: self._again(turn, turn.question))
+        turn.again_asked.connect(lambda: self._again(turn, turn.question, fresh=True))
+        turn.edited.connect(lambda text: self._again(turn, text))
+        turn.everywhere_asked.connect(lambda: self._everywhere(turn))
+        turn.version_chosen.connect(self._show_version)
         turn.memory_kept.connect(lambda text: self._remember("add", text))
         turn.memory_refused.connect(lambda text: self._remember("refuse", text))
-        turn.refreshed.connect(lambda text: self.ask(text, fresh=True))
-        self._add_turn(turn)
-        self._put(turn, question, self.remote.on, fresh=fresh)
+        turn.search_asked.connect(self.search_asked)
+        turn.folders_asked.connect(self.folders_asked)
+        return turn
 
-    def _put(
-        self, turn: TurnView, question: str, remote: bool, consent: str = "", fresh: bool = False
-    ) -> None:
-        """Put a question whose turn is shown; `consent` is to what was shown of it."""
-        self._following = True
+    def _last(self) -> int | None:
+        """The turn that the next question follows; None for the one the service showed last."""
+        if self.conversation is None:
+            return None
+        kept = [turn for turn in self.turns if turn.state not in ("failed", "digest")]
+        if not kept:
+            return self.turns[0].after if self.turns else None
+        return kept[-1].number or None
+
+    def _again(self, turn: TurnView, question: str, fresh: bool = False) -> None:
+        """Put a question in the place of one; what was there, and after it, stays as a branch."""
+        if turn not in self.turns:
+            return
+        if self.answering:
+            self.stop()
+        after, versions = turn.after, turn.versions
+        self.area.leave_out(self.turns.index(turn))
+        self._ask(question, turn.scope, after, versions, fresh)
+
+    def _everywhere(self, turn: TurnView) -> None:
+        self.scope.put(EVERYWHERE)
+        turn.scope = EVERYWHERE
+        self._again(turn, turn.question)
+
+    def _show_version(self, number: int) -> None:
+        """Show the branch of another version."""
+        if self.conversation is not None:
+            self.stop()
+            self._get(self.conversation, number)
+
+    def _put(self, turn: TurnView, remote: bool, consent: str = "", fresh: bool = False) -> None:
+        """Put the question of a turn; `consent` is to what was shown of it."""
+        self.area.following = True
         before = self.conversation
+        after = None if before is None else turn.after
         self._set_answering(True)
         self._request = self._client.ask(
-            lambda number: Ask(number, question, None, before, remote, consent, fresh),
+            lambda number: Ask(
+                number,
+                turn.question,
+                None,
+                before,
+                remote,
+                consent,
+                fresh,
+                after,
+                turn.scope,
+                self.pinned.wish(),
+            ),
             lambda message: self._reply(turn, before, message),
             turn.slow,
         )
 
     def _ask_consent(self, turn: TurnView, preview: RemotePreview) -> None:
         """Nothing was sent yet: the person looks at it and says so, or has it answered here."""
-        question = turn.question
         self._request = 0
         self._set_answering(False)
 
         def send() -> None:
             self.stop()
-            self._put(turn, question, True, preview.seal)
+            self._put(turn, True, preview.seal)
 
         def keep() -> None:
             self.stop()
             self.remote.setChecked(False)
-            self._put(turn, question, False)
+            self._put(turn, False)
 
         turn.ask_consent(preview, send, keep)
 
@@ -195,19 +247,31 @@ class ChatPage(QWidget):
             self._request = 0
             self.turns[-1].stopped()
             self._set_answering(False)
-            QTimer.singleShot(KEPT_AFTER_MS, self.panel.reload)
+            QTimer.singleShot(KEPT_AFTER_MS, self._know_kept)
 
-    def _retry(self, old: TurnView, question: str) -> None:
-        if old in self.turns:
-            self.turns.remove(old)
-            old.hide()
-            old.deleteLater()
-        self.ask(question)
+    def _know_kept(self) -> None:
+        """Learn as what a stopped answer was kept, so that it can be followed and put anew."""
+        self.panel.reload()
+        conversation, turn = self.conversation, self.turns[-1] if self.turns else None
+        if conversation is None or turn is None or turn.state != "stopped":
+            return
+
+        def reply(message: Message) -> None:
+            rows = rows_of(message.body, "turns") if isinstance(message, Report) else ()
+            last = KeptTurn(rows[-1] if rows else {})
+            if turn in self.turns and last.question == turn.question:
+                last.place(turn)
+
+        self._client.ask(lambda number: ConversationGet(number, conversation), reply)
 
     def _reply(self, turn: TurnView, before: int | None, message: Message) -> None:
         if isinstance(message, AnswerSources):
             self.conversation = message.conversation
             self.panel.open_id = message.conversation
+            if self.head.conversation != message.conversation:
+                self.head.show_for(message.conversation, turn.question)
+            if before is None:
+                turn.after = 0
             turn.sources(message.sources, extract=message.extract)
             turn.remembered(message.memories, message.instructions)
         elif isinstance(message, AnswerText):
@@ -218,10 +282,15 @@ class ChatPage(QWidget):
             self.conversation = before
             self._ask_consent(turn, message)
         elif isinstance(message, AnswerDone):
+            self.pinned.answered(message.pinned)
             turn.done(message)
+            self._finished()
+        elif isinstance(message, DigestInstead):
+            turn.read_whole(message, self._client)
             self._finished()
         elif isinstance(message, Failed):
             self.conversation = before  # one that was begun for this is not kept
+            self.head.show_for(before, self.head.title.kept)
             turn.failed(message)
             self._finished()
 
@@ -260,12 +329,12 @@ class ChatPage(QWidget):
     # --- conversations ------------------------------------------------------------------
 
     def new(self) -> None:
-        """Begin a new conversation."""
-        self.stop()
-        self.remote.setChecked(False)
-        self._leave_opening()
+        """Begin a new conversation, put to all files."""
+        self._leave()
+        self.scope.put(EVERYWHERE)
         self.conversation = None
-        self._forget_turns()
+        self.head.show_for(None)
+        self.pinned.opened(None)
         self.panel.select(None)
         self.entry.setFocus()
 
@@ -273,16 +342,30 @@ class ChatPage(QWidget):
         """Show a kept conversation."""
         if conversation == self.conversation and self.turns:
             return
+        self._leave()
+        self.conversation = conversation
+        kept = self.panel.kept(conversation)
+        self.head.show_for(conversation, kept.title if kept else "")
+        self.panel.select(conversation)
+        self.empty.change("chat", tr("Opening the conversation…"), "")
+        self._get(conversation)
+
+    def _leave(self) -> None:
+        """Leave the conversation that is open."""
         self.stop()
         self.remote.setChecked(False)
         self._leave_opening()
         self._forget_turns()
-        self.conversation = conversation
-        self.panel.select(conversation)
-        self.empty.change("chat", tr("Opening the conversation…"), "")
+        self.pinned.opened(None)
+        self.banner.hide()
+
+    def _get(self, conversation: int, through: int | None = None) -> None:
+        """Ask for the turns of a conversation, of the branch through one of them if given."""
+        if self._opening:
+            self._client.cancel(self._opening)
         self._opening = self._client.ask(
-            lambda number: ConversationGet(number, conversation),
-            self._opened,
+            lambda number: ConversationGet(number, conversation, through),
+            lambda message: self._opened(message, through),
             self.banner.working,
         )
 
@@ -306,86 +389,76 @@ class ChatPage(QWidget):
             return f"{named} {sent.replace('%1', server_name(self.remote.address))}"
         return f"{named} {tr('Nothing leaves this computer.')}"
 
-    def _opened(self, message: Message) -> None:
+    def _opened(self, message: Message, through: int | None = None) -> None:
         self._opening = 0
         self.banner.hide()
         self._invite()
         if isinstance(message, Failed):
-            conversation, self.conversation = self.conversation, None
-            self.banner.fail(message, lambda: self.open(conversation or 0))
+            conversation = self.conversation or 0
+            if not self.turns:
+                self.conversation = None
+                self.head.show_for(None)
+                self.banner.fail(message, lambda: self.open(conversation))
+            else:
+                self.banner.fail(message)
         elif isinstance(message, Report):
-            rows = rows_of(message.body, "turns")
-            if len(rows) > TURNS_SHOWN:
-                self._turns_layout.addWidget(
-                    label(tr("Earlier questions are kept, but not shown here."), "small")
-                )
-            for found in rows[-TURNS_SHOWN:]:
-                self._add_turn(self._kept_turn(found))
+            if isinstance(message.body, dict):
+                self.pinned.opened(message.body.get("pinned"))
+            self._show_turns(message.body, through)
 
-    def _kept_turn(self, found: Row) -> TurnView:
-        turn = TurnView(self._look, text_of(found, "question"))
-        turn.target_chosen.connect(self.target_chosen)
-        citations = []
-        for item in rows_of(found, "citations"):
-            with contextlib.suppress(msgspec.ValidationError):
-                citations.append(msgspec.convert(item, Citation))
-        unsupported: list[tuple[int, int]] = []
-        with contextlib.suppress(msgspec.ValidationError):
-            unsupported = msgspec.convert(found.get("unsupported", ()), list[tuple[int, int]])
-        leads = citations[0] if citations and citations[0].n == 1 and found.get("found") else None
-        turn.sources(citations, extract=leads)
-        turn.finish(text_of(found, "answer"), bool(found.get("found")), citations, unsupported)
-        with contextlib.suppress(msgspec.ValidationError):
-            turn.say_where(msgspec.convert(found.get("made") or {}, Made))
-        return turn
+    def _show_turns(self, body: object, through: int | None) -> None:
+        """Show the branch that came, and stay at the version that was chosen."""
+        rows = rows_of(body, "turns")
+        self.area.following = through is None
+        self.area.setUpdatesEnabled(False)
+        self._forget_turns()
+        if len(rows) > TURNS_SHOWN:
+            told = tr("Earlier questions are kept, but not shown here. Export has all of them.")
+            self.area.say(told)
+        for kept in map(KeptTurn, rows[-TURNS_SHOWN:]):
+            turn = self._made(kept.question, kept.scope)
+            kept.fill(turn)
+            self._add_turn(turn)
+        self.head.know_title(text_of(body, "title"))
+        self.head.turns = len(rows)
+        if self.turns:
+            self.scope.put(self.turns[-1].scope)
+        chosen = next((turn for turn in self.turns if turn.number == through), None)
+        self.area.setUpdatesEnabled(True)
+        if chosen is not None:
+            QTimer.singleShot(0, lambda: self.area.bring(chosen))
 
     def ask_to_delete(self, conversation: int) -> None:
         """Ask in place before a conversation goes for good."""
-        self.banner.tell(
-            tr("Delete this conversation?"),
-            tr("Its questions and answers are removed for good. Your files stay."),
-            "question",
-            tr("Delete"),
-            lambda: self._delete(conversation),
-            tr("Keep"),
-        )
+        kept = self.panel.kept(conversation)
+        self.head.ask_to_delete(conversation, kept.title if kept else "", kept.turns if kept else 0)
 
-    def _delete(self, conversation: int) -> None:
-        self._client.ask(
-            lambda number: ConversationDelete(number, conversation),
-            lambda message: self._deleted(conversation, message),
-        )
-
-    def _deleted(self, conversation: int, message: Message) -> None:
-        if isinstance(message, Failed):
-            self.banner.fail(message, lambda: self._delete(conversation))
-            return
+    def _deleted(self, conversation: int) -> None:
         if conversation == self.conversation:
             self.new()
         self.panel.reload()
 
+    def _rename(self, conversation: int) -> None:
+        self.open(conversation)
+        self.head.edit_title()
+
+    def _listed(self) -> None:
+        kept = self.panel.kept(self.conversation)
+        if kept is not None:
+            self.head.turns = kept.turns
+            self.head.know_title(kept.title)
+
     # --- drawing ------------------------------------------------------------------------
 
+    @property
+    def turns(self) -> list[TurnView]:
+        """The turns that are shown."""
+        return self.area.turns
+
     def _add_turn(self, turn: TurnView) -> None:
-        self.turns.append(turn)
-        self._turns_layout.addWidget(turn)
+        self.area.add(turn)
         self._body.setCurrentWidget(self.area)
 
     def _forget_turns(self) -> None:
-        self.turns.clear()
-        clear(self._turns_layout)
+        self.area.empty()
         self._body.setCurrentWidget(self.empty)
-
-    def _note_place(self) -> None:
-        bar = self.area.verticalScrollBar()
-        self._following = bar.sliderPosition() >= bar.maximum() - 24
-
-    def _scroll_by(self, steps: int) -> None:
-        bar = self.area.verticalScrollBar()
-        bar.setValue(bar.value() + steps * bar.pageStep() // 5)
-        self._note_place()
-
-    def _follow(self) -> None:
-        if self._following:
-            bar = self.area.verticalScrollBar()
-            bar.setValue(bar.maximum())

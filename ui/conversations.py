@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QAbstractListModel, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QPoint, Qt, QTimer, Signal, SignalInstance
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QListView, QWidget
+from PySide6.QtWidgets import QLineEdit, QListView, QMenu, QWidget
 
 from core.messages import ConversationsList, Failed, Message, Report
 from ui.client import Asker
@@ -18,6 +18,8 @@ from ui.tables import rows_of, text_of, whole_of
 from ui.text import one_line, shown, tr
 
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
+MOST_CHARS = 200
+TYPED_MS = 150  # after the last key
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Kept:
     id: int
     title: str
     changed_at: float
+    turns: int = 0
 
 
 class ConversationsModel(QAbstractListModel):
@@ -63,11 +66,14 @@ class ConversationsModel(QAbstractListModel):
 
 class _List(QListView):
     delete_asked = Signal()
+    rename_asked = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Delete removes the chosen conversation."""
+        """Delete removes the chosen conversation, F2 renames it."""
         if event.key() == Qt.Key.Key_Delete:
             self.delete_asked.emit()
+        elif event.key() == Qt.Key.Key_F2:
+            self.rename_asked.emit()
         else:
             super().keyPressEvent(event)
 
@@ -78,6 +84,8 @@ class ConversationsPanel(QWidget):
     chosen = Signal(int)
     new_asked = Signal()
     delete_asked = Signal(int)
+    rename_asked = Signal(int)
+    listed = Signal()
 
     def __init__(self, look: Look, client: Asker) -> None:
         super().__init__()
@@ -93,19 +101,42 @@ class ConversationsPanel(QWidget):
         self.view.setUniformItemSizes(True)
         self.view.clicked.connect(self._choose)
         self.view.activated.connect(self._choose)
-        self.view.delete_asked.connect(self._delete)
+        self.view.delete_asked.connect(lambda: self._emit(self.delete_asked))
+        self.view.rename_asked.connect(lambda: self._emit(self.rename_asked))
+        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.view.customContextMenuRequested.connect(self._offer)
+        self.field = QLineEdit()
+        self.field.setPlaceholderText(tr("Search conversations"))
+        self.field.setAccessibleName(tr("Search conversations"))
+        self.field.setClearButtonEnabled(True)
+        self.field.setMaxLength(MOST_CHARS)
+        self.field.textChanged.connect(self._typed)
+        self._request = 0
+        self._timer = QTimer(self, singleShot=True, interval=TYPED_MS)
+        self._timer.timeout.connect(self.reload)
         self.new = button(tr("New conversation"), self.new_asked.emit)
         look.dress(self.new, "plus", "text")
         self.banner = Banner(look)
         self.nothing = label(tr("Your conversations will be kept here."), "small", wrap=True)
-        layout = column(self.new, self.banner, self.nothing, self.view, spacing=10)
+        layout = column(self.new, self.field, self.banner, self.nothing, self.view, spacing=10)
         layout.setContentsMargins(14, 18, 10, 14)
-        layout.setStretch(3, 1)
+        layout.setStretch(4, 1)
         self.setLayout(layout)
 
     def reload(self) -> None:
-        """Ask for the list."""
-        self._client.ask(ConversationsList, self._reply)
+        """Ask for the list; what was asked for before is not waited for any more."""
+        self._client.cancel(self._request)
+        query = " ".join(self.field.text().split())
+        self._request = self._client.ask(
+            lambda number: ConversationsList(number, query), self._reply
+        )
+
+    def kept(self, conversation: int | None) -> Kept | None:
+        """What the list says of a conversation."""
+        return next((kept for kept in self.model.kept if kept.id == conversation), None)
+
+    def _typed(self) -> None:
+        self._timer.start()
 
     def select(self, conversation: int | None) -> None:
         """Mark the conversation that is open."""
@@ -124,19 +155,40 @@ class ConversationsPanel(QWidget):
             self.banner.hide()
             self.model.show(
                 [
-                    Kept(whole_of(row, "id"), text_of(row, "title"), whole_of(row, "changed_at"))
+                    Kept(
+                        whole_of(row, "id"),
+                        text_of(row, "title"),
+                        whole_of(row, "changed_at"),
+                        whole_of(row, "turns"),
+                    )
                     for row in rows_of(message.body, "conversations")
                 ]
             )
             self.select(self.open_id)
+            self.nothing.setText(
+                tr("No conversation says that.")
+                if self.field.text().split()
+                else tr("Your conversations will be kept here.")
+            )
             self.nothing.setVisible(not self.model.kept)
+            self.listed.emit()
 
     def _choose(self, index: Index) -> None:
         number = index.data(ID_ROLE)
         if isinstance(number, int):
             self.chosen.emit(number)
 
-    def _delete(self) -> None:
+    def _emit(self, signal: SignalInstance) -> None:
         number = self.view.currentIndex().data(ID_ROLE)
         if isinstance(number, int):
-            self.delete_asked.emit(number)
+            signal.emit(number)
+
+    def _offer(self, place: QPoint) -> None:
+        """The menu of a conversation."""
+        if not self.view.indexAt(place).isValid():
+            return
+        menu = QMenu(self)
+        menu.addAction(tr("Rename\tF2"), lambda: self._emit(self.rename_asked))
+        menu.addAction(tr("Delete\u2026\tDel"), lambda: self._emit(self.delete_asked))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.view.viewport().mapToGlobal(place))

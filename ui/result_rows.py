@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from core.messages import Hit
 
 SHOWN_OF_A_FILE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, gc=False):  # cheap, for a list may be long
     """One result in the list. The first of a file names it, those below it only their place.
 
     `hidden` more of the file are not shown behind this one.
@@ -27,13 +27,19 @@ def rows_of_hits(hits: Sequence[Hit], whole: Collection[str] = ()) -> list[Row]:
 
     Of a file at most `SHOWN_OF_A_FILE`, but all of those in `whole`.
     """
-    by_file: dict[str, list[Hit]] = {}
+    best: dict[str, Hit] = {}
+    others: dict[str, list[Hit]] = {}  # only of files with more than one, for most have one
     for hit in hits:
-        by_file.setdefault(hit.path, []).append(hit)
+        if best.setdefault(hit.path, hit) is not hit:
+            others.setdefault(hit.path, []).append(hit)
     rows: list[Row] = []
-    for path, found in by_file.items():
-        shown = found if path in whole else found[:SHOWN_OF_A_FILE]
-        rows += [Row(hit, at == 0) for at, hit in enumerate(shown)]
-        if len(shown) < len(found):
-            rows[-1] = Row(rows[-1].hit, rows[-1].first, len(found) - len(shown))
+    for path, hit in best.items():
+        rows.append(Row(hit))
+        if path in others:
+            found = others[path]
+            shown = found if path in whole else found[: SHOWN_OF_A_FILE - 1]
+            rows += [Row(other, first=False) for other in shown]
+            if len(shown) < len(found):
+                last = rows[-1]
+                rows[-1] = Row(last.hit, last.first, len(found) - len(shown))
     return rows

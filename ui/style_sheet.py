@@ -59,11 +59,11 @@ QPushButton:focus, QToolButton:focus {{ border-color: {c.accent}; outline: none;
 QPushButton:disabled, QToolButton:disabled {{ color: {c.muted}; background: {c.window};
     border-color: {c.border}; }}
 QPushButton[beside="entry"] {{ border-radius: 12px; padding: 5px 18px; }}
-QPushButton[kind="primary"] {{ background: {c.accent}; color: {c.on_accent};
-    border-color: {c.accent}; }}
-QPushButton[kind="primary"]:hover {{ background: {c.accent_strong};
-    border-color: {c.accent_strong}; }}
-QPushButton[kind="primary"]:focus {{ border-color: {c.text}; }}
+QPushButton[kind="primary"] {{ background: {c.fill}; color: {c.on_fill};
+    border-color: {c.fill}; }}
+QPushButton[kind="primary"]:hover {{ background: {c.fill_strong};
+    border-color: {c.fill_strong}; }}
+QPushButton[kind="primary"]:focus {{ border-color: {c.fill_ring}; }}
 QPushButton[kind="primary"]:disabled {{ background: {c.sunken}; color: {c.muted};
     border-color: {c.sunken}; }}
 QPushButton[kind="danger"] {{ color: {c.danger}; }}
@@ -114,6 +114,12 @@ QDoubleSpinBox::down-button {{ width: 0; border: none; }}
 QPlainTextEdit[role="document"] {{ border: 2px solid transparent; background: {c.surface};
     padding: 6px 10px; border-radius: 0; }}
 QPlainTextEdit[role="document"]:focus {{ border-color: {c.accent}; }}
+QPlainTextEdit[role="code"] {{ border: 2px solid transparent; background: transparent;
+    padding: 0 8px; }}
+QPlainTextEdit[role="code"]:focus {{ border-color: {c.accent}; }}
+QLineEdit[role="title"] {{ background: transparent; border-color: transparent; font-weight: 600; }}
+QLineEdit[role="title"]:hover {{ border-color: {c.border}; }}
+QLineEdit[role="title"]:focus {{ border-color: {c.accent}; background: {c.surface}; }}
 QTextBrowser[role="answer"] {{ background: transparent; border: 2px solid transparent;
     border-radius: 8px; selection-background-color: {c.accent};
     selection-color: {c.on_accent}; }}

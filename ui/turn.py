@@ -5,103 +5,81 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
-from PySide6.QtCore import QSize, Qt, Signal, SignalInstance
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtCore import Signal, SignalInstance
+from PySide6.QtWidgets import QWidget
 
 from core.messages import (
+    EVERYWHERE,
     AnswerDone,
     AnswerNote,
     Citation,
+    DigestInstead,
     Failed,
     Made,
     MemoryOffer,
+    Quoted,
     RemotePreview,
+    Scope,
 )
-from ui.answer_text import AnswerText, ExtractCard
-from ui.icons import file_icon
-from ui.parts import Banner, Elided, Look, button, clear, column, label, row
+from ui.answer_text import ExtractCard
+from ui.answer_view import AnswerView
+from ui.client import Asker
+from ui.digest import DigestView
+from ui.parts import Banner, Look, button, clear, column, label, row
 from ui.remote import ConsentView, made_text
+from ui.sources import SourceButton
 from ui.target import Target
-from ui.text import age_text, one_line, place_text, split_path, tame, tr
+from ui.text import age_text, one_line, tr
+from ui.turn_parts import AnswerActions, NotFoundView, QuestionView
 
-BUBBLE_WIDTH = 480
-
-
-class SourceButton(QPushButton):
-    """One source: its number, file, place and the words it gives."""
-
-    def __init__(self, look: Look, source: Citation) -> None:
-        super().__init__()
-        self.source = source
-        self.setProperty("kind", "source")
-        self.setAutoDefault(False)
-        _, name = split_path(source.path)
-        place = place_text(source.locator)
-        number = label(str(source.n), "badge")
-        number.setProperty("tone", "accent")
-        icon = QLabel()
-        icon.setPixmap(look.icons.pixmap(file_icon(source.path), look.theme.colours.muted, 16))
-        title = Elided(name, "strong", middle=True)
-        where = Elided(place, "small")
-        where.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        first = row(number, icon, title, where, spacing=8)
-        first.setStretch(2, 3)
-        first.setStretch(3, 2)
-        layout = column(first, Elided(one_line(source.quote)[:400], "small"), spacing=3)
-        layout.setContentsMargins(10, 8, 10, 8)
-        self.setLayout(layout)
-        for part in self.findChildren(QLabel):
-            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        said = f"{tr('Source')} {source.n}: {name} {place}"
-        self.setAccessibleName(said)
-        self.setAccessibleDescription(one_line(source.quote)[:400])
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """As tall as its two lines."""
-        layout = self.layout()
-        hint = layout.sizeHint() if layout is not None else QSize()
-        return QSize(hint.width(), hint.height() + 4)
+DIGEST_PX = 360
+SETTLED = ("answered", "unsupported", "stopped", "not found", "failed", "digest")
 
 
 class TurnView(QWidget):
     """A question and what became of it."""
 
     target_chosen = Signal(object)
-    retried = Signal(str)
-    refreshed = Signal(str)
+    retried = Signal()
+    again_asked = Signal()  # the question as it is, answered anew
+    edited = Signal(str)
+    version_chosen = Signal(int)
+    search_asked = Signal(str)
+    everywhere_asked = Signal()
+    folders_asked = Signal()
     memory_kept = Signal(str)
     memory_refused = Signal(str)
 
-    def __init__(self, look: Look, question: str) -> None:
+    def __init__(self, look: Look, question: str, scope: Scope = EVERYWHERE) -> None:
         super().__init__()
         self.setProperty("ground", "none")
         self._look = look
         self.question = question
         self.state = "waiting"
         self._sources: dict[int, Citation] = {}
-        asked = label(tame(question), wrap=True)
-        bubble = QFrame()
-        bubble.setProperty("bubble", "question")
-        inside = column(asked)
-        inside.setContentsMargins(16, 10, 16, 10)
-        bubble.setLayout(inside)
-        wide = asked.fontMetrics().horizontalAdvance(asked.text())
-        asked.setMinimumWidth(min(wide + 4, BUBBLE_WIDTH))
-        bubble.setMaximumWidth(BUBBLE_WIDTH + 60)
-        asked_row = row(1, bubble, spacing=0)
+        self.scope = scope
+        self.number = 0  # as it is kept; 0 when it is not, or not yet
+        self.after: int | None = None  # the turn that it follows, 0 for none
+        self.versions: tuple[int, ...] = ()
+        self.asked = QuestionView(look, question, scope)
+        self.asked.edited.connect(self.edited)
+        self.asked.version_chosen.connect(self.version_chosen)
         self.status = label(tr("Looking through your files…"), "muted", wrap=True)
-        self.answer = AnswerText(look)
+        self.answer = AnswerView(look)
         self.answer.cited.connect(self._cited)
         self.answer.hide()
         self.extract = ExtractCard(look)
         self.extract.chosen.connect(self._cited)
+        self.not_found: NotFoundView | None = None
+        self.tools = AnswerActions(look)
+        self.tools.regenerate_asked.connect(self.again_asked)
+        self.digest: DigestView | None = None
         self.note = Banner(look)
         self.made = label("", "small", wrap=True)
         self.made.hide()
         self._consent: ConsentView | None = None
         self.age = label("", "small")
-        self.refresh = button(tr("Refresh"), lambda: self.refreshed.emit(self.question), "quiet")
+        self.refresh = button(tr("Refresh"), self.again_asked.emit, "quiet")
         self.refresh.setToolTip(tr("Ask again, and let the model answer anew"))
         self.memories = label("", "small", wrap=True)
         self.memories.hide()
@@ -114,11 +92,12 @@ class TurnView(QWidget):
         self.heading.hide()
         self._source_list = column(spacing=6)
         layout = column(
-            asked_row,
+            self.asked,
             self.extract,
             self.status,
             self.memories,
             self.answer,
+            self.tools,
             self._age_row,
             self.note,
             self.made,
@@ -130,6 +109,11 @@ class TurnView(QWidget):
         layout.setContentsMargins(0, 6, 0, 14)
         self._layout = layout
         self.setLayout(layout)
+
+    def keep_as(self, number: int, after: int | None, versions: Sequence[int]) -> None:
+        """Know where it stands in its conversation."""
+        self.number, self.after, self.versions = number, after, tuple(versions)
+        self.asked.show_versions(self.versions, number)
 
     def ask_consent(
         self, preview: RemotePreview, send: Callable[[], None], keep: Callable[[], None]
@@ -232,6 +216,8 @@ class TurnView(QWidget):
 
     def done(self, done: AnswerDone) -> None:
         """The whole answer, as it was checked."""
+        if done.turn:
+            self.keep_as(done.turn, self.after, done.versions)
         if done.stopped == "cancelled":
             self.stopped()
             return
@@ -270,11 +256,7 @@ class TurnView(QWidget):
         if not found:
             self.state = "not found"
             self.answer.hide()
-            self.note.tell(
-                tr("Not found in your files."),
-                tr("No passage answers this. Try other words, or add the folder that would say."),
-                "warning",
-            )
+            self._tell_not_found()
             self.heading.setText(tr("Passages that came closest"))
             return
         self.state = "answered"
@@ -282,6 +264,7 @@ class TurnView(QWidget):
             self.sources(citations)
         self.answer.put(answer, unsupported)
         self.answer.show()
+        self.tools.offer(answer, citations)
         cited = {citation.n for citation in citations}
         if cited:
             self._order(cited)
@@ -299,6 +282,35 @@ class TurnView(QWidget):
             )
             self.heading.setText(tr("Passages it was given, cited by none of its words"))
 
+    def _tell_not_found(self) -> None:
+        if self.not_found is None:
+            view = NotFoundView(self._look, self.scope)
+            view.search_asked.connect(lambda: self.search_asked.emit(self.question))
+            view.everywhere_asked.connect(self.everywhere_asked)
+            view.edit_asked.connect(self.asked.edit)
+            view.folders_asked.connect(self.folders_asked)
+            self._layout.insertWidget(self._layout.indexOf(self.note), view)
+            self.not_found = view
+
+    def read_whole(self, instead: DigestInstead, client: Asker) -> None:
+        """Read the files whole, for a question that wants that, and say so."""
+        self.state = "digest"
+        self.status.hide()
+        self.note.tell(
+            tr("The whole file is read for this.")
+            if len(instead.paths) == 1
+            else tr("Both files are read whole for this."),
+            tr("It is not kept in this conversation; asked again, it is there at once."),
+        )
+        self.digest = DigestView(self._look, client)
+        self.digest.place_chosen.connect(self._to_place)
+        self.digest.setMinimumHeight(DIGEST_PX)
+        self._layout.addWidget(self.digest)
+        self.digest.read(instead.task, instead.paths)
+
+    def _to_place(self, quoted: Quoted) -> None:
+        self.target_chosen.emit(Target(quoted.path, quoted.locator, quoted.start, quoted.end))
+
     def _order(self, cited: set[int]) -> None:
         """Cited sources first, then the others, each under its heading."""
         others = [s for s in self._sources.values() if s.n not in cited]
@@ -312,7 +324,10 @@ class TurnView(QWidget):
         self.state = "stopped"
         self.status.hide()
         self.answer.flush()
+        if self.digest is not None:
+            self.digest.stop()
         self.note.tell(tr("You stopped this answer."), tr("It is unfinished and was not checked."))
+        self.tools.offer(self.answer.text(), ())
 
     def failed(self, failed: Failed) -> None:
         """Say why there is no answer."""
@@ -323,7 +338,7 @@ class TurnView(QWidget):
             failed.advice,
             "error",
             tr("Retry"),
-            lambda: self.retried.emit(self.question),
+            self.retried.emit,
         )
 
     def _cited(self, number: int) -> None:

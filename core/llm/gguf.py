@@ -20,6 +20,9 @@ from core.llm.kinds import HEAD_BYTES, what_it_is
 MAX_TENSORS = 200_000
 MAX_PAIRS = 20_000
 MAX_DIMENSIONS = 4
+MAX_NAME_BYTES = 65_535  # of a key, as the format has it
+MAX_KEPT_TEXT_BYTES = 1_000_000  # a longer value, such as a whole tokenizer, is passed over
+MAX_TEXT_BYTES = 8_000_000  # of all that is kept
 
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
@@ -109,6 +112,7 @@ class _Cursor:
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data = data
+        self._text_left_bytes = MAX_TEXT_BYTES
         self.at = 0
 
     def skip(self, n_bytes: int) -> int:
@@ -126,9 +130,26 @@ class _Cursor:
         value: int = _U64.unpack_from(self._data, self.skip(8))[0]
         return value
 
-    def string(self) -> str:
+    def name(self) -> str:
+        """The name of a value or a tensor."""
         length = self.u64()
+        if length > MAX_NAME_BYTES:
+            raise _Bad("it holds a name of an impossible length")
+        return self._text(length)
+
+    def string(self) -> str | None:
+        """A text; None for one that is too long to be kept."""
+        length = self.u64()
+        if length > MAX_KEPT_TEXT_BYTES:
+            self.skip(length)
+            return None
+        return self._text(length)
+
+    def _text(self, length: int) -> str:
         start = self.skip(length)
+        self._text_left_bytes -= length
+        if self._text_left_bytes < 0:
+            raise _Bad("its header holds more text than any model has")
         return self._data[start : start + length].decode("utf-8", "replace")
 
     def skip_strings(self, count: int) -> None:
@@ -143,7 +164,7 @@ class _Cursor:
             raise _Bad(_CUT)
         self.at = at
 
-    def scalar(self, kind: int) -> Scalar:
+    def scalar(self, kind: int) -> Scalar | None:
         if kind == _STRING:
             return self.string()
         code = _SCALARS.get(kind)
@@ -242,14 +263,18 @@ def _parse(data: mmap.mmap, *, later_part: bool) -> GgufHeader:
     values: dict[str, Scalar] = {}
     lists: dict[str, tuple[Scalar, ...]] = {}
     lengths: dict[str, int] = {}
+    seen: set[str] = set()
     for _ in range(pairs):
-        key, kind = cursor.string(), cursor.u32()
+        key, kind = cursor.name(), cursor.u32()
+        if key in seen:
+            raise _Bad("it names a value twice")
+        seen.add(key)
         if kind == _ARRAY:
             lengths[key], items = cursor.array()
             if items:
                 lists[key] = items
-        else:
-            values[key] = cursor.scalar(kind)
+        elif (value := cursor.scalar(kind)) is not None:
+            values[key] = value
     place, count = values.get(_SPLIT_PLACE, 0), values.get(_SPLIT_COUNT)
     if isinstance(place, int) and place > 0 and not later_part:
         raise _Bad(f"it is part {place + 1} of {count}, and only the first can be opened")
@@ -279,7 +304,9 @@ def _tensors(
     """The tensors by name, after checking that the file is long enough for them."""
     found: dict[str, Tensor] = {}
     for _ in range(count):
-        name = cursor.string()
+        name = cursor.name()
+        if name in found:
+            raise _Bad("it names a tensor twice")
         dimensions = cursor.u32()
         if dimensions > MAX_DIMENSIONS:
             raise _Bad("a tensor has too many dimensions")

@@ -244,10 +244,14 @@ class Catalogue:
         return int(self.db.execute(f"SELECT count(*) FROM {HELD_FILES}", numbers(inside)).get)
 
     def files_of(self, documents: Sequence[int]) -> dict[int, list[FileRef]]:
-        """The files that hold each of these documents."""
+        """The files that hold each of these documents.
+
+        One that has changed and waits to be read has a time that no file has.
+        """
         found: dict[int, list[FileRef]] = {}
         rows = self.db.execute(
-            "SELECT number, folder.path, dir.path, name, size, mtime_ns, "
+            "SELECT number, folder.path, dir.path, name, size, "
+            "CASE WHEN reason IS NULL THEN mtime_ns ELSE -1 END, "
             f"folder.offline OR dir.offline FROM {HELD_FILES} "
             "JOIN dir ON dir.id=dir JOIN folder ON folder.id=dir.folder ORDER BY file.id",
             numbers(documents),

@@ -5,6 +5,7 @@ Each of these has a class of its own over one connection, which serves one threa
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import apsw
 
+from core.atomic import sync_folder
 from core.store.database import errors, open_database, sizes
 from core.store.migrations import HISTORY, migrate
 
@@ -29,8 +31,27 @@ class PersonalDb:
         self.room = room
         self.lock = threading.RLock()
         self.db = open_database(path)
+        self.db.pragma("synchronous", "full")  # what was answered outlives a power cut
         with errors(path):
+            self._back_up()
             migrate(self.db, HISTORY, "history")
+
+    def _back_up(self) -> None:
+        """Before an older schema is changed: a whole copy beside it, which stays until something
+        is deleted. One that was broken off is begun anew; where there is no room none is made,
+        for each step of the change is a transaction.
+        """
+        old = int(self.db.pragma("user_version"))
+        if not 0 < old < len(HISTORY) or sum(sizes(self.path)) > self.room():
+            return
+        begun = self.path.with_name(f"{self.path.stem}-before-{len(HISTORY)}.tmp")
+        begun.unlink(missing_ok=True)
+        begun.touch(0o600)
+        self.db.execute("VACUUM INTO ?", (str(begun),))
+        with begun.open("rb") as file:
+            os.fsync(file.fileno())
+        begun.replace(begun.with_suffix(".db"))
+        sync_folder(begun.parent)
 
     def close(self) -> None:
         """Close the database."""
@@ -49,7 +70,11 @@ class PersonalDb:
             yield self.db
 
     def scrub(self) -> None:
-        """Leave nothing of deleted rows in the file or its log; SQLite has made them zeros."""
+        """Leave nothing of deleted rows in the file, its log or a copy; SQLite has made them
+        zeros.
+        """
+        for copy in self.path.parent.glob(f"{self.path.stem}-before-*"):
+            copy.unlink(missing_ok=True)
         with self.reading() as db:
             if sizes(self.path)[0] <= self.room():
                 db.execute("VACUUM")

@@ -14,6 +14,8 @@ from core.store.inside import Inside, find_file, runs
 from core.store.rows import DirRow, FileRow, FileState
 
 _VANISHED = int(FileState.VANISHED)
+# Why a file that still holds a document waits: what it holds is not what is on the disk now.
+_CHANGED = "has changed since it was indexed"
 _ROW_BYTES = 250  # of a new file or folder, generously
 
 
@@ -134,8 +136,9 @@ class SurveyTable:
         number = inside.find(name)
         if number is not None:
             self.db.execute(
-                "UPDATE file SET size=?, mtime_ns=?, state=0, reason=NULL WHERE id=?",
-                (size_bytes, mtime_ns, number),
+                "UPDATE file SET size=?, mtime_ns=?, state=0, "
+                "reason=CASE WHEN document IS NULL THEN NULL ELSE ? END WHERE id=?",
+                (size_bytes, mtime_ns, self._files.reason(_CHANGED), number),
             )
             return number
         self.db.execute(
@@ -201,7 +204,8 @@ class SurveyTable:
         """Files that were kept aside are where they were, as they were."""
         with errors(self._path), self.db:
             self.db.executemany(
-                "UPDATE file SET state=CASE WHEN document IS NULL THEN 0 ELSE 1 END WHERE id=?",
+                "UPDATE file SET state=CASE WHEN document IS NULL OR reason IS NOT NULL THEN 0 "
+                "ELSE 1 END WHERE id=?",
                 [(number,) for number in ids],
             )
 

@@ -13,16 +13,19 @@ from service_desk import last, serving
 from app.children import python_child
 from app.model import ModelWorker, SavedPlace, Shape
 from core.chat.assistant import ModelAnswer
+from core.home import find_home
 from core.llm.kv.saved import saved_files
 from core.messages import (
     AnswerDone,
     Ask,
     ChatTurn,
     ConversationDelete,
+    ConversationsList,
     Forget,
     Report,
     StatusRequest,
 )
+from core.store.history import History
 
 PASSAGE = "The harbour of Varn closes at nine in the evening."
 TOPICS = ("the ferry", "bread", "the garden", "taxes", "the lighthouse", "bicycles", "bees")
@@ -203,3 +206,14 @@ def test_a_conversation_of_a_home_recalls_is_shown_and_is_forgotten(own_sample: 
         deleted = last(caller, ConversationDelete(caller.next_id(), number))
         assert isinstance(deleted, Report)
         assert not (kept / str(number)).exists()
+
+
+def test_a_question_that_a_kill_left_unanswered_leaves_no_conversation(own_sample: Indexed) -> None:
+    history = History(find_home(str(own_sample.home), {}).history)
+    history.begin("How much is the rent?")  # and then the process was killed
+    kept = history.begin("Who holds the keys?")
+    history.add_turn(kept, "Who holds the keys?", "Mrs Abbot.", True, [])
+    history.close()
+    with serving(own_sample.home) as caller:
+        listed = last(caller, ConversationsList(caller.next_id()))
+    assert [one["id"] for one in listed.body["conversations"]] == [kept]

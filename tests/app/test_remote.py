@@ -222,7 +222,9 @@ def test_the_command_line(
 WATCH = """
 import os, sys
 def look(event, args):
-    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.sendto") or (
+    if event in (
+        "pickle.find_class", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"
+    ) or (
         event in ("socket.connect", "socket.bind") and isinstance(args[1], tuple)
     ):
         with open(os.environ["SEEN"], "a") as seen:
@@ -236,7 +238,7 @@ sys.addaudithook(look)
 def test_nothing_leaves_without_the_switch(
     tmp_path: Path, home: Path, server: RemoteServer
 ) -> None:
-    """Every process of Satchel's is watched for a look at the network, by whatever it runs."""
+    """Every process is watched for a look at the network, by whatever it runs, and for pickles."""
     (tmp_path / "sitecustomize.py").write_text(WATCH)
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "new.md").write_text("The night ferry sails at ten.")

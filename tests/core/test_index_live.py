@@ -273,3 +273,25 @@ def test_a_search_goes_on_while_a_document_is_replaced(lab: Lab) -> None:
         "note1.txt",
         "note3.txt",
     ]
+
+
+def test_a_changed_file_that_waits_is_not_shown_as_it_was(lab: Lab) -> None:
+    """The run was broken off after it had seen the change and before it had read the file."""
+    path = lab.write("a.txt", "the ferry leaves at noon")
+    lab.write("b.txt", "a walrus was seen")
+    lab.index()
+
+    def breathe() -> None:
+        raise Cancelled
+
+    path.write_text("the glacier is melting quickly")
+    lab.breathe = breathe
+    assert lab.index().interrupted
+    assert [hit.state for hit in lab.search("ferry noon", k=1).hits] == ["changed"]
+    path.rename(path.with_name("elsewhere"))
+    assert lab.index().interrupted
+    path.with_name("elsewhere").rename(path)
+    lab.breathe = lambda: None
+    lab.index()
+    assert lab.names("glacier melting quickly")[0] == "a.txt"
+    assert [hit.state for hit in lab.search("glacier melting quickly", k=1).hits] == ["ok"]

@@ -174,7 +174,7 @@ def ask(driver: Driver) -> Script:
     window.chat.open(conversation or 0)
     yield lambda: window.chat.turns
     driver.found["kept_turns"] = len(window.chat.turns)
-    window.chat._delete(conversation or 0)
+    window.chat.head._delete(conversation or 0)
     yield lambda: len(window.chat.panel.model.kept) < driver.found["conversations"]
     driver.found["deleted"] = True
 

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -78,60 +77,6 @@ def copy(of: Indexed, to: Path) -> Path:
     home = to / "home"
     shutil.copytree(of.home, home)
     return home
-
-
-def kill_while_indexing(home: Path, after_s: float) -> bool:
-    """Start indexing and kill it with all its children; whether it was still running."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "--home", str(home), "index"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        process.wait(timeout=after_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-    return process.wait() == -signal.SIGKILL
-
-
-def kill_and_recover(books: Indexed, tmp_path: Path, kills: int, seed: int) -> None:
-    print(f"seed {seed}")
-    rng = random.Random(seed)
-    home = tmp_path / "home"
-    satchel_json(home, "folders", "add", str(books.files))
-    longest_s = 4.0
-    killed = 0
-    for _ in range(4 * kills):
-        if kill_while_indexing(home, rng.uniform(0.2, 1.0) * longest_s):
-            killed += 1
-        else:  # this machine is quicker: begin anew, and kill earlier
-            longest_s /= 2
-            shutil.rmtree(home)
-            satchel_json(home, "folders", "add", str(books.files))
-        body = satchel_json(home, "doctor")
-        assert body["healthy"], body
-        if killed == kills:
-            break
-    assert killed == kills, f"only {killed} runs were killed"
-    body = satchel_json(home, "index", timeout_s=300)
-    assert body["files"]["indexed"] == 60
-    assert satchel_json(home, "doctor")["findings"] == []
-    assert_same_answers(answers(home), answers(books.home))
-    named = {row[0] for row in apsw.Connection(str(home / "data" / "catalogue.db")).execute(
-        "SELECT name FROM segment"
-    )}  # fmt: skip
-    assert {path.name for path in (home / "data" / "segments").iterdir()} == named
-
-
-def test_killed_while_indexing(books: Indexed, tmp_path: Path) -> None:
-    kill_and_recover(books, tmp_path, 2, random.randrange(10**6))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("round_", range(6))
-def test_killed_many_times_while_indexing(books: Indexed, tmp_path: Path, round_: int) -> None:
-    kill_and_recover(books, tmp_path, 10, random.randrange(10**6) + round_)
 
 
 # --- a damaged store -----------------------------------------------------------------------

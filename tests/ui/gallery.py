@@ -1,8 +1,14 @@
-"""Draws every page and state into build/gallery, light and dark: `make gallery`."""
+"""Draws every page and state into build/gallery: `make gallery`.
+
+In light, dark and high contrast, at 100 and at 200 %, and mirrored for languages that are written
+from right to left. `gallery.py chat_states --mode dark --scale 100` draws a part.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -11,6 +17,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import msgspec
 from gallery_shell import closing_states, first_run_states
 from gallery_stage import OUT, Gallery, number, usual
 from PySide6.QtCore import QPoint, Qt
@@ -33,10 +40,13 @@ from core.messages import (
     AnswerNote,
     AnswerSources,
     AnswerText,
+    Ask,
     BudgetRequest,
     ConversationGet,
+    ConversationsList,
     Digest,
     DigestDone,
+    DigestInstead,
     Failed,
     FoldersList,
     IndexProgress,
@@ -50,18 +60,40 @@ from core.messages import (
     Preview,
     Related,
     Report,
+    Scope,
     Search,
     SearchResults,
     State,
     StatusRequest,
 )
 from ui.client import Link
+from ui.shortcut_sheet import ShortcutSheet
 
 ANSWER = (
     "The lease of the workshop ends on 31 May 2028 [1]. The council expects it to close in the "
     "spring of that year unless both sides sign a renewal [2]. It may be renewed once, for "
     "another five years, if notice is given six months before [1]."
 )
+MARKDOWN = """The lease names **three** payments [1]:
+
+1. the *deposit*, paid at once
+2. the rent:
+  - in the first three years
+  - later, by the `official_rate`
+
+| Payment | Due | Amount |
+|:--|:-:|--:|
+| Deposit | 1 June 2023 | 1,080 |
+| Rent | each month [2] | 540 |
+
+## As a reckoning
+```python
+months = 60
+total = 1080 + 540 * months  # a long line of code that is wider than the column of the answer is
+```
+> The rent is 540 pounds a month.
+
+See [the manual](http://evil.example/a) and <img src='http://evil.example/b.png'>."""
 MEMORIES = [
     {"id": 1, "text": "I prefer short answers.", "kind": "preference"},
     {"id": 2, "text": "My landlord is called Ola Hansen.", "kind": "fact"},
@@ -233,7 +265,7 @@ def chat_states(g: Gallery, mode: str) -> None:
     g.window.chat.turns[-1].answer.cited.emit(1)
     g.window.chat.ask_to_delete(3)
     g.shoot("chat-cited-and-delete", mode)
-    g.window.chat.banner.hide()
+    g.window.chat.head.banner.hide()
     g.window._close_preview()
     g.question(given, answered("The lease probably ends soon.", True, False))
     g.shoot("chat-unsupported", mode)
@@ -250,12 +282,54 @@ def chat_states(g: Gallery, mode: str) -> None:
     turn = {"question": "When does it end? <b>bold</b>", "answer": "# On 31 May 2028 [1] *really*",
             "found": True, "citations": [{"n": 1, "path": "/home/ana/lease.pdf", "locator":
             {"page": 1}, "quote": "to 31 May 2028"}]}  # fmt: skip
-    g.client.script[ConversationGet] = lambda m: Report(number(m), {"turns": [turn, turn]})
+    g.client.script[ConversationGet] = lambda m: Report(
+        number(m), {"title": "Who waters the tomatoes?", "turns": [turn, turn]}
+    )
     g.window.chat.new()
     g.window.chat.open(2)
     g.shoot("chat-kept", mode)
+    g.window.chat.head.ask_to_delete(2, "Who waters the tomatoes?", 2)
+    g.shoot("chat-delete", mode)
     g.window.chat.new()
+    g.question(given, answered(MARKDOWN, True, True))
+    g.shoot("chat-markdown", mode)
+    branch_states(g, mode)
     remote_states(g, mode)
+
+
+def branch_states(g: Gallery, mode: str) -> None:
+    """Versions, a question that is edited, one that was put to files, and whole files read."""
+    chat = g.window.chat
+    chat.new()
+    lease = "/home/ana/Documents/workshop-lease.pdf"
+    chat.scope.put(Scope(files=(lease, "/home/ana/Documents/letter-from-the-council.txt")))
+    g.client.script.pop(Ask, None)
+    chat.ask("When does it end?")
+    asked = g.client.last(Ask)
+    g.client.reply(given(asked.id))
+    end = answered(ANSWER, True, True)(asked.id)
+    g.client.reply(msgspec.structs.replace(end, turn=7, versions=(4, 7, 9)))
+    g.shoot("chat-versions-and-scope", mode)
+    chat.turns[-1].asked.edit()
+    g.shoot("chat-editing", mode)
+    chat.turns[-1].asked._leave()
+    chat.ask("Does it name a dentist?")
+    asked = g.client.last(Ask)
+    g.client.reply(given(asked.id))
+    g.client.reply(answered("Not found in your files.", False, False)(asked.id))
+    g.shoot("chat-not-found-in-scope", mode)
+    chat.new()
+    chat.scope.put(Scope(files=(lease,)))
+    chat.ask("List all dates")
+    g.client.reply(DigestInstead(g.client.last(Ask).id, "dates", (lease,)))
+    g.client.reply(DigestDone(g.client.last(Digest).id, "dates", dates_entries(), 1000))
+    g.shoot("chat-whole-file", mode)
+    g.client.script[ConversationsList] = lambda m: Report(number(m), {"conversations": []})
+    chat.new()
+    chat.panel.field.setText("zebra")
+    chat.panel.reload()
+    g.shoot("chat-no-conversation", mode)
+    chat.panel.field.clear()
 
 
 def remote_states(g: Gallery, mode: str) -> None:
@@ -410,6 +484,12 @@ def other_states(g: Gallery, mode: str) -> None:
     g.shoot("settings-delete", mode)
     g.scroll_to(g.window.settings, g.window.settings.remote)
     g.shoot("settings-remote", mode)
+    g.window.show_keys()
+    QTest.qWait(160)
+    sheet = g.window.findChild(ShortcutSheet)
+    assert isinstance(sheet, ShortcutSheet)
+    g.keep(sheet, "keys", mode)
+    sheet.close()
     g.client.lose(Link("lost", "Satchel's background service stopped unexpectedly.",
                        "It is being started again; nothing of your files is lost."))  # fmt: skip
     g.window.open_page("search")
@@ -432,25 +512,60 @@ STATES = (
 )
 
 
-def main() -> int:
-    """Draw everything, or only what is named, in letters of a size: `gallery.py 15 chat_states`."""
-    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    wanted = [word for word in sys.argv[1:] if not word.isdecimal()]
-    OUT.mkdir(parents=True, exist_ok=True)
-    application = QApplication(sys.argv)
-    for points in sizes:
+MODES = ("light", "dark", "contrast", "mirrored")
+SCALES_PERCENT = (100, 200)
+
+
+def draw(names: list[str], modes: list[str], points: int | None, scale_percent: int) -> None:
+    """Draw with this process, which was started at the scale."""
+    application = QApplication(sys.argv[:1])
+    if points is not None:
         application.setFont(QFont(application.font().family(), points))
-    gallery = Gallery(application)
-    for mode in ("light", "dark"):
-        gallery.theme.choose(mode)
+    gallery = Gallery(application, "" if scale_percent == 100 else f"-{scale_percent}")
+    for mode in modes:
+        mirrored = mode == "mirrored"
+        application.setLayoutDirection(
+            Qt.LayoutDirection.RightToLeft if mirrored else Qt.LayoutDirection.LeftToRight
+        )
+        gallery.theme.choose("light" if mirrored else mode)
         for states in STATES:
-            if wanted and states.__name__ not in wanted:
-                continue
-            gallery.fresh(mode)
-            states(gallery, mode)
-            gallery.window.deleteLater()
+            if states.__name__ in names:
+                gallery.fresh(mode)
+                states(gallery, mode)
+                gallery.window.deleteLater()
+
+
+def main() -> int:
+    """Draw everything, or only what is named; each scale in a process of its own."""
+    every = [states.__name__ for states in STATES]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
+    parser.add_argument("--mode", action="append", choices=MODES)
+    parser.add_argument("--scale", type=int, action="append", help="in percent")
+    parser.add_argument("--points", type=int, help="the size of letters")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    unknown = set(options.names) - set(every)
+    if unknown:
+        parser.error(f"no such states: {', '.join(sorted(unknown))}")
+    if options.inside:
+        draw(options.names or every, options.mode or list(MODES), options.points, options.scale[0])
+        return 0
+    OUT.mkdir(parents=True, exist_ok=True)
+    running = [
+        subprocess.Popen(
+            [
+                *(sys.executable, __file__, "--inside", "--scale", str(scale), *options.names),
+                *(word for mode in options.mode or MODES for word in ("--mode", mode)),
+                *(("--points", str(options.points)) if options.points else ()),
+            ],
+            env={**os.environ, "QT_SCALE_FACTOR": str(scale / 100)},
+        )
+        for scale in options.scale or SCALES_PERCENT
+    ]
+    ends = [process.wait() for process in running]
     print(f"{len(list(OUT.glob('*.png')))} pictures in {OUT}")
-    return 0
+    return int(any(ends))
 
 
 if __name__ == "__main__":

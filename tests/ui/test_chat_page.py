@@ -23,8 +23,11 @@ from core.messages import (
     MemoriesRequest,
     MemoryOffer,
     Preview,
+    Search,
 )
-from ui.turn import SourceButton, TurnView
+from ui.answer_text import Prose
+from ui.sources import SourceButton
+from ui.turn import TurnView
 from ui.window import MainWindow
 
 
@@ -45,6 +48,13 @@ def source_buttons(shown: TurnView) -> int:
     return sum(isinstance(widget, SourceButton) for widget in found)
 
 
+def words(shown: TurnView) -> Prose:
+    """The words that an answer begins with."""
+    first = shown.answer.parts[0]
+    assert isinstance(first, Prose)
+    return first
+
+
 def done(
     number: int, answer: str, found: bool = True, cited: bool = True, stopped: str = "end"
 ) -> AnswerDone:
@@ -60,11 +70,11 @@ def test_an_answer_streams_and_its_citations_lead_to_the_preview(
     for piece in ("It ends on ", "31 May 2028 [", "1", "]. <b>Yes</b>"):
         client.reply(AnswerText(asked.id, piece))
     qtbot.waitUntil(lambda: "Yes" in turn(window).answer.text())
-    assert turn(window).answer.toPlainText() == "It ends on 31 May 2028 [1]. <b>Yes</b>"
+    assert words(turn(window)).toPlainText() == "It ends on 31 May 2028 [1]. <b>Yes</b>"
     client.reply(done(asked.id, "It ends on 31 May 2028 [1]."))
     assert turn(window).state == "answered"
     assert not window.chat.answering
-    turn(window).answer._clicked(QUrl("cite:1"))
+    words(turn(window))._clicked(QUrl("cite:1"))
     assert window.preview.isVisible()
     assert client.last(Preview).quote == sources()[0].quote
     assert client.last(Preview).locator == sources()[0].locator
@@ -73,7 +83,7 @@ def test_an_answer_streams_and_its_citations_lead_to_the_preview(
 def test_only_citations_are_links(window: MainWindow, client: ScriptedClient, asked: Ask) -> None:
     client.reply(AnswerSources(asked.id, sources(), 7))
     client.reply(done(asked.id, "[1] [9] [x](http://a.b) <a href='http://a.b'>c</a> ![i](f.png)"))
-    answer = turn(window).answer
+    answer = words(turn(window))
     block = answer.document().firstBlock()
     links = []
     at = block.begin()
@@ -115,7 +125,16 @@ def test_not_found_is_a_state_of_its_own(
     client.reply(AnswerSources(asked.id, sources(), 7))
     client.reply(done(asked.id, "Not found in your files.", found=False, cited=False))
     assert turn(window).state == "not found"
-    assert "Not found in your files." in turn(window).note.accessibleName()
+    not_found = turn(window).not_found
+    assert not_found is not None
+    assert "Not found in your files." in not_found.accessibleName()
+    assert not not_found.everywhere_button.isVisible()
+    not_found.search_button.click()
+    assert window.page() == "search"
+    assert client.last(Search).query == asked.question
+    window.open_page("chat")
+    not_found.edit_button.click()
+    assert turn(window).asked.editor.isVisible()
     assert not turn(window).answer.isVisible()
     assert source_buttons(turn(window)) == 2
 
@@ -185,7 +204,8 @@ def test_conversations_are_listed_opened_and_deleted(
     assert source_buttons(turn(window)) == 1
     window.chat.ask_to_delete(1)
     assert not client.all(ConversationDelete)
-    window.chat.banner._action.click()
+    assert "for good" in window.chat.head.banner.accessibleName()
+    window.chat.head.banner._action.click()
     client.report(client.last(ConversationDelete), {"deleted": True})
     assert not window.chat.turns
     client.report(client.last(ConversationsList), {"conversations": kept[:1]})
@@ -227,7 +247,7 @@ def test_an_answer_from_before_tells_its_age_and_can_be_asked_anew(
     turn(window).refresh.click()
     assert client.last(Ask).fresh
     assert client.last(Ask).question == asked.question
-    assert len(window.chat.turns) == 3
+    assert len(window.chat.turns) == 2
 
 
 def test_a_sentence_of_the_person_is_remembered_only_when_they_say_so(
@@ -282,9 +302,9 @@ def test_what_no_passage_supports_is_marked_and_stays(
     said = AnswerDone(asked.id, text, True, sources(), {}, 9, 9, unsupported=((20, 43), (44, 52)))
     client.reply(said)
     shown = turn(window)
-    assert shown.answer.toPlainText() == text
+    assert words(shown).toPlainText() == text
     marked = ""
-    at = shown.answer.document().firstBlock().begin()
+    at = words(shown).document().firstBlock().begin()
     while not at.atEnd():
         if at.fragment().charFormat().underlineStyle() == QTextCharFormat.UnderlineStyle.DotLine:
             marked += at.fragment().text()

@@ -1,0 +1,135 @@
+"""A real service of a home, by itself or with its window, spoken to through its socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Client, Connection
+from pathlib import Path
+from typing import Any
+
+import psutil
+from helpers import ROOT
+
+from app.address import address
+from core.home import find_home
+from core.messages import Failed, Message, Report, Search, SearchResults, decode, encode, ends
+
+START_S, ANSWER_S = 60.0, 120.0
+ALL = 1000
+
+Passages = dict[tuple[str, int], float]
+
+
+class ServiceGoneError(Exception):
+    """The service ended before it had answered."""
+
+
+def passages(results: SearchResults) -> Passages:
+    """Where the hits are, with their scores; none of them is another's copy here."""
+    return {(hit.path, hit.start): hit.score for hit in results.hits if hit.state == "ok"}
+
+
+class Running:
+    """A service, by itself or with a window, and one connection to it."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str], window: bool) -> None:
+        every = {**os.environ, **environment, "QT_QPA_PLATFORM": "offscreen"}
+        program = "app.window" if window else "app.service_process"
+        self.home = find_home(str(home), every)
+        self.window = window
+        started = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", program, "--home", str(home)],
+            cwd=ROOT, env=every, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._number = 0
+        self.note = ""
+        self._connection = self._connect(started + START_S)
+
+    def _connect(self, deadline: float) -> Connection:
+        while True:
+            with contextlib.suppress(OSError, EOFError), address(self.home) as where:
+                return Client(where)
+            assert self.process.poll() is None, "the service ended instead of opening"
+            assert time.monotonic() < deadline, "the service does not open"
+            time.sleep(0.05)
+
+    def next_id(self) -> int:
+        """A fresh number for a request."""
+        self._number += 1
+        return self._number
+
+    def ask(self, message: Message, seen: Callable[[Message], None] | None = None) -> Message:
+        """The reply that ends a request. Raises ServiceGoneError."""
+        number = getattr(message, "id", 0)
+        try:
+            self._connection.send_bytes(encode(message).encode("ascii"))
+            deadline = time.monotonic() + ANSWER_S
+            while self._connection.poll(max(0.0, deadline - time.monotonic())):
+                reply = decode(self._connection.recv_bytes())
+                if getattr(reply, "id", None) != number:
+                    continue
+                if seen is not None:
+                    seen(reply)
+                if ends(reply):
+                    return reply
+        except (OSError, EOFError):
+            raise ServiceGoneError from None
+        raise AssertionError(f"{type(message).__name__} was not answered in {ANSWER_S} s")
+
+    def report(self, message: Message) -> Any:
+        """The body of the report that a request ends with."""
+        reply = self.ask(message)
+        assert isinstance(reply, Report), reply
+        return reply.body
+
+    def search(self, query: str, mode: Any, *, exact: bool = False) -> Passages | Failed:
+        """All passages that a search finds."""
+        reply = self.ask(Search(self.next_id(), query, k=ALL, mode=mode, exact=exact))
+        assert isinstance(reply, SearchResults | Failed), reply
+        self.note = reply.note or "" if isinstance(reply, SearchResults) else ""
+        return passages(reply) if isinstance(reply, SearchResults) else reply
+
+    def family(self) -> list[psutil.Process]:
+        """All its processes, parents first."""
+        with contextlib.suppress(psutil.Error):
+            top = psutil.Process(self.process.pid)
+            return [top, *top.children(recursive=True)]
+        return []
+
+    def victims(self, who: str) -> list[psutil.Process]:
+        """The processes that a name means, parents first."""
+        family = self.family()
+        if who == "all":
+            return family
+        if who == "window":
+            return family[:1] if self.window else []
+        wanted = {"service": "app.service_process", "extractor": "app.extractor",
+                  "worker": "app.worker"}[who]  # fmt: skip
+        found = []
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                if wanted in process.cmdline():
+                    found.append(process)
+        return found
+
+    def end(self) -> None:
+        """End it, whatever is left of it, and wait until it is gone."""
+        self._connection.close()
+        with contextlib.suppress(psutil.Error):  # so that a window starts no other service now
+            psutil.Process(self.process.pid).suspend()
+        family = self.family()
+        for process in family:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        self.process.wait(30)
+        psutil.wait_procs(family, 30)
