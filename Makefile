@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format gallery lock third-party desktop clean
+.PHONY: help setup run test test-slow check format gallery lock third-party desktop bundle deb clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
@@ -19,6 +19,8 @@ help:
 	@echo 'make gallery    draw every page and state of the window into build/gallery'
 	@echo 'make desktop    an entry in the menu of your desktop that starts this checkout'
 	@echo 'make lock       resolve the versions in pyproject.toml into lock files'
+	@echo 'make bundle     make dist/satchel, which starts without a Python'
+	@echo 'make deb        the bundle, and a package of it for Debian'
 	@echo 'make third-party  write THIRD_PARTY.md, the list of packages, models and licences'
 	@echo 'make clean      delete .venv and what tools left in this folder'
 
@@ -53,6 +55,12 @@ format: setup
 
 lock:
 	@python=$$(packaging/find_python.sh) && packaging/lock.sh "$$python"
+
+bundle:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py
+
+deb:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --deb
 
 third-party: setup
 	@.venv/bin/python packaging/third_party.py

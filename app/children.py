@@ -16,6 +16,7 @@ import psutil
 
 from app.job import Job
 from app.stdio import Channel
+from core.bundle import module_command
 from core.messages import PROTOCOL_VERSION, Hello, Message, ProtocolError
 
 DEBUG_VARIABLE = "SATCHEL_DEBUG"  # set, it lets children print to stderr
@@ -171,4 +172,4 @@ def _let_it_go_first(pid: int) -> None:
 
 def python_child(module: str, *arguments: str) -> list[str]:
     """The command line that runs one of our modules as a child."""
-    return [sys.executable, "-m", module, *arguments]
+    return module_command(module, *arguments)

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, TypeGuard
 
-from app.children import python_child
 from app.model_room import model_room
 from app.models_report import models_report
 from app.quantities import size
@@ -111,8 +110,7 @@ def bring(service: Service, name: str, progress: Progress) -> None:
     models, mirror = service.home.models, service.settings.text(MIRROR)
     embedding = entry_named(load_embedding_catalogue(), name)
     if embedding is not None:
-        convert = python_child("core.index.convert")
-        fetch_embedding(embedding, models, progress=progress, convert=convert, mirror=mirror)
+        fetch_embedding(embedding, models, progress=progress, mirror=mirror)
     else:
         fetch(find_entry(load_catalogue(), name), models, progress=progress, mirror=mirror)
 

@@ -1,7 +1,7 @@
 """Starts the Qt application: the window, and the service as its child.
 
 This process holds no worker threads and no numpy; all it imports of `core`
-are the messages and the errors.
+are the messages, the errors and how a child is started.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.identity import APP_ID, announce
 from app.mistakes import as_mistake
+from core.bundle import module_command
 from core.errors import UserError
 from ui.client import Client
 from ui.icons import Icons
@@ -77,7 +78,7 @@ class Desktop:
 def service_command(home: str | None) -> list[str]:
     """The command line of the service for a home."""
     where = [] if home is None else ["--home", home]
-    return [sys.executable, "-m", "app.service_process", *where]
+    return module_command("app.service_process", *where)
 
 
 def tell_mistake(

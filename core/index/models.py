@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from core.bundle import SHIPPED_MODELS
 from core.download import PackageSource
 from core.errors import UserError
 from core.index.embedder import ABOUT_COSINE, EmbeddingModel, find_model
@@ -98,16 +99,22 @@ def entry_named(catalogue: tuple[EmbeddingEntry, ...], name: str) -> EmbeddingEn
 
 
 def embedding_folder(models_dir: Path, name: str) -> Path:
-    """Where an embedding model stands in the store. Raises UserError for what is no name."""
+    """Where an embedding model stands, or would stand: in the store, else with the bundle.
+
+    Raises UserError for what is no name.
+    """
     if not _SAFE_NAME.fullmatch(name):
         raise UserError(f"{name!r} is no name of a model.", "See `satchel models list`.")
-    return models_dir / "embedding" / name
+    stored, shipped = (folder / "embedding" / name for folder in (models_dir, SHIPPED_MODELS))
+    return shipped if shipped.is_dir() and not stored.is_dir() else stored
 
 
 def installed_embeddings(models_dir: Path) -> dict[str, EmbeddingModel]:
     """The embedding models that are ready for use, by name."""
     found = {}
-    for folder in sorted((models_dir / "embedding").glob("*")):
+    stored = (models_dir / "embedding").glob("*")
+    shipped = (SHIPPED_MODELS / "embedding").glob("*")
+    for folder in (*sorted(shipped), *sorted(stored)):  # a folder in the store goes before
         if _SAFE_NAME.fullmatch(folder.name):
             try:
                 found[folder.name] = find_model(folder)
@@ -124,6 +131,10 @@ def embedding_bytes(model: EmbeddingModel) -> int:
 def remove_embedding(models_dir: Path, name: str) -> None:
     """Delete an embedding model. Raises UserError when it cannot be."""
     folder = embedding_folder(models_dir, name)
+    if folder.is_relative_to(SHIPPED_MODELS):
+        raise UserError(
+            f"{name} came with Satchel and goes only with it.", "There is nothing to remove."
+        )
     try:
         shutil.rmtree(folder)
     except OSError as error:

@@ -1,0 +1,149 @@
+"""The bundle, started as a person's machine would: elsewhere, with no Python to be found."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import ROOT, models_folder
+
+from core.index.models import STARTER
+
+LANGUAGE_MODEL = "smollm2-135m-instruct.gguf"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="moves the bundle as Linux lets one"),
+]
+
+
+class Bundle:
+    """A bundle that was moved away from where it was made, with a person's folder of its own."""
+
+    def __init__(self, folder: Path, person: Path) -> None:
+        self.folder = folder
+        self.person = person
+        self.models = person / "models"
+
+    def environment(self) -> dict[str, str]:
+        """Nothing of this process's: no Python on the path, none named."""
+        return {
+            "HOME": str(self.person),
+            "PATH": str(self.person / "no-programs"),
+            "SATCHEL_MODELS": str(self.models),
+            "LANG": "C.UTF-8",
+        }
+
+    def start(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run the program to its end."""
+        return subprocess.run(
+            [self.folder / "satchel", *arguments],
+            cwd=self.person,
+            env={**self.environment(), **more},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """What a command prints; it has to end with exit code 0."""
+        done = self.start(*arguments, "--home", "home", "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Made anew, then moved out of the tree."""
+    made = subprocess.run(
+        ["make", "deb"], cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False
+    )
+    assert made.returncode == 0, made.stdout[-3000:] + made.stderr[-3000:]
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "Programs of mine"
+    shutil.copytree(ROOT / "dist" / "satchel", elsewhere, symlinks=True)
+    person = tmp_path_factory.mktemp("person")
+    shutil.copytree(ROOT / "resources" / "sample-folder", person / "documents")
+    models = person / "models" / "llm"
+    models.mkdir(parents=True)
+    os.link(models_folder() / "llm" / LANGUAGE_MODEL, models / LANGUAGE_MODEL)
+    return Bundle(elsewhere, person)
+
+
+def test_it_indexes_searches_and_answers(bundle: Bundle) -> None:
+    """Each of its children starts: readers of files, the model that answers, the service."""
+    assert bundle.start("folders", "add", "documents", "--home", "home").returncode == 0
+    counts = bundle.json("index")["files"]
+    there = sum(1 for path in (bundle.person / "documents").rglob("*") if path.is_file())
+    assert counts["indexed"] >= 10
+    assert sum(counts.values()) == there
+
+    found = bundle.json("search", "when does the choir practise", "--mode", "semantic", "-k", "3")
+    assert found["recomputed"] > 0
+    assert any("choir" in hit["snippet"].lower() for hit in found["results"])
+
+    answer = bundle.json("ask", "When is the choir rehearsal?")
+    assert answer["found"]
+    assert answer["tokens"]["answer"] > 0
+    assert Path(answer["citations"][0]["path"]).name == "calendar-autumn.ics"
+
+
+def test_the_model_that_searches_came_with_it_and_cannot_be_removed(bundle: Bundle) -> None:
+    rows = {row["name"]: row for row in bundle.json("models", "list")}
+    assert rows[STARTER]["installed"]
+    assert not (bundle.models / "embedding").exists()
+
+
+def test_the_window_opens_and_ends_when_asked(bundle: Bundle) -> None:
+    process = subprocess.Popen(
+        [bundle.folder / "satchel", "--home", "other-home"],
+        cwd=bundle.person,
+        env={**bundle.environment(), "QT_QPA_PLATFORM": "offscreen"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(6)  # it stays open
+        assert (bundle.person / "other-home" / "data" / "catalogue.db").exists(), "no service"
+    finally:
+        process.terminate()
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "satchel:" not in told
+
+
+def test_the_package_for_debian_installs_it_with_its_entry(bundle: Bundle, tmp_path: Path) -> None:
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("packages are unpacked with dpkg-deb, which is not here")
+    (package,) = (ROOT / "dist").glob("satchel_*.deb")
+    subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
+    shared = tmp_path / "usr" / "share"
+    assert (tmp_path / "usr" / "bin" / "satchel").readlink() == Path("/opt/satchel/satchel")
+    assert "Exec=/usr/bin/satchel" in next(shared.glob("applications/*.desktop")).read_text()
+    assert list(shared.glob("icons/**/*.png"))
+    installed = Bundle(tmp_path / "opt" / "satchel", bundle.person)
+    assert installed.json("search", "choir")["results"]
+
+
+def test_other_modules_cannot_be_run_by_it(bundle: Bundle) -> None:
+    done = bundle.start("--run-module", "http.server")
+    assert done.returncode == 2
+    assert "own use" in done.stderr
+
+
+def test_what_prepares_models_is_not_in_it(bundle: Bundle) -> None:
+    names = {path.name.lower() for path in bundle.folder.rglob("*")}
+    assert not {name for name in names if name.startswith(("torch", "libtorch", "transformers"))}
+    assert not {name for name in names if "intel_gpu" in name or "qt6qml" in name}
+    total = sum(
+        path.stat().st_size
+        for path in bundle.folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    )
+    assert total < 420_000_000, "it has grown: see what came in, and whether it is needed"
