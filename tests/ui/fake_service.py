@@ -8,7 +8,7 @@ garbage   sends nonsense, doubled, unknown and foreign replies around each answe
 refuses   cannot open its home
 old       speaks another version of the protocol
 elsewhere another window is open
-floods    sends results, tokens and progress as fast as it can, then marks the end
+floods    sends 10,000 results, 30 tokens a second and progress, then marks the end
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from core.messages import (
 )
 
 FLOOD_BATCHES, FLOOD_HITS = 200, 50
+FLOOD_S, TOKENS_PER_S = 20, 30
 _lock = threading.Lock()
 
 
@@ -66,16 +67,24 @@ def hits(number: int, first: int = 0) -> tuple[Hit, ...]:
 
 
 def flood(request: Search) -> None:
-    """10,000 results in 200 replies, a token and progress with each."""
-    for batch in range(FLOOD_BATCHES):
-        found = hits(FLOOD_HITS, batch * FLOOD_HITS)
-        send(SearchResults(request.id, found, final=batch == FLOOD_BATCHES - 1))
-        for number in range(20):
-            send(AnswerText(Flood.ask_id, f"word{number} "))
-        for files in range(10):
-            send(IndexProgress(0, "indexing", batch * 10 + files, 2000, 1, 1, 1, "/f.txt", 9, 5.0))
+    """10,000 results in 200 replies: half at once, half while tokens and progress come."""
+    for batch in range(FLOOD_BATCHES // 2):
+        flood_results(request, batch)
+    for tick in range(FLOOD_S * TOKENS_PER_S):
+        send(AnswerText(Flood.ask_id, f"word{tick} "))
+        send(IndexProgress(0, "indexing", tick, 2000, 1, 1, 1, "/f.txt", 9, 5.0))
+        batch = (FLOOD_BATCHES + tick) // 2
+        if tick % 2 == 0 and batch < FLOOD_BATCHES:
+            flood_results(request, batch)
+        time.sleep(1 / TOKENS_PER_S)
     send(AnswerDone(Flood.ask_id, "The end [1].", True, (), {}, 1, 1))
     send(State(0, "paused", "flooded"))
+
+
+def flood_results(request: Search, batch: int) -> None:
+    """One of the replies."""
+    found = hits(FLOOD_HITS, batch * FLOOD_HITS)
+    send(SearchResults(request.id, found, final=batch == FLOOD_BATCHES - 1))
 
 
 class Flood:
