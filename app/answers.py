@@ -13,6 +13,7 @@ from app.engines import Engines
 from app.gathering import Gathering
 from app.kept_answers import Again, KeptAnswers, without_question
 from app.machine import model_speeds
+from app.pinned import PinnedAnswers
 from app.recollection import last_of, turns_for
 from app.scope import check_indexed, digest_instead, whole_paths
 from app.session import Session
@@ -51,6 +52,7 @@ class Answers:
         self._kept = KeptAnswers(service, service.memories)
         self._engines = Engines(service)
         self._gathering = Gathering(service)
+        self._pinned = PinnedAnswers(service, self._gathering, self._engines)
         service.model.on_answer = self._learn_speed
 
     def _learn_speed(self, model: Path, answer: ModelAnswer) -> None:
@@ -78,19 +80,29 @@ class Answers:
         self._engines.check(message)
         service.engine.limit.check_to_talk()
         check_indexed(service, scope)
+        pinned = service.pins.wanted(message)
         conversation = message.conversation
         if conversation is not None:
-            asked = Asked(
-                message, question, conversation, self._after(message, conversation), scope
-            )
-            self._answer(session, asked)
+            after = self._after(message, conversation)
+            service.pins.change(message)
+            asked = Asked(message, question, conversation, after, scope)
+            self._answer_as_wished(session, asked, pinned)
             return
         conversation = history.begin(question)
         service.remote.begin(conversation)
         try:
-            self._answer(session, Asked(message, question, conversation, 0, scope))
+            asked = Asked(message, question, conversation, 0, scope)
+            self._answer_as_wished(session, asked, pinned)
         finally:
             history.drop_empty()
+
+    def _answer_as_wished(self, session: Session, asked: Asked, pinned: str | None) -> None:
+        if pinned is None:
+            self._answer(session, asked)
+            return
+        self._pinned.answer(
+            session, asked.message, asked.question, (asked.conversation, asked.after), pinned
+        )
 
     def _after(self, message: Ask, conversation: int) -> int:
         """The turn that a question follows, 0 for none. Raises UserError."""
@@ -173,6 +185,7 @@ class Answers:
             recalled_turns=answer.recalled_turns,
             offers=self._memories.offers(question, by_words),
             unsupported=answer.unsupported,
+            restored_tokens=answer.restored_tokens,
             turn=turn,
             versions=tuple(history.versions(turn)),
         )

@@ -65,7 +65,9 @@ def carry_out(service: Service, message: Message) -> object:
         return service.settings.table()
     if isinstance(message, ModelsRequest):
         change_models(service, message)
-        return models_report(service.home, service.settings, service.engine.store.view.live_chunks)
+        chunks = service.engine.store.view.live_chunks
+        notes = service.model.memory_notes
+        return models_report(service.home, service.settings, chunks, notes)
     raise TypeError(type(message).__name__)
 
 

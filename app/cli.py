@@ -155,6 +155,7 @@ def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     ask.add_argument("--fresh", action="store_true", help="do not give an answer from before again")
     ask.add_argument("--remote", action="store_true",
                      help="let your own server answer; shows what would be sent first")  # fmt: skip
+    ask.add_argument("--pin", metavar="FILE", help="with the whole of this file before the model")
     ask.add_argument("--yes", action="store_true", help="with --remote: send without asking")
     ask.add_argument("--folder", metavar="P", help="look only below this folder")
     ask.add_argument("--file", action="append", default=[], dest="files", metavar="F",
@@ -260,7 +261,7 @@ _WITH_ACTIONS = (
 _WITH_VALUE = (
     "--home", "-k", "--folder", "--tag", "--type", "--mode", "--model", "--disk", "--ram",
     "--exclude", "--level", "--for", "--keep", "--active", "--after", "--before", "--minutes",
-    "--file",
+    "--file", "--pin",
 )  # fmt: skip
 
 

@@ -192,6 +192,7 @@ def ask(caller: Caller, options: argparse.Namespace, output: Output) -> int:
             consent,
             options.fresh,
             scope=scope_of(options),
+            pin=options.pin,
         )
         for reply in _replies(caller, request):
             if isinstance(reply, RemotePreview):

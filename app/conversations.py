@@ -53,7 +53,8 @@ class Conversations:
                     "This answer is no longer kept.", "Open the conversation from the list again."
                 )
             turns = history.show(message.conversation)
-            return {"title": title, "turns": [_judged(turn) for turn in turns]}
+            pinned = self._service.pins.of(message.conversation)
+            return {"title": title, "turns": [_judged(turn) for turn in turns], "pinned": pinned}
         if isinstance(message, ConversationRename):
             return {"title": self._rename(message)}
         if isinstance(message, ConversationExport):

@@ -45,7 +45,7 @@ def forget(service: Service, path: str) -> dict[str, object]:
     save_folders(service.home.folders, folders)
     files = service.engine.forget(path)
     service.engine.sync_folders(folders)
-    conversations = service.history.conversations_with(path)
+    conversations = service.history.conversations_with(path) + service.pins.forget(path)
     turns = service.history.forget(path)
     service.tags.table.forget(path)
     service.recent.kept.forget(sentences)

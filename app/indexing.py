@@ -275,6 +275,7 @@ class Indexing:
         if outcome.stopped is None:
             self._queue.whole()
         self._service.tags.follow()
+        self._service.pins.follow(self._service.engine.catalogue)
         self._service.replan()
         self._queue.look_for_level()
         if watcher is not None:

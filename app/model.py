@@ -32,6 +32,7 @@ from core.messages import (
     LoadModel,
     Message,
     ModelLoaded,
+    PinnedText,
     PromptReady,
     TextForetold,
     Token,
@@ -126,6 +127,7 @@ class ModelWorker:
         self._held: WeightsHeld | None = None
         self._room_bytes = 0  # for experts or layers, as the model was loaded
         self.last_loaded: ModelLoaded | None = None
+        self.memory_notes: dict[Path, str] = {}  # what the memory of those that ran cannot do
         self.on_answer: Callable[[Path, ModelAnswer], None] = lambda _path, _answer: None
 
     def use(self, path: Path, adapters: Sequence[Path] = (), shape: Shape | None = None) -> None:
@@ -149,9 +151,13 @@ class ModelWorker:
         history: Sequence[ChatTurn],
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        pinned: PinnedText | None = None,
         variety: int = 0,
     ) -> ModelAnswer:
-        """Answer from numbered passages; pieces go to `on_text`. Raises UserError."""
+        """Answer from numbered passages and what is `pinned`; pieces go to `on_text`.
+
+        Raises UserError, also when what is pinned has no room as a whole.
+        """
 
         def given_up() -> bool:
             return self._refused is not None or cancelled()
@@ -160,7 +166,9 @@ class ModelWorker:
             child = self._ready(self._wanted, given_up)
             if child is None:
                 return NOTHING_SAID
-            answer = self._generate(child, question, passages, history, on_text, given_up, variety)
+            answer = self._generate(
+                child, question, passages, history, on_text, given_up, pinned, variety
+            )
             if self._loaded is not None and self._refused is None:
                 self.on_answer(self._loaded.path, answer)
             return answer
@@ -257,6 +265,7 @@ class ModelWorker:
                 raise UserError(reply.title, reply.advice)
             if isinstance(reply, ModelLoaded):
                 self.last_loaded = reply
+                self.memory_notes[wanted.path] = reply.memory_why
             self._loaded = wanted
             self._room_bytes = self._held.room_bytes if self._held is not None else 0
             if self._squeezed:
@@ -274,6 +283,7 @@ class ModelWorker:
         history: Sequence[ChatTurn],
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        pinned: PinnedText | None,
         variety: int,
     ) -> ModelAnswer:
         request = Generate(
@@ -283,6 +293,7 @@ class ModelWorker:
             history=tuple(history),
             max_answer_tokens=self._answer_tokens,
             saved_bytes=self._saved.limit_bytes() if self._saved else None,
+            pinned=pinned,
             variety=variety,
         )
         return self._said(self._send(child, request), request, on_text, cancelled)
@@ -549,4 +560,6 @@ class _Varied:
         cancelled: Callable[[], bool],
     ) -> ModelAnswer:
         """As the worker answers."""
-        return self.worker.answer(question, passages, history, on_text, cancelled, self.variety)
+        return self.worker.answer(
+            question, passages, history, on_text, cancelled, variety=self.variety
+        )

@@ -22,6 +22,8 @@ def models_lines(body: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for adapter in model.get("adapters", ()):
             yield f"    with the adapter {adapter['name']}, {size(adapter['size_bytes'])}"
         yield from (f"    {line}" for line in _quality(model))
+        if model.get("memory_note"):
+            yield f"    {model['memory_note']}"
         if model["installed"] and model.get("template") is False:
             yield "    Without a chat template: it is asked in plain text, as User and Assistant."
         if model["installed"] and model["kind"] == "chat" and model["fits"] is None:

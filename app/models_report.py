@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.model_outlook import Outlooks
@@ -22,15 +24,19 @@ from core.web import mirrored
 Table = dict[str, object]
 
 
-def models_report(home: Home, settings: Settings, chunks: int) -> list[Table]:
+def models_report(
+    home: Home, settings: Settings, chunks: int, memory_notes: Mapping[Path, str] | None = None
+) -> list[Table]:
     """The catalogues of models and what is on disk: those that answer, then those that search.
 
     `size_bytes` is that on disk, `download_bytes` what fetching brings, None for unlisted ones.
     Of those that answer, `fits` says whether they do within the memory budget beside an index of
     so many passages, `tokens_per_s` how fast an answer is, `measured` whether it was seen so, and
     else `speed_from` what it is told from ("another model", "memory"); None is unknown.
+    `memory_note` is what `memory_notes` has of a model's file: why old turns cannot come back.
     """
-    return _chat_models(home, settings, chunks) + _embedding_models(home, settings)
+    chat = _chat_models(home, settings, chunks, memory_notes or {})
+    return chat + _embedding_models(home, settings)
 
 
 def _told(facts: ModelFacts, room: Room, outlooks: Outlooks) -> Table:
@@ -65,7 +71,9 @@ _UNKNOWN: Table = dict.fromkeys(
 ) | {"measured": False}  # fmt: skip
 
 
-def _chat_models(home: Home, settings: Settings, chunks: int) -> list[Table]:
+def _chat_models(
+    home: Home, settings: Settings, chunks: int, memory_notes: Mapping[Path, str]
+) -> list[Table]:
     here = {model.name: model for model in installed(home.models)}
     chosen = settings.text("assistant.model")
     catalogue = {entry.name: entry for entry in load_catalogue()}
@@ -81,6 +89,7 @@ def _chat_models(home: Home, settings: Settings, chunks: int) -> list[Table]:
                 "kind": "chat",
                 "installed": model is not None,
                 "chosen": name == chosen,
+                "memory_note": memory_notes.get(model.path) or None if model else None,
                 **_listed(home, entry, model, settings.text("models.mirror")),
                 **(_UNKNOWN if facts is None else _told(facts, room, outlooks)),
                 **({} if model is None else _quality(model)),

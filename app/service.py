@@ -32,6 +32,7 @@ from app.lookups import Lookups
 from app.memories import Memories
 from app.mistakes import as_environment, as_mistake
 from app.model import ModelWorker, SavedPlace
+from app.pinned import Pins
 from app.planning import Choices, measure_corpus, plan_for
 from app.readers import make_readers
 from app.recent import Recent
@@ -185,6 +186,7 @@ class Service:
         self.digests = Digests(self)
         self.memories = Memories(self)
         self.tags = Tags(self)
+        self.pins = Pins(self)
         self.recent = Recent(self)
         self.conversations = Conversations(self)
         self._answers = Answers(self)

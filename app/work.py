@@ -65,12 +65,18 @@ class Work:
 
     def _run(self) -> None:
         self._service.guard(self.own, 0, self._service.replan)
+        self._service.guard(self.own, 0, self._begin)
         while (job := self._next()) is not None:
             if self._stopping.is_set():
                 return
             session, message = job
             number = int(getattr(message, "id", 0))
             self._service.guard(session, number, self._handler(session, message))
+
+    def _begin(self) -> None:
+        """What may have been left when the last service ended."""
+        self._service.pins.tidy()
+        self._service.pins.follow(self._service.engine.catalogue)
 
     def _next(self) -> tuple[Session, Message | Mend] | None:
         """The next change that was asked for; what is to be done anyway when there is none."""
@@ -89,6 +95,7 @@ class Work:
         def change() -> None:
             number = int(getattr(message, "id", 0))
             done = carry_out(self._service, message)
+            self._service.pins.follow(self._service.engine.catalogue)
             self._look_for_upkeep()
             session.reply(Report(number, done))
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from app.stdio import Channel, child_channel
 from app.wishes import Wish, Wishes
 from core.chat.parts import Parted, in_turns, parted, with_pinned
-from core.chat.prompt import PromptTemplate, build_prompt, load_template
+from core.chat.pinned import document_too_long
+from core.chat.prompt import PromptTemplate, build_prompt, load_template, with_document
 from core.errors import Cancelled, UserError
 from core.llm.chat_message import ChatMessage
 from core.llm.devices import gpu_devices
@@ -312,17 +313,24 @@ class Worker:
         if isinstance(request, Complete):
             return self._of_text(runtime, request, answer_tokens), 0
         pages = runtime.ability.pages and in_turns(request.history)
+        template, pinned = self._template, request.pinned
+        room = runtime.context_tokens - answer_tokens
+        if pinned is not None:
+            template = with_document(template, pinned.name, pinned.text)
         prompt = build_prompt(
             request.question,
             request.passages,
             () if pages else request.history,
-            template=self._template,
-            prompt_tokens=runtime.context_tokens - answer_tokens,
+            template=template,
+            prompt_tokens=room,
             count_tokens=runtime.count_tokens,
-            keeps_question=runtime.ability.pages,
+            keeps_question=runtime.ability.pages or pinned is not None,
         )
+        if pinned is not None and prompt.tokens > room:
+            raise document_too_long(pinned.name, prompt.tokens, room)
         history = request.history if pages else ()
-        return self._parted(runtime, prompt.messages, history), prompt.passages_used
+        pinned_in = 0 if pinned is None else pinned.conversation
+        return self._parted(runtime, prompt.messages, history, pinned_in), prompt.passages_used
 
     @staticmethod
     def _of_text(runtime: Runtime, request: Complete, answer_tokens: int) -> Parted:
@@ -340,9 +348,10 @@ class Worker:
         runtime: Runtime,
         messages: Sequence[ChatMessage],
         history: Sequence[ChatTurn],
+        pinned_in: int,
     ) -> Parted:
         if runtime.ability.pages:
-            return parted(messages, history, runtime.tokenize_each)
+            return parted(messages, history, runtime.tokenize_each, pinned_in)
         return Parted((), tuple(runtime.tokenize_chat(messages)), {})
 
 

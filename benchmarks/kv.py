@@ -1,6 +1,6 @@
 """Keys and values in a fixed budget, against the full memory of the same model.
 
-    python benchmarks/kv.py [--json] [--part perplexity] [--texts FOLDER] [--count 3]
+    python benchmarks/kv.py [--json] [--part perplexity] [--texts FOLDER] [--count 1]
 
 Perplexity: the last 1,024 of as many tokens as the model was trained for, all of them read
 through a memory of a quarter or an eighth of the cells, of the same type. Recall: conversations
@@ -129,7 +129,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=[*PARTS, *ALONE], help="only this part")
     parser.add_argument("--texts", type=Path, help="a folder of long .txt files")
-    parser.add_argument("--count", type=int, default=3, help="how many texts")
+    parser.add_argument("--count", type=int, default=1, help="how many texts")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     texts = long_texts(options.texts, options.count)

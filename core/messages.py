@@ -185,6 +185,14 @@ class Quoted(msgspec.Struct, frozen=True):
     marks: tuple[tuple[int, int], ...] = ()
 
 
+class PinnedText(msgspec.Struct, frozen=True):
+    """The whole text of the file `name` that a conversation is about."""
+
+    conversation: int
+    name: str
+    text: str
+
+
 DigestTask = Literal["summarize", "dates", "changes", "find"]
 
 
@@ -496,7 +504,8 @@ class Generate(Message, frozen=True):
     The worker builds the prompt and leaves out the last passages if the context
     cannot hold them all. Turns stay in its memory, or on disk, where `saved_bytes` may be
     kept (None for as many as before). With `variety` the words are drawn instead of the best
-    taken, for each number differently.
+    taken, for each number differently. What is `pinned` is before the model as a whole, and kept
+    as turns are, or the request fails.
     """
 
     id: int
@@ -506,6 +515,7 @@ class Generate(Message, frozen=True):
     max_answer_tokens: int = 256
     saved_bytes: int | None = None
     variety: int = 0
+    pinned: PinnedText | None = None
 
 
 class Complete(Message, frozen=True):
@@ -611,6 +621,8 @@ class Ask(Message, frozen=True):
     `remote` lets the remote engine answer. Before the first time in a conversation that ends
     with RemotePreview; asked again with its `seal` as `consent` it is sent, or with "yes"
     without having been shown. A `fresh` answer is made anew, even when a kept one would do.
+    The file `pin` is before the model as a whole from now on in this conversation; "" pins none,
+    None leaves it as it is.
 
     `after` is the turn of the conversation that this one follows, 0 for none: what followed it
     before stays as another branch. None follows the turn that was last shown.
@@ -627,6 +639,7 @@ class Ask(Message, frozen=True):
     fresh: bool = False
     after: int | None = None
     scope: Scope = EVERYWHERE
+    pin: str | None = None
 
 
 class Digest(Message, frozen=True):
@@ -827,8 +840,8 @@ class ConversationsList(Message, frozen=True):
 
 class ConversationGet(Message, frozen=True):
     """Ends with Report: the turns of one branch of a conversation, with citations, each with the
-    numbers of its `versions`. The branch is the one that was last shown, or the newest that goes
-    through `turn`, which is shown from then on.
+    numbers of its `versions`, and the path that is `pinned`. The branch is the one that was last
+    shown, or the newest that goes through `turn`, which is shown from then on.
     """
 
     id: int
@@ -1058,7 +1071,8 @@ class AnswerDone(Message, frozen=True):
     tells how old an answer is that was given before and rests on what has not changed since.
     `recalled_turns` earlier turns were looked at because the question is about them.
     `unsupported` are character ranges of the answer that no passage supports. It is kept as
-    the `turn` of that number, one of the `versions` of it in their order.
+    the `turn` of that number, one of the `versions` of it in their order. `pinned` is the file
+    that was before the model as a whole; `restored_tokens` of the prompt came from disk.
     """
 
     id: int
@@ -1077,6 +1091,8 @@ class AnswerDone(Message, frozen=True):
     unsupported: tuple[tuple[int, int], ...] = ()
     turn: int = 0
     versions: tuple[int, ...] = ()
+    pinned: str = ""
+    restored_tokens: int = 0
 
 
 class PreviewText(Message, frozen=True):

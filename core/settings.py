@@ -307,8 +307,8 @@ DECLARED: tuple[Setting, ...] = (
     Setting(
         "window.theme",
         "system",
-        "Light or dark colours.",
-        choices=("system", "light", "dark"),
+        "Light, dark or high-contrast colours.",
+        choices=("system", "light", "dark", "contrast"),
     ),
     Setting(
         "window.on_close",

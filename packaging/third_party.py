@@ -127,9 +127,7 @@ def document() -> str:
         for part in runtime_parts(rules)
     ]
     lines += ["", "## Models", ""]
-    lines.append(
-        "None is part of Satchel's code. Set-up fetches the first of each catalogue, and the"
-    )
+    lines.append("None is part of Satchel's code. Set-up fetches the first of each catalogue, the")
     lines.append("others are fetched when somebody asks for them, each checked by size and hash.")
     lines += ["", "| model | licence |", "|---|---|"]
     for catalogue in ("embedding-models.toml", "models.toml"):

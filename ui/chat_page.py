@@ -30,6 +30,7 @@ from ui.conversations import ConversationsPanel
 from ui.entry import EntryField
 from ui.kept_turn import KeptTurn
 from ui.parts import Banner, EmptyState, Look, button, column, fill_height, label, row, rule
+from ui.pinned import PinnedChip
 from ui.remote import RemoteSwitch, server_name
 from ui.scope_bar import ScopeBar
 from ui.tables import rows_of, text_of
@@ -79,6 +80,7 @@ class ChatPage(QWidget):
         self._body.addWidget(self.area)
         self.entry = EntryField(tr("Question"), tr("Ask a question about your files"))
         self.remote = RemoteSwitch()
+        self.pinned = PinnedChip(look)
         self.send_button = button(tr("Ask"), self.send, "primary")
         self.stop_button = button(tr("Stop"), self.stop)
         main = column(self.head, self._body, self._build_composer(), spacing=0)
@@ -108,7 +110,7 @@ class ChatPage(QWidget):
         self.remote.toggled.connect(self._invite)
         below = row(self.scope, self.remote, spacing=8)
         below.setStretch(0, 1)
-        inner = column(self.banner, composer, below, hint, spacing=8)
+        inner = column(self.banner, self.pinned, composer, below, hint, spacing=8)
         inner.setContentsMargins(26, 8, 26, 12)
         foot = QWidget()
         foot.setMaximumWidth(WIDEST)
@@ -207,7 +209,16 @@ class ChatPage(QWidget):
         self._set_answering(True)
         self._request = self._client.ask(
             lambda number: Ask(
-                number, turn.question, None, before, remote, consent, fresh, after, turn.scope
+                number,
+                turn.question,
+                None,
+                before,
+                remote,
+                consent,
+                fresh,
+                after,
+                turn.scope,
+                self.pinned.wish(),
             ),
             lambda message: self._reply(turn, before, message),
             turn.slow,
@@ -271,6 +282,7 @@ class ChatPage(QWidget):
             self.conversation = before
             self._ask_consent(turn, message)
         elif isinstance(message, AnswerDone):
+            self.pinned.answered(message.pinned)
             turn.done(message)
             self._finished()
         elif isinstance(message, DigestInstead):
@@ -322,6 +334,7 @@ class ChatPage(QWidget):
         self.scope.put(EVERYWHERE)
         self.conversation = None
         self.head.show_for(None)
+        self.pinned.opened(None)
         self.panel.select(None)
         self.entry.setFocus()
 
@@ -343,6 +356,7 @@ class ChatPage(QWidget):
         self.remote.setChecked(False)
         self._leave_opening()
         self._forget_turns()
+        self.pinned.opened(None)
         self.banner.hide()
 
     def _get(self, conversation: int, through: int | None = None) -> None:
@@ -388,6 +402,8 @@ class ChatPage(QWidget):
             else:
                 self.banner.fail(message)
         elif isinstance(message, Report):
+            if isinstance(message.body, dict):
+                self.pinned.opened(message.body.get("pinned"))
             self._show_turns(message.body, through)
 
     def _show_turns(self, body: object, through: int | None) -> None:

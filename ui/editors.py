@@ -234,6 +234,7 @@ def choice_names(key: str) -> dict[str, str]:
             "system": tr("As the system"),
             "light": tr("Light"),
             "dark": tr("Dark"),
+            "contrast": tr("High contrast"),
         },
         "index.pause_on_battery": {
             "never": tr("Never"),

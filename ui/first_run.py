@@ -165,8 +165,13 @@ class FirstRun(QWidget):
         middle.setMaximumWidth(PAGE_PX + 56)
         across = row(middle, spacing=0)
         self.setLayout(across)
-        for keys, run in (("Alt+Right", self.go_on), ("Alt+Left", self.back)):
+        ways = (
+            ("Alt+Right", tr("Next of the first steps"), self.go_on),
+            ("Alt+Left", tr("Back in the first steps"), self.back),
+        )
+        for keys, does, run in ways:
             shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setObjectName(does)  # on the sheet of keys
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(run)
         self.ready.asked.connect(self._asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 FOLDER = Path(__file__).parents[1] / "resources" / "icons"
@@ -61,7 +61,8 @@ class Icons:
         wide.setDevicePixelRatio(ratio)
         wide.fill(Qt.GlobalColor.transparent)
         painter = QPainter(wide)
-        painter.drawPixmap(0, 0, drawn)
+        mirrored = QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        painter.drawPixmap(gap if mirrored else 0, 0, drawn)
         painter.end()
         return QIcon(wide)
 

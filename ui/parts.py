@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QStyle,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +28,7 @@ from ui.text import tame, tr
 from ui.theme import Theme
 
 ICON, ICON_GAP = 18, 5
+LEFT_TO_RIGHT = Qt.LayoutDirection.LeftToRight
 PAGE_PX = 820  # the readable width of a page
 
 
@@ -52,6 +55,12 @@ class Look(QObject):
         paint()
         self.theme.changed.connect(paint)
         button.destroyed.connect(lambda: self.theme.changed.disconnect(paint))
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether the first letter with a direction is of a script written from the right."""
+    kinds = (unicodedata.bidirectional(letter) for letter in text)
+    return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"
 
 
 def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
@@ -342,4 +351,8 @@ class Elided(QLabel):
         painter = QPainter(self)
         text = self.fontMetrics().elidedText(self.text(), self._mode, self.width())
         painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(self.rect(), self.alignment(), text)
+        side = QStyle.visualAlignment(self.layoutDirection(), self.alignment())
+        # A path keeps its slashes where they are in a window that is mirrored.
+        written = Qt.LayoutDirection.RightToLeft if is_right_to_left(text) else LEFT_TO_RIGHT
+        painter.setLayoutDirection(written)
+        painter.drawText(self.rect(), side | Qt.AlignmentFlag.AlignAbsolute, text)

@@ -48,6 +48,7 @@ class PreviewPane(QWidget):
     """Shows one target at a time; a newer one replaces the older."""
 
     closed = Signal()
+    whole_asked = Signal(str)
     stepped = Signal(int)  # to the next result (1) or the one before (-1)
 
     def __init__(self, look: Look, client: Asker, opener: Opener) -> None:
@@ -140,6 +141,7 @@ class PreviewPane(QWidget):
         self.addActions(list(self.copy_actions.values()))
         copy.setMenu(menu)
         related = QShortcut(QKeySequence("Ctrl+R"), self)
+        related.setObjectName(tr("Show related passages"))  # on the sheet of keys
         related.activated.connect(self.show_related)
         return copy
 
@@ -150,6 +152,7 @@ class PreviewPane(QWidget):
         self.whole_actions = {
             name: menu.addAction(text, run)
             for name, text, run in (
+                ("ask", tr("Ask about the whole document"), self._ask_whole),
                 ("summarize", tr("Summarize"), lambda: self._digest("summarize")),
                 ("dates", tr("List its dates"), lambda: self._digest("dates")),
                 ("find", tr("Find all about…"), self._find),
@@ -158,6 +161,10 @@ class PreviewPane(QWidget):
         }
         whole.setMenu(menu)
         return whole
+
+    def _ask_whole(self) -> None:
+        if self.target is not None:
+            self.whole_asked.emit(self.target.path)
 
     def _build_body(self) -> None:
         self.text = PassageView(self._look)

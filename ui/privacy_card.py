@@ -25,7 +25,7 @@ class PrivacyCards(QWidget):
         deleted: Callable[[KeptKind], None],
         about: Callable[[Row], None],
     ) -> None:
-        """`deleted` is called after a deletion, `about` with what is known of the program."""
+        """`deleted` is called after a kind was deleted, `about` with what is known of Satchel."""
         super().__init__()
         self._client = client
         self._deleted = deleted

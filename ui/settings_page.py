@@ -30,7 +30,14 @@ from ui.text import tame, tr
 
 ELSEWHERE = "budget"  # has a page of its own
 NOT_SHOWN = ("window.welcomed",)  # a button stands for it
-SECTION_OF = {"assistant": "assistant", "remote": "privacy", "window": "window"}
+SECTION_OF = {"remote": "privacy", "window": "window"}  # of groups; others are advanced
+ASSISTANT = (  # what people look for; the rest of the group is advanced
+    "assistant.instructions",
+    "assistant.model",
+    "assistant.routing",
+    "assistant.answer_tokens",
+    "assistant.memories",
+)
 SECTIONS = ("assistant", "privacy", "window", "advanced", "about")
 MODELS = {"assistant.model": "chat", "index.embedding_model": "embedding"}  # setting: kind
 KEY_AT = 3  # under the address and the model of the server
@@ -190,15 +197,16 @@ class SettingsPage(QWidget):
             clear(groups)
         self.rows = {}
         self._cards = []
-        found: dict[str, list[SettingRow]] = {}
+        found: dict[tuple[str, str], list[SettingRow]] = {}
         for setting in table:
             key = text_of(setting, "key")
             offered = self._models.get(key, []) if key in MODELS else None
             made = SettingRow(setting, self._save, offered)
             self.rows[key] = made
-            found.setdefault(key.partition(".")[0], []).append(made)
-        for group, rows in found.items():
-            section = SECTION_OF.get(group, "advanced")
+            group = key.partition(".")[0]
+            section = "assistant" if key in ASSISTANT else SECTION_OF.get(group, "advanced")
+            found.setdefault((section, group), []).append(made)
+        for (section, group), rows in found.items():
             made_card = self._card(group, rows)
             self.groups[section].addWidget(made_card)
             if section == "advanced":

@@ -23,8 +23,10 @@ class HitSteps(QWidget):
         self.on = icon_button(look, "right", tr("Next result (F3)"), lambda: self.stepped.emit(1))
         self.number = label(role="small")
         self.setLayout(row(self.back, self.number, self.on, spacing=4))
-        for keys, steps in (("F3", 1), ("Shift+F3", -1)):
+        ways = (("F3", 1, tr("Next result")), ("Shift+F3", -1, tr("Previous result")))
+        for keys, steps, does in ways:
             shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setObjectName(does)  # on the sheet of keys
             shortcut.activated.connect(lambda steps=steps: self.stepped.emit(steps))
         self.hide()
 

@@ -59,11 +59,11 @@ QPushButton:focus, QToolButton:focus {{ border-color: {c.accent}; outline: none;
 QPushButton:disabled, QToolButton:disabled {{ color: {c.muted}; background: {c.window};
     border-color: {c.border}; }}
 QPushButton[beside="entry"] {{ border-radius: 12px; padding: 5px 18px; }}
-QPushButton[kind="primary"] {{ background: {c.accent}; color: {c.on_accent};
-    border-color: {c.accent}; }}
-QPushButton[kind="primary"]:hover {{ background: {c.accent_strong};
-    border-color: {c.accent_strong}; }}
-QPushButton[kind="primary"]:focus {{ border-color: {c.text}; }}
+QPushButton[kind="primary"] {{ background: {c.fill}; color: {c.on_fill};
+    border-color: {c.fill}; }}
+QPushButton[kind="primary"]:hover {{ background: {c.fill_strong};
+    border-color: {c.fill_strong}; }}
+QPushButton[kind="primary"]:focus {{ border-color: {c.fill_ring}; }}
 QPushButton[kind="primary"]:disabled {{ background: {c.sunken}; color: {c.muted};
     border-color: {c.sunken}; }}
 QPushButton[kind="danger"] {{ color: {c.danger}; }}

@@ -1,4 +1,4 @@
-"""The look: one set of colours for light, one for dark, and the style sheet made of them."""
+"""The look: colours for light, dark and high contrast, and the style sheet made of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ LEAST_POINTS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """Colours by what they are for, as #rrggbb. Text has a contrast of at least 4.5."""
+    """Colours by what they are for, as #rrggbb.
+
+    Text has a contrast of at least 4.5 to every ground it stands on (7 in high contrast), rings
+    of the focus and icons at least 3 (Web Content Accessibility Guidelines 2, 1.4.3 and 1.4.11).
+    """
 
     dark: bool
     window: str
@@ -32,6 +36,10 @@ class Colours:
     accent_strong: str
     on_accent: str
     accent_soft: str
+    fill: str  # of the button to press next
+    fill_strong: str
+    on_fill: str
+    fill_ring: str  # shows the focus on it
     danger: str
     danger_soft: str
     warning: str
@@ -47,7 +55,7 @@ LIGHT = Colours(
     sunken="#edece8",
     hover="#f1f0ec",
     border="#e2e0da",
-    strong_border="#868b8e",
+    strong_border="#7b8184",
     scroll="#cfcdc6",
     text="#1c1f21",
     muted="#5c6368",
@@ -55,6 +63,10 @@ LIGHT = Colours(
     accent_strong="#0a635b",
     on_accent="#ffffff",
     accent_soft="#d9efec",
+    fill="#0d7a70",
+    fill_strong="#0a635b",
+    on_fill="#ffffff",
+    fill_ring="#1c1f21",
     danger="#b3261e",
     danger_soft="#fbe9e7",
     warning="#8a5200",
@@ -80,7 +92,7 @@ DARK = Colours(
     sunken="#121415",
     hover="#262b2d",
     border="#30363a",
-    strong_border="#727b81",
+    strong_border="#7b848a",
     scroll="#40484c",
     text="#e7eaeb",
     muted="#a3acb1",
@@ -88,6 +100,10 @@ DARK = Colours(
     accent_strong="#74d6ca",
     on_accent="#06211e",
     accent_soft="#173c39",
+    fill="#1f7d73",  # so deep that a light ring around it is seen
+    fill_strong="#1a6d64",
+    on_fill="#ffffff",
+    fill_ring="#e7eaeb",
     danger="#ff8a80",
     danger_soft="#3b2020",
     warning="#f0b860",
@@ -99,9 +115,75 @@ DARK = Colours(
     ),
 )  # fmt: skip
 
+CONTRAST_LIGHT = Colours(
+    dark=False,
+    window="#ffffff",
+    surface="#ffffff",
+    sunken="#ffffff",
+    hover="#e8e8e8",
+    border="#595959",
+    strong_border="#000000",
+    scroll="#595959",
+    text="#000000",
+    muted="#2b2b2b",
+    accent="#00473f",
+    accent_strong="#00352f",
+    on_accent="#ffffff",
+    accent_soft="#cdeae6",
+    fill="#00564d",
+    fill_strong="#00352f",
+    on_fill="#ffffff",
+    fill_ring="#ffc400",
+    danger="#8c0000",
+    danger_soft="#ffffff",
+    warning="#5c3500",
+    warning_soft="#ffffff",
+    ground="#ffffff",
+    parts=LIGHT.parts,
+)
+
+CONTRAST_DARK = Colours(
+    dark=True,
+    window="#000000",
+    surface="#000000",
+    sunken="#000000",
+    hover="#262626",
+    border="#a6a6a6",
+    strong_border="#ffffff",
+    scroll="#a6a6a6",
+    text="#ffffff",
+    muted="#e0e0e0",
+    accent="#7ff0e2",
+    accent_strong="#a5f7ec",
+    on_accent="#000000",
+    accent_soft="#00403a",
+    fill="#00605a",
+    fill_strong="#00403a",
+    on_fill="#ffffff",
+    fill_ring="#ffffff",
+    danger="#ffb3ac",
+    danger_soft="#000000",
+    warning="#ffd480",
+    warning_soft="#000000",
+    ground="#000000",
+    parts=DARK.parts,
+)
+
+
+def colours_for(choice: str, system_dark: bool, system_contrast: bool) -> Colours:
+    """The colours for what the person chose and what the system asks for. Pure.
+
+    "light" and "dark" are taken at their word; "contrast" and, where the system asks for more
+    contrast, "system" take the strong colours of the side that the system is on.
+    """
+    dark = choice == "dark" or (choice != "light" and system_dark)
+    if choice == "contrast" or (choice == "system" and system_contrast):
+        return CONTRAST_DARK if dark else CONTRAST_LIGHT
+    return DARK if dark else LIGHT
+
 
 class Theme(QObject):
-    """The colours in force: the system's light or dark, unless the person chose one."""
+    """The colours in force: the system's light, dark or contrast, unless the person chose."""
 
     changed = Signal()
 
@@ -112,25 +194,28 @@ class Theme(QObject):
         self.colours = LIGHT
         self.points = max(LEAST_POINTS, application.font().pointSizeF())
         application.setStyle("Fusion")
-        application.styleHints().colorSchemeChanged.connect(self._follow)
+        hints = application.styleHints()
+        hints.colorSchemeChanged.connect(self._follow)
+        hints.accessibility().contrastPreferenceChanged.connect(self._follow)
         self._apply()
 
     def choose(self, choice: str) -> None:
-        """Follow the system, or keep to "light" or "dark"."""
+        """Follow the system, or keep to "light", "dark" or "contrast"."""
         if choice != self._choice:
             self._choice = choice
             self._apply()
 
     def _follow(self) -> None:
-        if self._choice == "system":
+        if self._choice in ("system", "contrast"):
             self._apply()
 
     def _apply(self) -> None:
-        scheme = self._application.styleHints().colorScheme()
-        dark = self._choice == "dark" or (
-            self._choice == "system" and scheme == Qt.ColorScheme.Dark
+        hints = self._application.styleHints()
+        self.colours = colours_for(
+            self._choice,
+            hints.colorScheme() == Qt.ColorScheme.Dark,
+            hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast,
         )
-        self.colours = DARK if dark else LIGHT
         font = QFont(self._application.font())
         font.setPointSizeF(self.points)
         self._application.setFont(font)

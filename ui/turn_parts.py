@@ -70,7 +70,7 @@ class QuestionView(QWidget):
         self.where = label("", "small", wrap=True)
         self.where.setText(scope_text(scope))
         self.where.setVisible(scope != EVERYWHERE)
-        self.where.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.where.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.edit_button = icon_button(look, "edit", tr("Edit the question"), self.edit)
         self.back_button = icon_button(look, "left", tr("Version before"), lambda: self._go(-1))
         self.on_button = icon_button(look, "right", tr("Next version"), lambda: self._go(1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
@@ -20,6 +21,7 @@ from ui.parts import Banner, Look, column, row
 from ui.preview import PreviewPane
 from ui.search_page import SearchPage
 from ui.settings_page import SettingsPage
+from ui.shortcut_sheet import ShortcutSheet
 from ui.sidebar import PAGES, Sidebar
 from ui.storage_page import StoragePage
 from ui.target import Target
@@ -123,6 +125,7 @@ class MainWindow(QMainWindow):
         self.settings.deleted.connect(self._deleted)
         self.settings.storage_wanted.connect(lambda: self.open_page("storage"))
         self.preview.closed.connect(self._close_preview)
+        self.preview.whole_asked.connect(self._ask_whole)
         self.preview.tags.changed.connect(self.search.tags.reload)
         self.tray.open_asked.connect(self.come_forward)
         self.tray.search_asked.connect(self.search_now)
@@ -132,22 +135,31 @@ class MainWindow(QMainWindow):
 
     def _shortcuts(self) -> None:
         for number, page in enumerate(PAGES, start=1):
-            keys = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
-            keys.activated.connect(lambda page=page: self.open_page(page))
-            self._keys.append(keys)
-        for name, run in (
-            ("Ctrl+K", self._to_entry),
-            ("Ctrl+F", self._to_entry),
-            ("Ctrl+N", self._new_conversation),
-            ("Ctrl+O", self.preview.open),
-            ("Ctrl+Shift+O", self.preview.reveal),
-            ("Ctrl+Q", self.quit_asked.emit),
-            ("Esc", self._escape),
-        ):
-            keys = QShortcut(QKeySequence(name), self)
-            keys.activated.connect(run)
-            if name != "Ctrl+Q":
-                self._keys.append(keys)
+            self._on_key(
+                f"Ctrl+{number}",
+                tr("Open “%1”").replace("%1", self.sidebar.buttons[page].text()),
+                partial(self.open_page, page),
+            )
+        to_field, run = tr("Go to the field to type in"), self._to_entry
+        self._on_key("Ctrl+K", to_field, run)
+        self._on_key("Ctrl+F", to_field, run)
+        self._on_key("Ctrl+N", tr("New conversation"), self._new_conversation)
+        self._on_key("Ctrl+O", tr("Open the file in the preview"), self.preview.open)
+        self._on_key("Ctrl+Shift+O", tr("Show it in its folder"), self.preview.reveal)
+        self._on_key("F1", tr("Show these keys"), self.show_keys)
+        self._on_key("Esc", tr("Stop the answer, or back to the field"), self._escape)
+        self._on_key("Ctrl+Q", tr("Quit Satchel"), self.quit_asked.emit)
+
+    def _on_key(self, keys: str, does: str, run: Callable[[], object]) -> None:
+        shortcut = QShortcut(QKeySequence(keys), self)
+        shortcut.setObjectName(does)
+        shortcut.activated.connect(run)
+        if keys != "Ctrl+Q":
+            self._keys.append(shortcut)
+
+    def show_keys(self) -> None:
+        """Show what every key does."""
+        ShortcutSheet(self).show()
 
     # --- pages --------------------------------------------------------------------------
 
@@ -181,6 +193,12 @@ class MainWindow(QMainWindow):
         self.open_page("chat")
         self.chat.new()
         self.chat.ask(question)
+
+    def _ask_whole(self, path: str) -> None:
+        """Begin a conversation about a whole document."""
+        self.open_page("chat")
+        self.chat.new()
+        self.chat.pinned.choose(path)
 
     def _search_for(self, words: str) -> None:
         """Search for what a question found no answer to."""

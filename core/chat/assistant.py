@@ -82,7 +82,8 @@ class Answer:
     """An answer with its citations; `found` is false when the files do not say.
 
     `recalled_turns` earlier turns were before the model because the question is about them.
-    `unsupported` are the parts of the text that no passage supports.
+    `unsupported` are the parts of the text that no passage supports. `restored_tokens` of the
+    prompt came from disk.
     """
 
     text: str
@@ -94,6 +95,7 @@ class Answer:
     stopped: str
     recalled_turns: int = 0
     unsupported: tuple[Span, ...] = ()
+    restored_tokens: int = 0
 
 
 def gather(
@@ -179,6 +181,7 @@ def answer_question(
         stopped=said.stopped,
         recalled_turns=len(said.recalled),
         unsupported=unsupported,
+        restored_tokens=said.restored_tokens,
     )
 
 

@@ -33,16 +33,21 @@ def parted(
     messages: Sequence[ChatMessage],
     history: Sequence[ChatTurn],
     tokenize_each: TokenizeEach,
+    pinned_in: int = 0,
 ) -> Parted:
     """The prompt of `messages` (a system message or none, and the question) with the turns of its
     conversation between them.
 
-    `history` has a question and its answer for each turn, oldest first.
+    `history` has a question and its answer for each turn, oldest first. With `pinned_in` the system
+    message holds a document that this conversation has pinned.
     """
     system = [message for message in messages if message.role == "system"]
     turns = [ChatMessage(turn.role, turn.text) for turn in history]
     each = tokenize_each([*system, *turns, *messages[len(system) :]])
-    parts = [system_part(tokens) for tokens in each[: len(system)]]
+    parts = [
+        pinned_part(tokens, pinned_in) if pinned_in else system_part(tokens)
+        for tokens in each[: len(system)]
+    ]
     recalled: dict[str, int] = {}
     for at in range(0, len(history) - 1, 2):
         turn, place = history[at], len(system) + at
@@ -57,6 +62,12 @@ def parted(
             recalled[name] = turn.turn
     end = [token for part in each[len(system) + len(history) :] for token in part]
     return Parted(tuple(parts), tuple(end), recalled)
+
+
+def pinned_part(tokens: Sequence[int], conversation: int) -> PromptPart:
+    """The part of a conversation before its turns; saved and removed with the conversation."""
+    name = part_name(f"document-{conversation}", tokens)
+    return PromptPart(name, -1, tuple(tokens), conversation, weight=float("inf"))
 
 
 def with_pinned(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.llm.chat_message import ChatMessage
@@ -14,19 +14,23 @@ CountTokens = Callable[[Sequence[ChatMessage]], int]
 
 PROMPT_PATH = Path(__file__).resolve().parents[2] / "resources" / "prompts" / "answer.txt"
 _SECTION = re.compile(r"^== (\w+)\n", re.MULTILINE)
-_FIELD = re.compile(r"\{(n|text|passages|question)\}")
+_FIELD = re.compile(r"\{(n|name|text|passages|question)\}")
+
+PLAIN_DOCUMENT = "{name}\n\n{text}"
 
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
     """The wording around a question. An empty `system` sends no system message.
 
-    `passage` holds {n} and {text}; `user` holds {passages} and {question}.
+    `passage` holds {n} and {text}; `user` holds {passages} and {question}. `document` is the
+    system message where a whole document is before the model: it holds {name} and {text}.
     """
 
     system: str
     passage: str
     user: str
+    document: str = PLAIN_DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Prompt:
 
 
 def parse_template(text: str) -> PromptTemplate:
-    """The template in a text of three sections, each after a line "== name".
+    """The template in a text of sections, each after a line "== name".
 
     Raises ValueError when a section or a field is missing: the file is part of
     the program, so that is a bug.
@@ -50,10 +54,12 @@ def parse_template(text: str) -> PromptTemplate:
         system=sections.get("system", ""),
         passage=sections.get("passage", ""),
         user=sections.get("user", ""),
+        document=sections.get("document", PLAIN_DOCUMENT),
     )
     for body, fields in (
         (template.passage, ("n", "text")),
         (template.user, ("passages", "question")),
+        (template.document, ("name", "text")),
     ):
         for field in fields:
             if f"{{{field}}}" not in body:
@@ -117,6 +123,12 @@ def build_prompt(
     )
     messages = asks(shorter or question[-40:])
     return Prompt(messages, 0, count_tokens(messages))
+
+
+def with_document(template: PromptTemplate, name: str, text: str) -> PromptTemplate:
+    """The template of a conversation that has a whole document before its turns."""
+    system = template.document.rstrip()
+    return replace(template, system=_fill(system, name=name, text=text.strip()))
 
 
 def compose(

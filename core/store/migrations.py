@@ -384,6 +384,17 @@ HISTORY: tuple[Migration, ...] = (
         UPDATE conversation SET tip=(SELECT max(id) FROM turn WHERE conversation=conversation.id);
         """,
     ),
+    Migration(
+        "0008-pins",
+        """
+        CREATE TABLE pin(
+            conversation INTEGER PRIMARY KEY REFERENCES conversation(id) ON DELETE CASCADE,
+            path BLOB NOT NULL,
+            size INTEGER,
+            mtime_ns INTEGER
+        );
+        """,
+    ),
 )
 
 

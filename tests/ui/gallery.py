@@ -1,8 +1,14 @@
-"""Draws every page and state into build/gallery, light and dark: `make gallery`."""
+"""Draws every page and state into build/gallery: `make gallery`.
+
+In light, dark and high contrast, at 100 and at 200 %, and mirrored for languages that are written
+from right to left. `gallery.py chat_states --mode dark --scale 100` draws a part.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -61,6 +67,7 @@ from core.messages import (
     StatusRequest,
 )
 from ui.client import Link
+from ui.shortcut_sheet import ShortcutSheet
 
 ANSWER = (
     "The lease of the workshop ends on 31 May 2028 [1]. The council expects it to close in the "
@@ -477,6 +484,12 @@ def other_states(g: Gallery, mode: str) -> None:
     g.shoot("settings-delete", mode)
     g.scroll_to(g.window.settings, g.window.settings.remote)
     g.shoot("settings-remote", mode)
+    g.window.show_keys()
+    QTest.qWait(160)
+    sheet = g.window.findChild(ShortcutSheet)
+    assert isinstance(sheet, ShortcutSheet)
+    g.keep(sheet, "keys", mode)
+    sheet.close()
     g.client.lose(Link("lost", "Satchel's background service stopped unexpectedly.",
                        "It is being started again; nothing of your files is lost."))  # fmt: skip
     g.window.open_page("search")
@@ -499,25 +512,60 @@ STATES = (
 )
 
 
-def main() -> int:
-    """Draw everything, or only what is named, in letters of a size: `gallery.py 15 chat_states`."""
-    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()]
-    wanted = [word for word in sys.argv[1:] if not word.isdecimal()]
-    OUT.mkdir(parents=True, exist_ok=True)
-    application = QApplication(sys.argv)
-    for points in sizes:
+MODES = ("light", "dark", "contrast", "mirrored")
+SCALES_PERCENT = (100, 200)
+
+
+def draw(names: list[str], modes: list[str], points: int | None, scale_percent: int) -> None:
+    """Draw with this process, which was started at the scale."""
+    application = QApplication(sys.argv[:1])
+    if points is not None:
         application.setFont(QFont(application.font().family(), points))
-    gallery = Gallery(application)
-    for mode in ("light", "dark"):
-        gallery.theme.choose(mode)
+    gallery = Gallery(application, "" if scale_percent == 100 else f"-{scale_percent}")
+    for mode in modes:
+        mirrored = mode == "mirrored"
+        application.setLayoutDirection(
+            Qt.LayoutDirection.RightToLeft if mirrored else Qt.LayoutDirection.LeftToRight
+        )
+        gallery.theme.choose("light" if mirrored else mode)
         for states in STATES:
-            if wanted and states.__name__ not in wanted:
-                continue
-            gallery.fresh(mode)
-            states(gallery, mode)
-            gallery.window.deleteLater()
+            if states.__name__ in names:
+                gallery.fresh(mode)
+                states(gallery, mode)
+                gallery.window.deleteLater()
+
+
+def main() -> int:
+    """Draw everything, or only what is named; each scale in a process of its own."""
+    every = [states.__name__ for states in STATES]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
+    parser.add_argument("--mode", action="append", choices=MODES)
+    parser.add_argument("--scale", type=int, action="append", help="in percent")
+    parser.add_argument("--points", type=int, help="the size of letters")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    unknown = set(options.names) - set(every)
+    if unknown:
+        parser.error(f"no such states: {', '.join(sorted(unknown))}")
+    if options.inside:
+        draw(options.names or every, options.mode or list(MODES), options.points, options.scale[0])
+        return 0
+    OUT.mkdir(parents=True, exist_ok=True)
+    running = [
+        subprocess.Popen(
+            [
+                *(sys.executable, __file__, "--inside", "--scale", str(scale), *options.names),
+                *(word for mode in options.mode or MODES for word in ("--mode", mode)),
+                *(("--points", str(options.points)) if options.points else ()),
+            ],
+            env={**os.environ, "QT_SCALE_FACTOR": str(scale / 100)},
+        )
+        for scale in options.scale or SCALES_PERCENT
+    ]
+    ends = [process.wait() for process in running]
     print(f"{len(list(OUT.glob('*.png')))} pictures in {OUT}")
-    return 0
+    return int(any(ends))
 
 
 if __name__ == "__main__":

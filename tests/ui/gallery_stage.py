@@ -83,7 +83,9 @@ def usual(client: ScriptedClient, mode: str) -> None:
     """Answers for an ordinary day."""
     client.script = {
         FoldersList: lambda m: Report(number(m), folders()),
-        SettingsGet: lambda m: Report(number(m), settings(window_theme=mode)),
+        SettingsGet: lambda m: Report(
+            number(m), settings(window_theme="light" if mode == "mirrored" else mode)
+        ),
         StatusRequest: lambda m: Report(number(m), status()),
         BudgetRequest: lambda m: Report(number(m), budget()),
         FilesList: lambda m: Report(number(m), failures()),
@@ -103,7 +105,8 @@ def usual(client: ScriptedClient, mode: str) -> None:
 class Gallery:
     """One window, taken through its states."""
 
-    def __init__(self, application: QApplication) -> None:
+    def __init__(self, application: QApplication, suffix: str = "") -> None:
+        self._suffix = suffix
         self.theme = Theme(application)
         self.icons = Icons()
 
@@ -119,15 +122,19 @@ class Gallery:
     def shoot(self, name: str, mode: str) -> None:
         """Keep a picture of the window."""
         QTest.qWait(160)
-        self.window.grab().save(str(OUT / f"{name}-{mode}.png"))
+        self.keep(self.window, name, mode)
 
     def shoot_popup(self, name: str, mode: str) -> None:
         """Keep a picture of the menu that is open, and close it."""
         QTest.qWait(160)
         menu = QApplication.activePopupWidget()
         assert menu is not None
-        menu.grab().save(str(OUT / f"{name}-{mode}.png"))
+        self.keep(menu, name, mode)
         menu.close()
+
+    def keep(self, part: QWidget, name: str, mode: str) -> None:
+        """Keep a picture of a window, a menu or a dialog as it is."""
+        part.grab().save(str(OUT / f"{name}-{mode}{self._suffix}.png"))
 
     def scroll_to(self, page: QWidget, part: QWidget) -> None:
         """Bring a part of a page into view."""

@@ -178,7 +178,8 @@ def kept() -> dict[str, object]:
     history = "/home/ana/.local/share/satchel/home/data/history.db"
     return {
         "kept": [
-            {"kind": "conversations", "count": 12, "turns": 41, "path": history, "bytes": 240_000},
+            {"kind": "conversations", "count": 12, "turns": 41, "path": history,
+             "bytes": 2_400_000},
             {"kind": "answers", "count": 9, "path": history, "bytes": 61_000},
             {"kind": "memories", "count": 0, "path": history, "bytes": None},
             {"kind": "searches", "count": 7, "path": "/home/ana/searches.json", "bytes": 900},

@@ -37,7 +37,8 @@ def greet(window: MainWindow, client: ScriptedClient, *, welcomed: bool, watched
         if setting["key"] == "window.welcomed":
             setting["value"] = welcomed
     client.report(client.last(SettingsGet), table)
-    client.report(client.last(FoldersList), folders() if watched else [])
+    for asked in client.all(FoldersList):  # the search asks as well, for its chips
+        client.report(asked, folders() if watched else [])
     QApplication.processEvents()
     del window
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSlider,
@@ -41,7 +40,7 @@ from core.messages import (
 from ui.client import Link
 from ui.setting_names import name_and_unit
 from ui.sidebar import PAGES
-from ui.theme import DARK, LIGHT, Colours
+from ui.theme import DARK
 from ui.window import MainWindow
 
 
@@ -254,36 +253,6 @@ def test_all_pages_by_keyboard_with_names(
             )
             inner = found.objectName().startswith("qt_") or isinstance(found, QScrollBar)
             assert named or inner or not found.isVisible(), found
-
-
-@pytest.mark.parametrize("colours", [LIGHT, DARK])
-def test_text_can_be_read_on_its_ground(colours: Colours) -> None:
-    grounds = (colours.window, colours.surface, colours.sunken, colours.hover)
-    pairs = [(text, ground) for text in (colours.text, colours.muted) for ground in grounds]
-    pairs += [
-        (colours.on_accent, colours.accent),
-        (colours.accent_strong, colours.accent_soft),
-        (colours.danger, colours.danger_soft),
-        (colours.warning, colours.warning_soft),
-        (colours.text, colours.accent_soft),
-    ]
-    for text, ground in pairs:
-        assert contrast(text, ground) >= 4.5, (text, ground)
-
-
-def contrast(first: str, second: str) -> float:
-    """The contrast of two colours (WCAG 2, relative luminance)."""
-
-    def luminance(name: str) -> float:
-        colour = QColor(name)
-        parts = [
-            p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4
-            for p in (colour.redF(), colour.greenF(), colour.blueF())
-        ]
-        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-
-    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_with_a_tray_closing_hides_and_the_tray_brings_back(

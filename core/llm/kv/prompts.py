@@ -146,7 +146,12 @@ class PromptMemory:
         by_name = {part.name: part for part in (*self._parts.values(), *parts)}
         talks = {part.conversation for part in parts if part.conversation}
         wanted = [_outline(part) for part in sorted(parts, key=lambda one: -one.weight)]
-        extra = [_outline(one) for one in self._parts.values() if one.conversation in talks]
+        extra = [
+            _outline(one)
+            for one in self._parts.values()
+            # What stood before the turns may be another text by now, a pinned one or none.
+            if one.conversation in talks and one.order >= 0
+        ]
         taken, kept = fitting(wanted, extra, room)
         both = sorted((*taken, *kept), key=lambda part: part.order)
         return [by_name[part.name] for part in both]

@@ -1,0 +1,76 @@
+"""Colours: each text can be read on each ground it stands on, each ring of the focus be seen."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from PySide6.QtGui import QColor
+
+from ui.theme import CONTRAST_DARK, CONTRAST_LIGHT, DARK, LIGHT, Colours, colours_for
+
+GROUNDS = ("window", "surface", "sunken", "hover")
+TEXTS = [  # which text stands on which ground
+    *product(("text", "muted"), (*GROUNDS, "accent_soft", "danger_soft", "warning_soft")),
+    *product(("accent_strong", "danger", "warning"), GROUNDS),
+    ("accent", "window"),
+    ("accent", "surface"),
+    ("accent_strong", "accent_soft"),
+    ("danger", "danger_soft"),
+    ("warning", "warning_soft"),
+    ("on_accent", "accent"),
+    ("on_fill", "fill"),
+    ("on_fill", "fill_strong"),
+]
+SEEN = [  # rings of the focus and icons beside what they must be told from
+    *product(("accent", "strong_border", "muted"), GROUNDS),
+    ("accent", "accent_soft"),
+    ("fill_ring", "fill"),
+]
+ALL = {"light": LIGHT, "dark": DARK, "strong light": CONTRAST_LIGHT, "strong dark": CONTRAST_DARK}
+
+
+def contrast(first: str, second: str) -> float:
+    """The contrast of two colours (WCAG 2, relative luminance)."""
+
+    def luminance(name: str) -> float:
+        colour = QColor(name)
+        parts = [
+            p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4
+            for p in (colour.redF(), colour.greenF(), colour.blueF())
+        ]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def below(colours: Colours, pairs: list[tuple[str, str]], least: float) -> list[object]:
+    found = [(a, b, contrast(getattr(colours, a), getattr(colours, b))) for a, b in pairs]
+    return [pair for pair in found if pair[2] < least]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_text_can_be_read_and_focus_be_seen(name: str) -> None:
+    strong = name.startswith("strong")
+    assert not below(ALL[name], TEXTS, 7.0 if strong else 4.5)
+    assert not below(ALL[name], SEEN, 4.5 if strong else 3.0)
+
+
+@pytest.mark.parametrize(
+    ("choice", "system_dark", "system_contrast", "colours"),
+    [
+        ("system", False, False, LIGHT),
+        ("system", True, False, DARK),
+        ("system", False, True, CONTRAST_LIGHT),
+        ("system", True, True, CONTRAST_DARK),
+        ("light", True, True, LIGHT),
+        ("dark", False, True, DARK),
+        ("contrast", False, False, CONTRAST_LIGHT),
+        ("contrast", True, False, CONTRAST_DARK),
+    ],
+)
+def test_colours_follow_the_person_and_then_the_system(
+    choice: str, system_dark: bool, system_contrast: bool, colours: Colours
+) -> None:
+    assert colours_for(choice, system_dark, system_contrast) is colours
