@@ -49,7 +49,6 @@ class Running:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._number = 0
-        self.note = ""
         self._connection = self._connect(started + START_S)
 
     def _connect(self, deadline: float) -> Connection:
@@ -93,7 +92,6 @@ class Running:
         """All passages that a search finds."""
         reply = self.ask(Search(self.next_id(), query, k=ALL, mode=mode, exact=exact))
         assert isinstance(reply, SearchResults | Failed), reply
-        self.note = reply.note or "" if isinstance(reply, SearchResults) else ""
         return passages(reply) if isinstance(reply, SearchResults) else reply
 
     def family(self) -> list[psutil.Process]:
