@@ -281,11 +281,8 @@ class Output:
                     "found": answer.found,
                     "citations": [msgspec.to_builtins(c) for c in answer.citations],
                     "timings_ms": answer.timings_ms,
-                    "tokens": {
-                        "prompt": answer.prompt_tokens,
-                        "answer": answer.answer_tokens,
-                        "restored": answer.restored_tokens,
-                    },
+                    "tokens": {"prompt": answer.prompt_tokens, "answer": answer.answer_tokens},
+                    "restored_tokens": answer.restored_tokens,
                     "pinned": answer.pinned or None,
                     "model": answer.model,
                     "made": msgspec.to_builtins(answer.made),

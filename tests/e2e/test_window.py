@@ -100,8 +100,8 @@ def test_search_preview_and_what_the_process_holds(own_sample: Indexed, display:
     assert found["folders"] == 1
     assert found["threads"] == 1
     assert not found["numpy"]
-    assert set(found["core"]) <= {"core", "core.errors", "core.messages"}
-    assert set(found["app"]) <= {"app", "app.cli", "app.mistakes", "app.window"}
+    assert set(found["core"]) <= {"core", "core.bundle", "core.errors", "core.messages"}
+    assert set(found["app"]) <= {"app", "app.cli", "app.identity", "app.mistakes", "app.window"}
 
 
 def test_ask_cite_stop_keep_and_delete(own_sample: Indexed, display: str) -> None:
