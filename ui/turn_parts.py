@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QFrame, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QWidget
 
 from core.messages import EVERYWHERE, Citation, Scope
 from ui.entry import EntryField
+from ui.flow import FlowLayout
 from ui.parts import Look, button, column, icon_button, label, restyle, row
 from ui.scope_bar import scope_text
 from ui.text import one_line, place_text, shown, tame, tr
@@ -45,6 +46,24 @@ class _Editor(EntryField):
             super().keyPressEvent(event)
 
 
+class _Asked(QLabel):
+    """Words in one line where there is room for it."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """No wider than a bubble is."""
+        wide = min(self.fontMetrics().horizontalAdvance(self.text()) + 4, BUBBLE_WIDTH)
+        return QSize(wide, self.heightForWidth(wide))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Narrow windows wrap it."""
+        return QSize(min(self.sizeHint().width(), BUBBLE_WIDTH // 4), 0)
+
+
 class QuestionView(QWidget):
     """A question, what it was put to, its versions, and the field to put it differently."""
 
@@ -57,15 +76,13 @@ class QuestionView(QWidget):
         self.question = question
         self._versions: tuple[int, ...] = ()
         self._at = 0
-        asked = label(tame(question), wrap=True)
+        asked = _Asked(tame(question))
         asked.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         bubble = QFrame()
         bubble.setProperty("bubble", "question")
         inside = column(asked)
         inside.setContentsMargins(16, 10, 16, 10)
         bubble.setLayout(inside)
-        wide = asked.fontMetrics().horizontalAdvance(asked.text())
-        asked.setMinimumWidth(min(wide + 4, BUBBLE_WIDTH))
         bubble.setMaximumWidth(BUBBLE_WIDTH + 60)
         self.where = label("", "small", wrap=True)
         self.where.setText(scope_text(scope))
@@ -75,9 +92,9 @@ class QuestionView(QWidget):
         self.back_button = icon_button(look, "left", tr("Version before"), lambda: self._go(-1))
         self.on_button = icon_button(look, "right", tr("Next version"), lambda: self._go(1))
         self.count = label("", "small")
-        tools = row(self.where, self.back_button, self.count, self.on_button, self.edit_button,
+        tools = row(1, self.where, self.back_button, self.count, self.on_button, self.edit_button,
                     spacing=4)  # fmt: skip
-        tools.setStretch(0, 1)
+        tools.setStretch(1, 100)  # all of the room where files are named, none where not
         plain = QWidget()
         plain.setProperty("ground", "none")
         plain.setLayout(column(row(1, bubble, spacing=0), tools, spacing=2))
@@ -87,10 +104,10 @@ class QuestionView(QWidget):
         self.editor.entered.connect(self._edited)
         self.editor.asked.connect(self._edited)
         self.editor.left.connect(self._leave)
-        told = label(tr("The question and answers as they were stay with it."), "small")
+        told = label(tr("The question and answers as they were stay with it."), "small", wrap=True)
         form = QWidget()
         form.setProperty("ground", "none")
-        form.setLayout(column(self.editor, row(told, 1, cancel, self.ask_button), spacing=6))
+        form.setLayout(column(self.editor, row(told, cancel, self.ask_button), spacing=6))
         self._plain, self._form = plain, form
         form.hide()
         self.setLayout(column(plain, form, spacing=0))
@@ -157,7 +174,8 @@ class AnswerActions(QWidget):
         look.dress(self.copy_button, "copy", "muted")
         look.dress(self.with_sources, "copy", "muted")
         look.dress(self.again_button, "retry", "muted")
-        self.setLayout(row(self.copy_button, self.with_sources, self.again_button, 1, spacing=2))
+        parts = (self.copy_button, self.with_sources, self.again_button)
+        self.setLayout(FlowLayout(*parts, spacing=2))
         self.hide()
 
     def offer(self, answer: str, sources: Sequence[Citation]) -> None:
@@ -210,9 +228,13 @@ class NotFoundView(QFrame):
         self.everywhere_button.setVisible(scope != EVERYWHERE)
         self.edit_button = button(tr("Ask differently"), self.edit_asked.emit)
         self.folders_button = button(tr("Add a folder"), self.folders_asked.emit)
-        ways = row(self.everywhere_button, self.search_button, self.edit_button,
-                   self.folders_button, 1, spacing=8)  # fmt: skip
-        inside = column(label(title, "strong", wrap=True), label(where, wrap=True), ways, spacing=6)
+        ways = (self.everywhere_button, self.search_button, self.edit_button, self.folders_button)
+        inside = column(
+            label(title, "strong", wrap=True),
+            label(where, wrap=True),
+            FlowLayout(*ways, spacing=8),
+            spacing=6,
+        )
         inside.setContentsMargins(14, 10, 12, 12)
         self.setLayout(inside)
         self.setAccessibleName(f"{title} {where}")

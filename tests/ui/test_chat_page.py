@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QTextCharFormat
+from PySide6.QtWidgets import QApplication
 from samples import sources
 from scripted import ScriptedClient
 
@@ -312,3 +313,14 @@ def test_what_no_passage_supports_is_marked_and_stays(
     assert marked == "\U0001f600 Dragons  guard it.The end."
     assert "do not support all of this" in shown.note.accessibleName()
     assert shown.state == "answered"
+
+
+def test_a_turn_fits_beside_an_open_preview(window: MainWindow, client: ScriptedClient) -> None:
+    """What does not fit into a narrow column goes on in the next line."""
+    window.ask("When does the lease of the workshop end, and who has to be told of it?")
+    asked = client.last(Ask)
+    client.reply(AnswerSources(asked.id, sources(), 3))
+    client.reply(AnswerDone(asked.id, "In 2028 [1].", True, sources(), {}, 1, 1))
+    QApplication.processEvents()
+    [turn] = window.chat.findChildren(TurnView)
+    assert turn.minimumSizeHint().width() < 300
