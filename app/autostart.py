@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.identity import APP_ID
 from core.atomic import write_atomic
 from core.errors import UserError
 from core.home import Home, find_home
 
-NAME = "satchel"
 RUN_KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
 _EXEC_SPECIAL = frozenset(" \t\n\"'\\><~|&;$*?#()`")
 
@@ -87,8 +87,8 @@ def start_command(home: Home, program: Path, frozen: bool) -> list[str]:
 def entry_name(home: Home) -> str:
     """Each home has an entry of its own."""
     if home.config == find_home(None, {}).config:
-        return NAME
-    return f"{NAME}-{hashlib.blake2b(os.fsencode(home.config), digest_size=4).hexdigest()}"
+        return APP_ID
+    return f"{APP_ID}-{hashlib.blake2b(os.fsencode(home.config), digest_size=4).hexdigest()}"
 
 
 def start_with_session(home: Home, wanted: bool) -> None:

@@ -19,6 +19,7 @@ from app.autostart import (
     start_command,
     start_with_session,
 )
+from app.identity import APP_ID
 from core.errors import UserError
 from core.home import Home, find_home
 
@@ -72,7 +73,7 @@ def test_a_home_of_its_own_is_named_in_its_own_entry(tmp_path: Path) -> None:
     assert start_command(other, program, frozen=True) == [
         "/venv/bin/python", "--home", str(tmp_path), "--hidden",
     ]  # fmt: skip
-    assert entry_name(usual) == "satchel"
+    assert entry_name(usual) == APP_ID
     assert entry_name(other) != "satchel"
 
 
