@@ -121,14 +121,14 @@ class PlainReader:
     def _text(self, file: FileRef) -> str:
         path = Path(file.path)
         try:
-            status = path.stat()
+            status, text = path.stat(), path.read_text("utf-8")
         except FileNotFoundError:
             raise FileError(file.path, "is not there", "missing") from None
         if (status.st_size, status.st_mtime_ns) != (file.size_bytes, file.mtime_ns):
             raise FileError(file.path, "has changed", "changed")
         if path.name in self.broken:
             raise FileError(file.path, "is broken")
-        return path.read_text("utf-8")
+        return text
 
     def extract(self, file: FileRef) -> Iterator[Chunks | Extracted]:
         self.extracted.append(file.path)
