@@ -76,6 +76,10 @@ class Conversations:
     def _rename(self, message: ConversationRename) -> str:
         self._title(message.conversation)
         title = message.title.encode("utf-8", "replace").decode()
+        if not title.strip():
+            raise UserError(
+                "A title needs at least one letter.", "Write the title after the number."
+            )
         return self._service.history.rename(message.conversation, title) or ""
 
     def _export(self, message: ConversationExport) -> dict[str, object]:

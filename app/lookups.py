@@ -94,6 +94,12 @@ class Lookups:
     def _search(self, session: Session, message: Search) -> None:
         if message.k < 1:
             raise UserError("The number of results must be at least 1.", "Give -k a number.")
+        after_s, before_s = message.after_s, message.before_s
+        if after_s is not None and before_s is not None and before_s <= after_s:
+            raise UserError(
+                "No day lies between the two that the search is narrowed to.",
+                "Let the day of --after come before that of --before.",
+            )
         query = Query(
             text=message.query.encode("utf-8", "replace").decode(),
             k=message.k,
@@ -102,7 +108,7 @@ class Lookups:
             if message.folder is None
             else known_folder(self._service.home, message.folder),
             suffixes=message.file_types,
-            dates=(message.after_s, message.before_s),
+            dates=(after_s, before_s),
             fold=bool(self._service.settings.get("search.fold_copies")),
             paths=None if message.tag is None else self._service.tags.paths(message.tag),
         )

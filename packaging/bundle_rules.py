@@ -5,7 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
-MACOS_IDENTIFIER = "io.github.satchel.Satchel"
+MACOS_IDENTIFIER = "io.github.satchel.Satchel"  # as in app/identity.py, which a test compares
 MACOS_INFO = {
     "NSHighResolutionCapable": True,
     "LSMinimumSystemVersion": "12.0",

@@ -165,13 +165,34 @@ def answer_question(
         on_text(rest)
     checked = check_answer(said.text, question, texts)
     text, unsupported = led_by(extract, checked, whole=said.stopped != "cancelled")
-    total_ms = 1000 * (time.perf_counter() - started)
+    return as_said(
+        said,
+        Shown(text, True, _citations(extract, checked.citations, gathered.passages), unsupported),
+        first_text_ms[0] if first_text_ms else None,
+        1000 * (time.perf_counter() - started),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What of an answer is shown, after it was checked."""
+
+    text: str
+    found: bool
+    citations: tuple[Citation, ...]
+    unsupported: tuple[Span, ...]
+
+
+def as_said(
+    said: ModelAnswer, shown: Shown, first_text_ms: float | None, total_ms: float
+) -> Answer:
+    """An answer with what the model tells of its work; a first text of None came at the end."""
     return Answer(
-        text=text,
-        found=True,
-        citations=_citations(extract, checked.citations, gathered.passages),
+        text=shown.text,
+        found=shown.found,
+        citations=shown.citations,
         timings_ms={
-            "first_text": round(first_text_ms[0] if first_text_ms else total_ms, 1),
+            "first_text": round(total_ms if first_text_ms is None else first_text_ms, 1),
             "prefill": round(said.prefill_ms, 1),
             "decode": round(said.decode_ms, 1),
             "total": round(total_ms, 1),
@@ -180,7 +201,7 @@ def answer_question(
         answer_tokens=said.answer_tokens,
         stopped=said.stopped,
         recalled_turns=len(said.recalled),
-        unsupported=unsupported,
+        unsupported=shown.unsupported,
         restored_tokens=said.restored_tokens,
     )
 

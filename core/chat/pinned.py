@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.chat.assistant import Answer, Gathered, ModelAnswer, led_by
+from core.chat.assistant import Answer, Gathered, ModelAnswer, Shown, as_said, led_by
 from core.chat.citations import CheckedAnswer, CitationFilter, check_answer, drop_unknown
 from core.errors import UserError
 from core.messages import Citation, PassageText
@@ -93,23 +93,11 @@ def answer_pinned(
         found = bool(citations)
     else:
         text, unsupported, found = NOT_IN_DOCUMENT, (), False
-    total_ms = 1000 * (time.perf_counter() - started)
-    return Answer(
-        text=text,
-        found=found,
-        citations=citations,
-        timings_ms={
-            "first_text": round(first_text_ms[0] if first_text_ms else total_ms, 1),
-            "prefill": round(said.prefill_ms, 1),
-            "decode": round(said.decode_ms, 1),
-            "total": round(total_ms, 1),
-        },
-        prompt_tokens=said.prompt_tokens,
-        answer_tokens=said.answer_tokens,
-        stopped=said.stopped,
-        recalled_turns=len(said.recalled),
-        unsupported=unsupported,
-        restored_tokens=said.restored_tokens,
+    return as_said(
+        said,
+        Shown(text, found, citations, unsupported),
+        first_text_ms[0] if first_text_ms else None,
+        1000 * (time.perf_counter() - started),
     )
 
 

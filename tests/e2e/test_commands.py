@@ -444,6 +444,12 @@ def test_ask_gives_one_object(served: Indexed) -> None:
         assert set(citation["locator"]) == LOCATOR
     one_line(satchel(served.home, "ask", "rent?", "--model", "no-such-model"))
     one_line(satchel(served.home, "ask", "  "))
+    one_line(satchel(served.home, "conversations", "rename", "1", " "))
+
+
+def test_days_in_the_wrong_order_are_told(served: Indexed) -> None:
+    days = ("--after", "2026-02-01", "--before", "2026-01-01")
+    one_line(satchel(served.home, "search", "workshop", *days))
 
 
 def test_whoever_stops_reading_is_no_error(served: Indexed) -> None:
