@@ -111,6 +111,8 @@ def test_one_name_everywhere() -> None:
     announce()  # does nothing here, and fails nowhere
     source = (ROOT / "packaging" / "desktop.py").read_text("utf-8")
     assert f'APP_ID = "{APP_ID}"' in source
+    rules = (ROOT / "packaging" / "bundle_rules.py").read_text("utf-8")
+    assert f'MACOS_IDENTIFIER = "{APP_ID}"' in rules
     for path in (ROOT / "resources" / "desktop").iterdir():
         assert path.name.startswith(f"{APP_ID}.")
         assert APP_ID in path.read_text("utf-8")
