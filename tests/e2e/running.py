@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Client, Connection
@@ -17,7 +18,17 @@ from helpers import ROOT
 
 from app.address import address
 from core.home import find_home
-from core.messages import Failed, Message, Report, Search, SearchResults, decode, encode, ends
+from core.messages import (
+    Failed,
+    Message,
+    Report,
+    Search,
+    SearchResults,
+    SettingsGet,
+    decode,
+    encode,
+    ends,
+)
 
 START_S, ANSWER_S = 60.0, 120.0
 ALL = 1000
@@ -43,13 +54,15 @@ class Running:
         self.home = find_home(str(home), every)
         self.window = window
         started = time.monotonic()
+        self._told = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end
         self.process = subprocess.Popen(
             [sys.executable, "-m", program, "--home", str(home)],
-            cwd=ROOT, env=every, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            cwd=ROOT, env=every, stdin=subprocess.PIPE, stdout=self._told, stderr=self._told,
         )  # fmt: skip
         self._number = 0
         self._connection = self._connect(started + START_S)
+        while not self._answers():
+            self._connection = self._connect(started + START_S)
 
     def _connect(self, deadline: float) -> Connection:
         while True:
@@ -58,6 +71,30 @@ class Running:
             assert self.process.poll() is None, "the service ended instead of opening"
             assert time.monotonic() < deadline, "the service does not open"
             time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        """Whether a live service has the other end.
+
+        A child that was about to start when its service was killed holds that service's socket
+        for some more milliseconds; who asks there is asked to ask again, as the command line does.
+        """
+        try:
+            self.ask(SettingsGet(self.next_id()))
+        except ServiceGoneError:
+            if self.process.poll() is not None:
+                raise
+            return False
+        return True
+
+    def _last_words(self) -> str:
+        """How the process ended, or that it goes on, and the last that it wrote."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)
+        end = os.fstat(self._told.fileno()).st_size
+        said = (
+            os.pread(self._told.fileno(), 2000, max(0, end - 2000)) if os.name == "posix" else b""
+        )
+        return f"exit status {self.process.poll()}, {said.decode(errors='replace')}"
 
     def next_id(self) -> int:
         """A fresh number for a request."""
@@ -79,7 +116,7 @@ class Running:
                 if ends(reply):
                     return reply
         except (OSError, EOFError):
-            raise ServiceGoneError from None
+            raise ServiceGoneError(self._last_words()) from None
         raise AssertionError(f"{type(message).__name__} was not answered in {ANSWER_S} s")
 
     def report(self, message: Message) -> Any:
@@ -130,4 +167,5 @@ class Running:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         self.process.wait(30)
+        self._told.close()
         psutil.wait_procs(family, 30)
