@@ -91,10 +91,15 @@ def entry_name(home: Home) -> str:
     return f"{APP_ID}-{hashlib.blake2b(os.fsencode(home.config), digest_size=4).hexdigest()}"
 
 
+def entry_of(home: Home, environment: Mapping[str, str]) -> EntryFile | RunValue:
+    """What tells this system to start the window of this home with the session."""
+    command = start_command(home, Path(sys.executable), bool(getattr(sys, "frozen", False)))
+    return entry(sys.platform, entry_name(home), command, Path.home(), environment)
+
+
 def start_with_session(home: Home, wanted: bool) -> None:
     """Let the window of this home start with the session, hidden, or no longer. UserError."""
-    command = start_command(home, Path(sys.executable), bool(getattr(sys, "frozen", False)))
-    found = entry(sys.platform, entry_name(home), command, Path.home(), os.environ)
+    found = entry_of(home, os.environ)
     try:
         if isinstance(found, RunValue):
             _set_run_value(found, wanted)
