@@ -54,11 +54,13 @@ def kept_models(home: Home) -> list[Kept]:
 
 def not_own(home: Home) -> list[Path]:
     """What lies in the folders of a home and did not come from Satchel."""
+    # On Windows and macOS some of these folders lie in others.
+    folders = (home.config, home.data, home.cache, home.models)
     return [
         path
-        for folder in (home.config, home.data, home.cache)
+        for folder in folders[:3]
         for path in _inside(folder)
-        if not is_own(home, path)
+        if not is_own(home, path) and not any(each.is_relative_to(path) for each in folders)
     ]
 
 
@@ -143,12 +145,12 @@ def _delete(path: Path, failures: list[OSError]) -> None:
 
 def _remove_empty(home: Home) -> None:
     """Remove the folders of a home and its store that have become empty."""
-    folders = [*home.roots(), home.models]
+    folders = [home.config, home.data, home.cache, home.models]
     # With --home all lie in the person's one folder; else in folders called after Satchel.
     together = len({home.config.parent, home.data.parent, home.cache.parent}) == 1
     folders += [home.data.parent] if together else []
     folders += [each.parent for each in folders if each.parent.name == "satchel"]
-    for folder in folders:
+    for folder in sorted(set(folders), key=lambda each: len(each.parts), reverse=True):
         with contextlib.suppress(OSError):
             folder.rmdir()
 
