@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.atomic import write_atomic
 from core.errors import UserError
-from core.files.paths import is_under
+from core.files.paths import IGNORES_CASE, as_spelled, is_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class WatchedFolder:
 
 def absolute(path: str) -> str:
     """The path as it is kept: absolute, `~` expanded, links left alone."""
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - may not be UTF-8
+    whole = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - may not be UTF-8
+    return as_spelled(whole) if IGNORES_CASE else whole
 
 
 def load_folders(file: Path) -> tuple[WatchedFolder, ...]:
