@@ -48,7 +48,7 @@ else:
             return self.problem
 
     class Strays(QObject):
-        """Finds parts that open as windows for a moment, which takes the focus from the real one."""
+        """Finds parts that open as windows for a moment: these take the focus from the real one."""
 
         def __init__(self, application: QApplication) -> None:
             super().__init__()
