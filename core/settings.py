@@ -311,6 +311,13 @@ DECLARED: tuple[Setting, ...] = (
         choices=("system", "light", "dark", "contrast"),
     ),
     Setting(
+        "window.text_percent",
+        100,
+        "Size of all text in the window, in per cent of your system's.",
+        low=80,
+        high=200,
+    ),
+    Setting(
         "window.on_close",
         "auto",
         "What closing the window does: to the tray, or where there is none asks once; quits; "
