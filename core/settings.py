@@ -311,6 +311,12 @@ DECLARED: tuple[Setting, ...] = (
         choices=("system", "light", "dark", "contrast"),
     ),
     Setting(
+        "window.language",
+        "system",
+        "The language of the window, from its next start on.",
+        choices=("system", "en", "de"),
+    ),
+    Setting(
         "window.on_close",
         "auto",
         "What closing the window does: to the tray, or where there is none asks once; quits; "

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from core.messages import Failed, Index, IndexProgress, Message, Pause, State, Subscribe
 from ui.client import Client, Link
-from ui.text import tr
+from ui.text import spoken, tr
 
 Doing = Literal["starting", "idle", "indexing", "paused", "attention", "lost", "stopped"]
 
@@ -74,8 +74,8 @@ class Activity(QObject):
         Who has paused it themselves is not told so; what the service paused says why.
         """
         if self.doing != "paused" or self.reason is None:
-            return self.reason or ""
-        return self.reason.removeprefix(PAUSED) if self.reason.startswith(PAUSED) else ""
+            return spoken(self.reason or "")
+        return spoken(self.reason.removeprefix(PAUSED)) if self.reason.startswith(PAUSED) else ""
 
     def statement(self) -> str:
         """The state in one line, a pause with its reason."""
