@@ -67,11 +67,9 @@ SENTENCES = (
 )  # fmt: skip
 # What only the command line says, and the texts that are data.
 NOT_SHOWN = (
-    "app/cli.py",
-    "app/commands.py",
-    "app/conversation_command.py",
-    "app/personal_options.py",
-)
+    "app/cli.py", "app/commands.py", "app/conversation_command.py", "app/personal_options.py",
+    "app/removal.py", "core/removal.py",
+)  # fmt: skip
 
 OF_PROGRAMMERS = ("TypeError", "ValueError", "AssertionError")
 # What has spaces, but is not said to anybody: endings of files, names of formats and fields.
