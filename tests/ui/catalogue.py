@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +49,7 @@ SHOWN = {
     "AnswerNote": (1,),
     "Setting": (2,),
 }
+A_SHOWN_CALL = re.compile(rf"\b({'|'.join(SHOWN)})\(")
 # Modules whose every sentence may be shown in the window.
 SENTENCES = (
     "app/extractors.py", "app/limits.py", "app/mistakes.py", "app/model_shape.py",
@@ -87,9 +88,10 @@ def service_texts() -> tuple[set[str], set[str]]:
     found = _good_for()
     for folder in ("app", "core"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            name = path.relative_to(ROOT).as_posix()
-            if name not in NOT_SHOWN:
-                found |= _texts_of(ast.parse(path.read_text("utf-8")), name in SENTENCES)
+            name, source = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
+            every_sentence = name in SENTENCES
+            if name not in NOT_SHOWN and (every_sentence or A_SHOWN_CALL.search(source)):
+                found |= _texts_of(ast.parse(source), every_sentence)
     every = {_numbered(text) for text in found if not DATA.match(text)}
     return {text for text in every if _has_words(text)}, every
 
@@ -107,11 +109,10 @@ def _good_for() -> set[str]:
 def _texts_of(module: ast.Module, every_sentence: bool) -> set[str]:
     of_module = _assigned(module.body)
     functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
-    scopes: list[tuple[ast.AST, Env]] = [(module, of_module)]
-    scopes += [(node, {**of_module, **_assigned(list(ast.walk(node)))}) for node in functions]
     found: set[str] = set()
-    for scope, env in scopes:
-        inside = [node for node in ast.walk(scope) if isinstance(node, ast.expr)]
+    for scope in (module, *functions):
+        inside = list(ast.walk(scope)) if scope is not module else list(_beside_functions(module))
+        env = {**of_module, **_assigned(inside)} if scope is not module else of_module
         for node in inside:
             for shown in _shown(node):
                 found.update(_alternatives(shown, env))
@@ -119,6 +120,13 @@ def _texts_of(module: ast.Module, every_sentence: bool) -> set[str]:
             texts = (text for node in _outermost(scope, env) for text in _alternatives(node, env))
             found.update(text for text in texts if " " in text and "\\" not in text)
     return found
+
+
+def _beside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef):
+            yield child
+            yield from _beside_functions(child)
 
 
 def _shown(node: ast.AST) -> Iterator[ast.expr]:
@@ -129,7 +137,7 @@ def _shown(node: ast.AST) -> Iterator[ast.expr]:
                 yield node.args[at]
 
 
-def _assigned(nodes: list[ast.AST] | list[ast.stmt]) -> Env:
+def _assigned(nodes: Sequence[ast.AST]) -> Env:
     env: Env = {}
     for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

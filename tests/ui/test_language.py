@@ -126,9 +126,10 @@ def test_no_text_is_translated_before_the_language_is_known() -> None:
 
 
 def test_every_setting_and_choice_of_the_language_has_a_name_in_words() -> None:
+    texts = window_texts()
     for setting in DECLARED:
         if setting.key.partition(".")[0] != "budget" and setting.key != "window.welcomed":
-            assert name_and_unit(setting.key)[0] in window_texts(), setting.key
+            assert name_and_unit(setting.key)[0] in texts, setting.key
     offered = next(setting for setting in DECLARED if setting.key == "window.language")
     assert set(offered.choices) == {"system", *LANGUAGES} == set(choice_names("window.language"))
 
