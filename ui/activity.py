@@ -75,12 +75,15 @@ class Activity(QObject):
         """
         if self.doing != "paused" or self.reason is None:
             return spoken(self.reason or "")
-        return spoken(self.reason.removeprefix(PAUSED)) if self.reason.startswith(PAUSED) else ""
+        return spoken(self.reason).removeprefix(PAUSED) if self.reason.startswith(PAUSED) else ""
 
     def statement(self) -> str:
         """The state in one line, a pause with its reason."""
         paused = self.doing == "paused" and self.failed is None
-        return f"{self.headline()} {self.because() if paused else ''}".strip()
+        because = self.because() if paused else ""
+        if not because:
+            return self.headline()
+        return tr("%1 %2").replace("%1", self.headline()).replace("%2", because)
 
     def _event(self, message: Message) -> None:
         if isinstance(message, State):

@@ -47,6 +47,7 @@ class Catalogue(QTranslator):
             tables["joints"],
             point=locale.decimalPoint(),
             group=locale.groupSeparator(),
+            percent=tables["numbers"]["%"],
         )
         self._say = lru_cache(REMEMBERED)(phrases.say)  # a list asks for its rows again and again
 

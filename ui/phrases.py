@@ -15,7 +15,7 @@ from dataclasses import dataclass
 LONGEST_CHARS = 4000  # of a text that is looked up; a longer one is no sentence of ours
 DEEPEST = 6  # texts inside texts
 _GAP = re.compile(r"%([LT]?)([1-9])")
-_NUMBER = re.compile(r"\d[\d.,]*")
+_NUMBER = re.compile(r"(\d[\d.,]*)(%?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,17 @@ class _Template:
         """What stands in the gaps of this text; None when it is another text."""
         first, *between, last = self.parts
         end = len(text) - len(last)
-        if not (text.startswith(first) and text.endswith(last) and end > len(first)):
+        if not (text.startswith(first) and text.endswith(last) and end >= len(first)):
             return None
         found, at = [], len(first)
         for part in between:
-            cut = text.find(part, at + 1, end - 1)
+            cut = text.find(part, at, end)
             if cut < 0:
                 return None
             found.append(text[at:cut])
             at = cut + len(part)
         found.append(text[at:end])
-        return dict(zip(self.gaps, found, strict=True)) if found[-1] else None
+        return dict(zip(self.gaps, found, strict=True))
 
 
 def gaps_of(text: str) -> tuple[str, ...]:
@@ -62,7 +62,12 @@ class Phrases:
     """
 
     def __init__(
-        self, texts: Mapping[str, str], joints: Mapping[str, str], point: str, group: str
+        self,
+        texts: Mapping[str, str],
+        joints: Mapping[str, str],
+        point: str,
+        group: str,
+        percent: str = "%",
     ) -> None:
         self._whole = {text: said for text, said in texts.items() if not _GAP.search(text)}
         with_gaps = (
@@ -73,11 +78,12 @@ class Phrases:
         # Those that say most about a text are tried first.
         self._templates: Sequence[_Template] = sorted(with_gaps, key=lambda t: -t.letters)
         self._joints = joints
+        self._percent = percent
         self._separators = str.maketrans({".": point, ",": group})
 
     def say(self, text: str) -> str | None:
         """The text in the language of the catalogue; None when it is none of its texts."""
-        return self._joined(text, DEEPEST) if len(text) <= LONGEST_CHARS else None
+        return self._joined(text, DEEPEST) if 0 < len(text) <= LONGEST_CHARS else None
 
     def _say(self, text: str, depth: int) -> str | None:
         if (said := self._whole.get(text)) is not None or not depth:
@@ -92,9 +98,7 @@ class Phrases:
         values = {"%" + digit: text for digit, text in found.items()}
         for kind, digit in _GAP.findall(template.translation):
             if kind == "L":
-                values["%L" + digit] = _NUMBER.sub(
-                    lambda number: number[0].translate(self._separators), found[digit]
-                )
+                values["%L" + digit] = _NUMBER.sub(self._number, found[digit])
             elif kind == "T":
                 said = self._joined(found[digit], depth - 1)
                 if said is None:
@@ -102,8 +106,13 @@ class Phrases:
                 values["%T" + digit] = said
         return _GAP.sub(lambda gap: values[gap[0]], template.translation)
 
+    def _number(self, found: re.Match[str]) -> str:
+        return found[1].translate(self._separators) + (self._percent if found[2] else "")
+
     def _joined(self, text: str, depth: int) -> str | None:
-        """A text, or several with a joint between them."""
+        """A text, or several with a joint between them; what is not there is said by nothing."""
+        if not text:
+            return ""
         if (said := self._say(text, depth)) is not None:
             return said
         for before, joint, after in self._cuts(text):

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
-from catalogue import ROOT, tables, window_texts
+from catalogue import ROOT, service_texts, tables, window_texts
 from PySide6.QtCore import QCoreApplication, QDate, QEvent, QLocale
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu
 
+from core.budget.govern import Cause, Decision, Readings, Stage, _in_words
+from core.budget.words import level_in_words
+from core.index.levels import LEVELS
 from core.messages import AnswerNote, Failed, FileFailed, SearchResults, State
 from core.settings import DECLARED
+from core.text.wanted import needs_recognition
 from ui.editors import choice_names
 from ui.heard import heard
 from ui.language import ENGLISH, LANGUAGES, Catalogue, language_of, locale_of, speak
 from ui.phrases import gaps_of
 from ui.setting_names import name_and_unit
-from ui.text import count_text, day_text, difference_text, keys_text, number_text, size_text, tr
+from ui.text import (
+    count_text,
+    day_text,
+    difference_text,
+    keys_text,
+    number_text,
+    size_text,
+    spoken,
+    tr,
+)
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 AMERICAN = QLocale("en_US")
@@ -50,6 +64,46 @@ def test_every_text_of_the_window_is_translated_and_no_other(language: str) -> N
 
 
 @pytest.mark.parametrize("language", OTHERS)
+def test_every_sentence_of_the_service_is_translated_and_no_other(language: str) -> None:
+    texts, every = service_texts()
+    translated = tables(language)["service"]
+    assert sorted(texts - set(translated)) == [], "without a translation"
+    assert sorted(set(translated) - every) == [], "no text of the service any more"
+
+
+@pytest.mark.usefixtures("german")
+def test_each_sentence_is_found_whatever_stands_in_its_gaps() -> None:
+    table = tables("de")["service"]
+    for text, said in table.items():
+        if "%T" in said:
+            continue  # needs another text in its gap; the tests below have such
+        values = {f"%{n}": f"/x/{n}" for n in gaps_of(text)}
+        filled, wanted = text, said.replace("%L", "%")
+        for gap, value in values.items():
+            filled, wanted = filled.replace(gap, value), wanted.replace(gap, value)
+        assert spoken(filled) == wanted
+
+
+@pytest.mark.usefixtures("german")
+def test_what_the_service_puts_together_is_taken_apart() -> None:
+    for level in LEVELS:
+        words = spoken(level_in_words(level))
+        assert words.startswith(f"Der Index ist auf der Stufe {level.name}: Er behält"), words
+        assert not re.search(" passages? | best | code ", words), words
+    readings = Readings(disk_free_bytes=400_000_000, battery_share=0.34)
+    causes = [_in_words(cause, readings) for cause in Cause]
+    held = Decision(Stage.WORK_HELD, tuple(Cause), tuple(causes))
+    assert spoken(held.why or "").startswith("weil ")
+    assert "Akkubetrieb läuft (34 %)" in spoken(held.why or "")
+    assert "fast voll ist (400 MB frei)" in spoken(held.why or "")
+    reason = needs_recognition("holds only pictures of pages")
+    assert spoken(reason).startswith("enthält nur Bilder von Seiten; ")
+    assert (
+        spoken("Give a number of at least 0.01.") == "Geben Sie eine Zahl von mindestens 0,01 an."
+    )
+
+
+@pytest.mark.parametrize("language", OTHERS)
 def test_a_translation_has_the_gaps_of_its_text_and_says_something(language: str) -> None:
     found = tables(language)
     for text, said in {**found["window"], **found["service"]}.items():
@@ -72,9 +126,10 @@ def test_no_text_is_translated_before_the_language_is_known() -> None:
 
 
 def test_every_setting_and_choice_of_the_language_has_a_name_in_words() -> None:
+    texts = window_texts()
     for setting in DECLARED:
         if setting.key.partition(".")[0] != "budget" and setting.key != "window.welcomed":
-            assert name_and_unit(setting.key)[0] in window_texts(), setting.key
+            assert name_and_unit(setting.key)[0] in texts, setting.key
     offered = next(setting for setting in DECLARED if setting.key == "window.language")
     assert set(offered.choices) == {"system", *LANGUAGES} == set(choice_names("window.language"))
 

@@ -57,10 +57,14 @@ def test_several_sentences_are_said_only_when_each_is_known() -> None:
     assert found.say("Cancelled.; Nobody knows this.") is None
 
 
+def test_a_gap_may_be_empty() -> None:
+    assert phrases().say("There is no .") == "Es gibt nicht: ."
+    assert phrases().say("because ") == "weil "
+
+
 def test_what_is_no_text_of_the_catalogue_is_left() -> None:
     assert phrases().say("The lease ends in May.") is None
     assert phrases().say("") is None
-    assert phrases().say("There is no .") is None
     assert phrases().say("There is no folder " + "x" * LONGEST_CHARS + ".") is None
 
 
