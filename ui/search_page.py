@@ -69,6 +69,7 @@ class SearchPage(QWidget):
     def _build_body(self, look: Look) -> None:
         """The results, and what stands there without any."""
         self.model = ResultsModel()
+        self.model.rowsInserted.connect(lambda *_: self._choose_soon())  # one of more than before
         self.view = ResultsView(look, self.model)
         self.view.selectionModel().currentChanged.connect(lambda *_: self._choose_soon())
         self.view.activated.connect(lambda _: self._act("open"))
