@@ -144,6 +144,8 @@ def make_parser() -> argparse.ArgumentParser:
     forget.add_argument("path", metavar="PATH")
     doctor = command("doctor", "checks the store, the models and the device")
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
+    doctor.add_argument("--take-over", action="store_true",
+                        help="use a home that another machine had, which is gone")  # fmt: skip
     command("mcp", "read-only tools for other assistants, on stdio")
     return parser
 
@@ -310,6 +312,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     from app.local import connect
     from app.mistakes import as_environment, as_mistake
     from app.output import Output
+    from core.holder import take_over
     from core.home import find_home
     from core.store.database import StoreDamagedError
 
@@ -318,6 +321,8 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     home: Home | None = None
     try:
         home = find_home(getattr(options, "home", None), environment)
+        if getattr(options, "take_over", False):
+            take_over(home)
         caller = connect(home, environment)
         return COMMANDS[options.command](caller, options, output)
     except UserError as error:

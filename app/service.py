@@ -42,6 +42,7 @@ from app.tags import Tags
 from app.work import Work
 from core.budget.facts import Corpus, Speeds
 from core.errors import Cancelled, FileError, UserError
+from core.holder import hold, let_go, refuse_another
 from core.home import Home
 from core.index.bits import CodecError
 from core.index.embedder import EmbeddingModel
@@ -135,6 +136,7 @@ class Service:
         Raises HomeBusy when another process has the home, UserError when something
         is missing or cannot be read.
         """
+        refuse_another(home)
         home.create()
         self.home = home
         self._lock = filelock.FileLock(home.lock, mode=0o600)
@@ -142,9 +144,16 @@ class Service:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:
             raise HomeBusy from None
+        except NotImplementedError as error:  # what filelock says of a file system without locks
+            raise UserError(
+                f"The disk that holds {home.data} keeps no locks on files.",
+                "Choose a home on a disk of this machine with --home.",
+            ) from error
         try:
+            hold(home)
             self._open(environment)
         except BaseException:
+            let_go(home)
             self._lock.release()
             raise
 
@@ -462,4 +471,5 @@ class Service:
         self.query_readers.close()
         self.history.close()
         self.engine.close()
+        let_go(self.home)
         self._lock.release()
