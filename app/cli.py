@@ -309,10 +309,10 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     # Late, for the window's process does without all of this.
     from app.commands import COMMANDS
     from app.crash_reports import keep_report, report_of
+    from app.doctor_command import ready_for_doctor
     from app.local import connect
     from app.mistakes import as_environment, as_mistake
     from app.output import Output
-    from core.holder import take_over
     from core.home import find_home
     from core.store.database import StoreDamagedError
 
@@ -321,8 +321,8 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     home: Home | None = None
     try:
         home = find_home(getattr(options, "home", None), environment)
-        if getattr(options, "take_over", False):
-            take_over(home)
+        if options.command == "doctor" and not ready_for_doctor(home, options, output):
+            return 1
         caller = connect(home, environment)
         return COMMANDS[options.command](caller, options, output)
     except UserError as error:

@@ -459,8 +459,10 @@ class Output:
             self._line(f"{note}.")
         for path in body["crash_reports"]:
             self._line(f"A crash report to copy, free of your files' content: {path}")
-        self._line(f"Readers of files: {_readers(body['readers'])}.")
-        self._line(f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}.")
+        if body["device"]:  # the home could be opened
+            self._line(f"Readers of files: {_readers(body['readers'])}.")
+            gpus = gpu_line(body["device"]["gpus"])
+            self._line(f"This machine {_speed(body['device'])}; {gpus}.")
         if body["advice"]:
             self._line(body["advice"])
 

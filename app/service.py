@@ -90,7 +90,9 @@ from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
 from core.store.history import History
+from core.store.salvage import set_aside
 
+MEND_HISTORY = "Run `satchel doctor --repair`: what can be read is kept, and a copy of the rest."
 WORK = (
     Index,
     Retry,
@@ -139,6 +141,7 @@ class Service:
         refuse_another(home)
         home.create()
         self.home = home
+        self.opened_at_s = time.time()
         self._lock = filelock.FileLock(home.lock, mode=0o600)
         try:
             self._lock.acquire(timeout=0)
@@ -222,23 +225,25 @@ class Service:
         return readers
 
     def _history(self) -> History:
-        return History(self.home.history, self.engine.room)
-
-    def _open_history(self) -> History:
-        history = self._open_or_replace_history()
-        history.drop_empty()  # of a question that was being answered when the service was killed
+        history = History(self.home.history, self.engine.room)
+        try:
+            history.drop_empty()  # of a question that was being answered when all was killed
+        except BaseException:
+            history.close()
+            raise
         return history
 
-    def _open_or_replace_history(self) -> History:
+    def _open_history(self) -> History:
         try:
             return self._history()
         except StoreDamagedError as error:
-            aside = self.home.history.with_name(f"history-damaged-{int(time.time())}.db")
-            self.home.history.rename(aside)
-            for suffix in ("-wal", "-shm"):
-                self.home.history.with_name(f"history.db{suffix}").unlink(missing_ok=True)
-            self.engine.repaired.append(f"{error}; it was kept as {aside.name}")
-            return self._history()
+            aside = set_aside(self.home.history)
+            history = self._history()
+            rows = history.own.take_from(aside)
+            self.engine.repaired.append(
+                f"{error}; it was kept as {aside.name}, and {rows} rows of it could be read"
+            )
+            return history
 
     # --- requests -----------------------------------------------------------------------
 
@@ -358,6 +363,9 @@ class Service:
             again = "Index again to have it read anew." if error.problem == "changed" else ""
             session.reply(Failed(number, f"{error.path} {error.reason}.", again))
         except StoreDamagedError as error:
+            if error.path == self.home.history:
+                session.reply(Failed(number, f"{error}.", MEND_HISTORY))
+                return
             self.work.mend()
             session.reply(Failed(number, f"{error}.", "It is made anew now; no file is lost."))
         except (SegmentError, CodecError) as error:

@@ -307,12 +307,27 @@ class SegmentStore:
         Without `deep` only checksums are compared, which is a hundred times quicker.
         """
         problems: dict[int, str] = {}
+        rows = self._catalogue.documents()
+        published = {row.id: row for row in self._catalogue.segments()}
         for number, segment in self._segments.items():
             try:
                 segment.verify() if deep else segment.check()
             except SegmentError as error:
                 problems[number] = str(error)
+                continue
+            row = published.get(number)
+            if not segment.path.is_file():  # what is mapped of it serves until the end
+                problems[number] = f"{segment.path.name} is not there"
+            elif row is None or not is_as_published(
+                segment, row, rows.select(rows.segment == number)
+            ):
+                problems[number] = f"{segment.path.name} is not the one that was published"
         return problems
+
+    def strays(self) -> list[Path]:
+        """Files among the segments that are none of them."""
+        published = {segment.path.name for segment in self._segments.values()}
+        return [path for path in self._folder.iterdir() if path.name not in published]
 
     def drop(
         self, segments: Iterable[int], damage: Mapping[int, str] = MappingProxyType({})
