@@ -152,7 +152,7 @@ def is_whole(path: Path) -> bool:
         return False
     if not data.startswith(_MAGIC) or len(data) < len(_MAGIC) + _HEAD.size:
         return False
-    _, checksum, _ = _HEAD.unpack_from(data, len(_MAGIC))
+    checksum: int = _HEAD.unpack_from(data, len(_MAGIC))[1]
     return zlib.crc32(data[len(_MAGIC) + _HEAD.size :]) == checksum
 
 
