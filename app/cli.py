@@ -147,7 +147,15 @@ def make_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--take-over", action="store_true",
                         help="use a home that another machine had, which is gone")  # fmt: skip
     command("mcp", "read-only tools for other assistants, on stdio")
+    _add_removal(command)
     return parser
+
+
+def _add_removal(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    removal = command("remove-data", "shows all that Satchel keeps, asks, and deletes it")
+    removal.add_argument("--show", action="store_true", help="only show what is kept, and where")
+    removal.add_argument("--yes", action="store_true", help="delete unasked, all but the models")
+    removal.add_argument("--models", action="store_true", help="with --yes: the models, too")
 
 
 def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -313,6 +321,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     from app.local import connect
     from app.mistakes import as_environment, as_mistake
     from app.output import Output
+    from app.removal import remove_data
     from core.home import find_home
     from core.store.database import StoreDamagedError
 
@@ -323,6 +332,8 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
         home = find_home(getattr(options, "home", None), environment)
         if options.command == "doctor" and not ready_for_doctor(home, options, output):
             return 1
+        if options.command == "remove-data":  # needs the home to itself, even a damaged one
+            return remove_data(home, options, output, environment)
         caller = connect(home, environment)
         return COMMANDS[options.command](caller, options, output)
     except UserError as error:
