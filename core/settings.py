@@ -354,7 +354,7 @@ class Settings:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UserError(
                 f"The settings in {path} cannot be read: {error}.",
-                "Mend the file, or remove it to go back to the defaults.",
+                "Mend the file, or run `satchel doctor --repair`, which keeps a copy of it.",
             ) from error
         self._values: dict[str, Value] = {
             key: setting.check(found)
