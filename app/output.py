@@ -434,8 +434,10 @@ class Output:
         if self._json:
             self._print_json(body)
             return
+        files, answers = body["files"], body["answers"]
         self._line(
-            f"Forgot {body['path']}: {body['files']} files of the index, {body['answers']} answers."
+            f"Forgot {body['path']}: {files} {'file' if files == 1 else 'files'} of the index, "
+            f"{answers} {'answer' if answers == 1 else 'answers'}."
         )
         if body["excluded_by"]:
             self._line(f"It is left out from now on ({body['excluded_by']}).")
