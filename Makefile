@@ -43,7 +43,8 @@ desktop: setup
 check: setup
 	@echo '==> ruff format --check' && .venv/bin/ruff format --check .
 	@echo '==> ruff check' && .venv/bin/ruff check .
-	@echo '==> mypy' && .venv/bin/mypy && MYPYPATH=packaging .venv/bin/mypy packaging/*.py
+	@echo '==> mypy, for Linux, Windows and macOS' && packaging/check_types.sh
+	@MYPYPATH=packaging .venv/bin/mypy packaging/*.py
 
 test: check
 	@echo '==> pytest' && $(PYTEST) $(WITHOUT_WINDOW) -n 2 --dist loadfile --timeout 240 -m 'not slow'

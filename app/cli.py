@@ -145,7 +145,15 @@ def make_parser() -> argparse.ArgumentParser:
     doctor = command("doctor", "checks the store, the models and the device")
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
     command("mcp", "read-only tools for other assistants, on stdio")
+    _add_removal(command)
     return parser
+
+
+def _add_removal(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    removal = command("remove-data", "shows all that Satchel keeps, asks, and deletes it")
+    removal.add_argument("--show", action="store_true", help="only show what is kept, and where")
+    removal.add_argument("--yes", action="store_true", help="delete unasked, all but the models")
+    removal.add_argument("--models", action="store_true", help="with --yes: the models, too")
 
 
 def _add_ask(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -310,6 +318,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     from app.local import connect
     from app.mistakes import as_environment, as_mistake
     from app.output import Output
+    from app.removal import remove_data
     from core.home import find_home
     from core.store.database import StoreDamagedError
 
@@ -318,6 +327,8 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     home: Home | None = None
     try:
         home = find_home(getattr(options, "home", None), environment)
+        if options.command == "remove-data":  # needs the home to itself, even a damaged one
+            return remove_data(home, options, output, environment)
         caller = connect(home, environment)
         return COMMANDS[options.command](caller, options, output)
     except UserError as error:

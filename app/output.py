@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -17,11 +17,19 @@ from app.digest_lines import (
     digest_lines,
     digest_progress_line,
 )
-from app.models_lines import gpu_line, models_lines, progress_line
+from app.models_lines import models_lines, progress_line
 from app.personal_lines import memories_lines, proposals_lines, recent_lines, tags_lines
 from app.quantities import duration as _duration
 from app.quantities import size as _size
 from app.remote_lines import made_line, preview_body, preview_lines, remote_lines
+from app.report_lines import (
+    budget_lines,
+    doctor_lines,
+    folders_lines,
+    forgotten_lines,
+    index_lines,
+    status_lines,
+)
 from app.results import results_body, results_lines
 from app.texts import shown
 from core.errors import UserError
@@ -39,8 +47,6 @@ from core.messages import (
     SearchProgress,
     SearchResults,
 )
-
-_COUNTS = ("indexed", "skipped", "failed", "needs_ocr", "offline")
 
 
 class Output:
@@ -124,17 +130,7 @@ class Output:
 
     def folders(self, body: Any) -> None:
         """The watched folders."""
-        if self._json:
-            self._print_json(body)
-            return
-        if not body:
-            self._line("No folder is watched. Add one with: satchel folders add PATH")
-        for folder in body:
-            counts = folder["files"]
-            files = _counts(counts) if counts else "not indexed yet; run: satchel index"
-            self._line(f"{folder['path']}  ({folder['state']})  {files}")
-            for pattern in folder["excluded"]:
-                self._line(f"    leaves out {pattern}")
+        self.lines(body, folders_lines(body))
 
     def check(self, body: Any) -> None:
         """Why a path is or isn't indexed."""
@@ -147,24 +143,7 @@ class Output:
     def index(self, body: Any) -> None:
         """The coverage summary."""
         self._clear_progress()
-        if self._json:
-            self._print_json(body)
-            return
-        self._line(f"{_counts(body['files'])}; {body['chunks']} passages")
-        if body["level_chunks"] < body["chunks"]:
-            self._line(
-                f"{body['level_chunks']} passages are at the level {body['level']}; the others "
-                "come there while Satchel is open, or at once with "
-                f"`satchel index --level {body['level']}`"
-            )
-        if not body["words"]:
-            self._line("no word index is kept: passages are found by their meaning only")
-        self._line(f"took {_duration(body['seconds'])}")
-        self.store_bytes(body["store_bytes"], body["text_bytes"])
-        for failure in body["failures"]:
-            self._line(f"  {failure['path']}: {failure['reason']}")
-        for problem in body["problems"]:
-            self._line(f"  {problem}")
+        self.lines(body, index_lines(body))
 
     def paused(self, paused: bool, held: str | None = None) -> None:
         """Whether the person holds indexing now; why it waits all the same if it does."""
@@ -174,14 +153,6 @@ class Output:
             self._line(f"Indexing is resumed, but waits: it is {held}.")
         else:
             self._line("Indexing is paused." if paused else "Indexing goes on.")
-
-    def store_bytes(self, parts: Mapping[str, int], text_bytes: int) -> None:
-        """The size of the store by part, beside the text it stands for."""
-        self._line(f"the store takes {_size(parts['total'])} for {_size(text_bytes)} of text:")
-        for name, size in parts.items():
-            if name != "total" and size:
-                share = f"  {100 * size / text_bytes:5.1f} % of the text" if text_bytes else ""
-                self._line(f"  {name.replace('_', ' '):<12} {_size(size):>10}{share}")
 
     def results(self, results: SearchResults) -> None:
         """Ranked passages."""
@@ -324,86 +295,16 @@ class Output:
 
     def status(self, body: Any) -> None:
         """Device, budgets, usage and index."""
-        if self._json:
-            self._print_json(body)
-            return
-        device, usage, index = body["device"], body["usage"], body["index"]
-        free = device["disk_free_bytes"]
-        self._line(
-            f"device   {device['system']}, {device['processors']} processors, "
-            f"{_size(device['memory_available_bytes'])} of {_size(device['memory_bytes'])} memory "
-            f"available, disk free: {_size(free) if free is not None else 'unknown'}"
-        )
-        if device["measured"]:
-            self._line(f"         {_speed(device['measured'])}")
-        self._line(f"         {gpu_line(device['gpus'])}")
-        self._line(
-            f"budgets  disk {_size(body['budgets']['disk_bytes'])}, used "
-            f"{_size(usage['disk_bytes'])}; memory {_size(body['budgets']['ram_bytes'])}, used "
-            f"{_size(sum(usage['memory_bytes'].values()))}"
-        )
-        self._line(f"index    {index['state']}: {_counts(index['files'])}; {_level(index)}")
-        if index["reason"]:
-            self._line(f"         {index['reason']}")
-        if moving := index["moving"]:
-            self._line(
-                f"         the index for {moving['model']} has {moving['done']} of about "
-                f"{moving['total']} passages; {moving['serving']} searches until it is whole"
-            )
-        if index["damage"]:
-            self._line(f"         {index['damage']}")
-        for name in ("set_aside", "repaired"):
-            for item in index[name]:
-                self._line(f"         {name.replace('_', ' ')}: {item}")
-        self.store_bytes(usage["store_bytes"], index["text_bytes"])
-        self._line(f"readers  {_readers(body['readers'])}")
-        model = body["model"]
-        here = "" if model["assistant_installed"] else " (not installed)"
-        embedding = model["embedding"] or "not installed"
-        self._line(
-            f"models   {_size(usage['models_bytes'])} on disk; embedding {embedding}, "
-            f"answers {model['assistant']}{here}"
-        )
-        if model["weights"]:
-            self._line(f"         {_weights(model['weights'])}")
-        if memory := model["memory"]:
-            self._line(
-                f"         looks back on {memory['context_tokens']} tokens in {memory['cell_type']}"
-            )
-            if memory["switched_off"]:
-                self._line(f"         {memory['switched_off']}")
+        self.lines(body, status_lines(body))
 
     def budget(self, body: Any) -> None:
         """The plan for the budgets."""
-        if self._json:
-            self._print_json(body)
-            return
-        what = "would be" if body["preview"] else "are"
-        self._line(
-            f"The budgets {what} {_size(body['budgets']['disk_bytes'])} of disk "
-            f"({_size(body['used']['disk_bytes'])} used) and "
-            f"{_size(body['budgets']['ram_bytes'])} of memory "
-            f"({_size(body['used']['ram_bytes'])} used now)."
-        )
-        for name, title in (("disk", "disk  "), ("memory", "memory")):
-            parts = [
-                f"{k.replace('_', ' ')} {_size(v)}" for k, v in body["plan"][name].items() if v
-            ]
-            self._line(f"{title}  {', '.join(parts)}")
-        for title, lines in (("What changes:", body["changes"]), ("Why:", body["reasons"])):
-            if lines:
-                self._line(title)
-            for line in lines:
-                self._line(f"  {line}")
+        self.lines(body, budget_lines(body))
 
     def models(self, body: Any) -> None:
         """The model catalogue."""
-        if self._json:
-            self._print_json(body)
-            return
         self._clear_progress()
-        for line in models_lines(body):
-            self._line(line)
+        self.lines(body, models_lines(body))
 
     def memories(self, body: Any) -> None:
         """What is remembered of the person."""
@@ -431,93 +332,11 @@ class Output:
 
     def forgotten(self, body: Any) -> None:
         """What was removed."""
-        if self._json:
-            self._print_json(body)
-            return
-        files, answers = body["files"], body["answers"]
-        self._line(
-            f"Forgot {body['path']}: {files} {'file' if files == 1 else 'files'} of the index, "
-            f"{answers} {'answer' if answers == 1 else 'answers'}."
-        )
-        if body["excluded_by"]:
-            self._line(f"It is left out from now on ({body['excluded_by']}).")
-        proof = body["proof"]
-        if proof["sentences"] and not proof["found_by_search"] and not proof["found_on_disk"]:
-            self._line("Looked for its words in every file of Satchel's: nothing is left.")
-        for other in proof["also_in"]:
-            self._line(f"The same words are in another file, which stays: {other}")
+        self.lines(body, forgotten_lines(body))
 
     def doctor(self, body: Any) -> None:
         """The findings of a check."""
-        if self._json:
-            self._print_json(body)
-            return
-        for finding in body["findings"]:
-            state = "repaired" if finding["repaired"] else "found"
-            self._line(f"{finding['part']}: {finding['problem']} ({state})")
-        if not body["findings"]:
-            self._line(f"All is well: {', '.join(body['checked'])}.")
-        for note in body["notes"]:
-            self._line(f"{note}.")
-        for path in body["crash_reports"]:
-            self._line(f"A crash report to copy, free of your files' content: {path}")
-        self._line(f"Readers of files: {_readers(body['readers'])}.")
-        self._line(f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}.")
-        if body["advice"]:
-            self._line(body["advice"])
-
-
-def _speed(body: Mapping[str, Any]) -> str:
-    """How fast the machine was found to be."""
-    disk = body["disk_read_bytes_per_s"]
-    read = "unknown" if disk is None else f"{_size(disk)} a second"
-    return f"computes {body['gflop_per_s']:.0f} GFLOP a second; reads from the disk: {read}"
-
-
-def _weights(held: Any) -> str:
-    """How the weights of the model that is loaded are kept in memory."""
-    said = f"weights: {held['step']}, {held['why']}"
-    if not held["room_bytes"]:
-        return said
-    rate = "" if held["hit_rate"] is None else f", {held['hit_rate']:.0%} of what was needed there"
-    return (
-        f"{said}; {_size(held['resident_bytes'])} of {_size(held['room_bytes'])}"
-        f"{rate.replace('%', ' %')}"
-    )
-
-
-def _readers(body: Mapping[str, Any]) -> str:
-    """What readers of files are kept from, as far as it is known, and which programs help them."""
-    kept = {"network": "the network", "writing": "changing files", "memory": "too much memory"}
-    said = []
-    if body["protections"] is not None:
-        held = [words for name, words in kept.items() if name in body["protections"]]
-        free = [words for name, words in kept.items() if name not in body["protections"]]
-        said += [f"kept from {', '.join(held)}"] if held else []
-        said += [f"not kept from {', '.join(free)} on this system"] if free else []
-    titles = {"tesseract": "scanned pages", "libreoffice": "old Office files"}
-    helped = [f"{what} by {name}" for name, what in titles.items() if body["programs"][name]]
-    said.append(", ".join(helped) or "no programs for scanned pages and old Office files")
-    return "; ".join(said)
-
-
-def _level(index: Mapping[str, Any]) -> str:
-    """The level, and how far the index has come to it."""
-    code = index["code_bytes_a_chunk"]
-    text = f"level {index['level']}" + (f", {code} bytes of code a passage" if code else "")
-    if index["levelling"]:
-        text += f"; {index['level_chunks']} of {index['chunks']} passages are there"
-    return text if index["words"] else f"{text}; no word index"
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    parts = [f"{counts.get('indexed', 0)} files indexed"]
-    parts += [
-        f"{counts[name]} {name.replace('_', ' ').replace('ocr', 'OCR')}"
-        for name in (*_COUNTS[1:], "waiting")
-        if counts.get(name)
-    ]
-    return ", ".join(parts)
+        self.lines(body, doctor_lines(body))
 
 
 def recalled_line(turns: int) -> str:

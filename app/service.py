@@ -89,6 +89,7 @@ from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
 from core.store.history import History
+from core.store.migrations import CATALOGUE, HISTORY, refuse_newer
 
 WORK = (
     Index,
@@ -151,6 +152,8 @@ class Service:
     def _open(self, environment: Mapping[str, str]) -> None:
         keep_one_heap()
         home = self.home
+        refuse_newer(home.catalogue, CATALOGUE, "catalogue")  # before either is changed
+        refuse_newer(home.history, HISTORY, "history")
         self.settings = Settings(home.settings)
         threads = processors()
         self.plan = plan_for(home, Choices(self.settings), Corpus(), Speeds())

@@ -176,9 +176,12 @@ def find_home(option: str | None, environment: Mapping[str, str]) -> Home:
                 f"The home {chosen} cannot be found.", "Give --home as a whole path."
             ) from error
         return Home(root / "config", root / "data", root / "cache", store)
+    config = Path(appdirs.user_config_dir("satchel", False))
+    data = Path(appdirs.user_data_dir("satchel", False))
     return Home(
-        Path(appdirs.user_config_dir("satchel", False)),
-        Path(appdirs.user_data_dir("satchel", False)) / "home",
+        # On Windows and macOS both are one folder, in which the models lie, too.
+        data / "home" / "config" if config == data else config,
+        data / "home",
         Path(appdirs.user_cache_dir("satchel", False)) / "home",
         store,
     )

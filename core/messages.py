@@ -18,6 +18,7 @@ import msgspec
 PROTOCOL_VERSION = 1
 
 LONGEST_PAUSE_S = 7 * 86_400.0
+LONGEST_UNDO_S = 60.0
 
 Mode = Literal["hybrid", "semantic", "lexical"]
 ModelPhase = Literal["fetching", "checking", "slimming", "measuring"]
@@ -705,10 +706,15 @@ class FoldersAdd(Message, frozen=True):
 
 
 class FoldersRemove(Message, frozen=True):
-    """Stop watching folders and drop what was indexed from them. Ends with Report."""
+    """Stop watching folders and drop what was indexed from them. Ends with Report.
+
+    With `undo_s` that is dropped only after so many seconds, and nothing of it is found
+    meanwhile: whoever adds the folder again until then has everything back at once.
+    """
 
     id: int
     paths: tuple[str, ...]
+    undo_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_UNDO_S)] = 0.0
 
 
 class FoldersList(Message, frozen=True):

@@ -32,7 +32,15 @@ PARSER = make_parser()
 LEFT = {path: inner for path, _, inner in reference.commands(PARSER)}
 # What takes seconds, or what one of those has to come before: the slow run has all.
 LONG = {
-    *(("ask",), ("batch",), ("doctor",), ("index",), ("related",), ("folders", "remove")),
+    *(
+        ("remove-data",),
+        ("ask",),
+        ("batch",),
+        ("doctor",),
+        ("index",),
+        ("related",),
+        ("folders", "remove"),
+    ),
     *(("tag", "suggest"), ("digest", "summarize"), ("digest", "dates"), ("digest", "changes")),
     *(("digest", "find"), ("conversations", "show"), ("conversations", "rename")),
     *(("conversations", "export"), ("conversations", "delete")),

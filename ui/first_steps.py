@@ -180,7 +180,8 @@ class ChooseFolders(Step):
         box.toggled.connect(lambda _: self.changed.emit())
         self.boxes[one.path] = box
         path = label(one.text, "small", wrap=True)
-        path.setVisible(one.text != one.name)
+        if one.text == one.name:  # to show what has no parent yet would open a window
+            path.hide()
         below = row(path)
         below.setContentsMargins(BOX_PX, 0, 0, 0)
         self._list.addLayout(column(box, below, spacing=0))

@@ -73,7 +73,7 @@ class ConsentView(QFrame):
         self.text.setAccessibleName(title)
         self.text.setFixedHeight(SHOWN_LINES * self.text.fontMetrics().lineSpacing() + 16)
         self.send_button = button(tr("Send"), send, "primary")
-        look.dress(self.send_button, "send", "on_accent")
+        look.dress(self.send_button, "send", "on_fill")
         self.keep_button = button(tr("Answer here instead"), keep)
         notes = [tr("In this conversation you are not asked again.")]
         if preview.with_key:

@@ -34,7 +34,7 @@ from core.index.upkeep import IndexStore
 from core.memory import return_memory
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
 from core.store.catalogue import Catalogue
-from core.store.rows import FileRef, FileState
+from core.store.rows import FileRef, FileState, FolderRow
 
 Floats = NDArray[np.float32]
 
@@ -94,6 +94,7 @@ class Indexer:
         breathe: Callable[[], None],
         leveller: Leveller,
         *,
+        watched: Callable[[], list[FolderRow]] | None = None,
         hints: Hints | None = None,
         offline_days: float = 0.0,
         give_up: Callable[[], str | None] = lambda: None,
@@ -102,6 +103,8 @@ class Indexer:
 
         `give_up` is called when the disk has no room for more: it gives up what can be spared
         most easily, and says what that was; None when nothing can.
+
+        `watched` gives the folders to look at, where these are not all in the catalogue.
 
         `offline_days` is how long files are kept that are out of reach, 0 for ever.
         """
@@ -114,7 +117,7 @@ class Indexer:
         self._hints = hints
         self._surveyor = Surveyor(
             catalogue.survey,
-            catalogue.files.folders,
+            watched or catalogue.files.folders,
             rules,
             breathe,
             offline_days=offline_days,

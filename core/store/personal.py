@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ import apsw
 from core.atomic import sync_folder
 from core.store.database import errors, open_database, sizes
 from core.store.migrations import HISTORY, migrate
+
+COPY_SERVES_S = 7 * 86_400.0  # how long a copy from before a change of schema stays
 
 
 class PersonalDb:
@@ -33,25 +36,39 @@ class PersonalDb:
         self.db = open_database(path)
         self.db.pragma("synchronous", "full")  # what was answered outlives a power cut
         with errors(path):
+            self._let_go_of_copy()
             self._back_up()
             migrate(self.db, HISTORY, "history")
 
     def _back_up(self) -> None:
-        """Before an older schema is changed: a whole copy beside it, which stays until something
-        is deleted. One that was broken off is begun anew; where there is no room none is made,
-        for each step of the change is a transaction.
+        """Before an older schema is changed: a whole copy beside it, the only one. One that was
+        broken off is begun anew; where there is no room none is made, for the change is one
+        transaction.
         """
         old = int(self.db.pragma("user_version"))
         if not 0 < old < len(HISTORY) or sum(sizes(self.path)) > self.room():
             return
+        for copy in self._copies():
+            copy.unlink(missing_ok=True)
         begun = self.path.with_name(f"{self.path.stem}-before-{len(HISTORY)}.tmp")
-        begun.unlink(missing_ok=True)
         begun.touch(0o600)
         self.db.execute("VACUUM INTO ?", (str(begun),))
         with begun.open("rb") as file:
             os.fsync(file.fileno())
         begun.replace(begun.with_suffix(".db"))
         sync_folder(begun.parent)
+
+    def _let_go_of_copy(self) -> None:
+        """A copy has served when the new schema was used for a week, and goes where room is
+        wanted.
+        """
+        for copy in self._copies():
+            age_s = time.time() - copy.stat().st_mtime
+            if age_s > COPY_SERVES_S or self.room() <= 0:
+                copy.unlink(missing_ok=True)
+
+    def _copies(self) -> list[Path]:
+        return list(self.path.parent.glob(f"{self.path.stem}-before-*"))
 
     def close(self) -> None:
         """Close the database."""
@@ -73,7 +90,7 @@ class PersonalDb:
         """Leave nothing of deleted rows in the file, its log or a copy; SQLite has made them
         zeros.
         """
-        for copy in self.path.parent.glob(f"{self.path.stem}-before-*"):
+        for copy in self._copies():
             copy.unlink(missing_ok=True)
         with self.reading() as db:
             if sizes(self.path)[0] <= self.room():

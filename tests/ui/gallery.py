@@ -28,6 +28,7 @@ from report_samples import budget, kept, status
 from samples import (
     changed_entries,
     dates_entries,
+    folders,
     grouped,
     hit,
     many,
@@ -49,6 +50,7 @@ from core.messages import (
     DigestInstead,
     Failed,
     FoldersList,
+    FoldersRemove,
     IndexProgress,
     KeptRequest,
     Made,
@@ -377,7 +379,8 @@ def folder_states(g: Gallery, mode: str) -> None:
     g.window.folders.show_problems("/home/ana/Documents")
     g.shoot("folders-problems", mode)
     g.window.folders.problems.hide()
-    g.window.folders.ask_to_remove("/home/ana/Notes")
+    g.client.script[FoldersRemove] = lambda m: Report(number(m), folders()[:1])
+    g.window.folders.remove("/home/ana/Notes", ["*.tmp"])
     g.shoot("folders-remove", mode)
     g.client.script[FoldersList] = lambda m: Report(number(m), [])
     g.window.folders.reload()

@@ -28,7 +28,7 @@ SUFFIX = ".kv"
 SHARED = "shared"
 SYSTEM = "system"  # how names of parts that hold no text of the person's begin
 PARKED = "parked"  # those of what is paused, which only the worker that paused it goes on with
-_MAGIC = b"SATCHKV1"
+MAGIC = b"SATCHKV1"
 _LENGTH = struct.Struct("<I")
 _SUM_BYTES = 32
 _MOST_HEADER_BYTES = 1_000_000
@@ -108,7 +108,7 @@ class SavedKv:
         header = msgspec.json.encode(
             _Header(self._origin, name, saved.run.first, saved.run.tokens, cost_s, len(saved.state))
         )
-        data = b"".join((_MAGIC, _LENGTH.pack(len(header)), header, saved.state))
+        data = b"".join((MAGIC, _LENGTH.pack(len(header)), header, saved.state))
         data += hashlib.blake2b(data, digest_size=_SUM_BYTES).digest()
         path = self._path(conversation, name)
         with self._lock:
@@ -245,7 +245,7 @@ def _headers(folder: Path) -> Iterator[tuple[Path, _Header | None]]:
             yield path, None
             continue
         with contextlib.suppress(OSError), path.open("rb") as file:
-            header = _header(file.read(len(_MAGIC) + _LENGTH.size), file.read)
+            header = _header(file.read(len(MAGIC) + _LENGTH.size), file.read)
             if header is not None:
                 whole = file.tell() + header.state_bytes + _SUM_BYTES
                 header = header if path.stat().st_size == whole else None
@@ -253,9 +253,9 @@ def _headers(folder: Path) -> Iterator[tuple[Path, _Header | None]]:
 
 
 def _header(start: bytes, read: Callable[[int], bytes]) -> _Header | None:
-    if len(start) != len(_MAGIC) + _LENGTH.size or not start.startswith(_MAGIC):
+    if len(start) != len(MAGIC) + _LENGTH.size or not start.startswith(MAGIC):
         return None
-    length: int = _LENGTH.unpack(start[len(_MAGIC) :])[0]
+    length: int = _LENGTH.unpack(start[len(MAGIC) :])[0]
     if length > _MOST_HEADER_BYTES:
         return None
     try:
@@ -273,7 +273,7 @@ def _read(path: Path, origin: Origin, name: str) -> Saved | None:
     body, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
     if hashlib.blake2b(body, digest_size=_SUM_BYTES).digest() != checksum:
         return None
-    start = len(_MAGIC) + _LENGTH.size
+    start = len(MAGIC) + _LENGTH.size
     header = _header(body[:start], lambda length: body[start : start + length])
     if header is None or (header.origin, header.name) != (origin, name):
         return None
