@@ -12,6 +12,7 @@ figure misses its limit. Without a display it draws offscreen.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -176,6 +177,9 @@ def main() -> int:
         began = float(os.environ["SATCHEL_BENCHMARK_BEGAN"])
         print(json.dumps(Measured(sys.argv[-1], began).run()), flush=True)
         return 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
     run("ok")  # what comes from disk the first time is not the window's
     starts = sorted(run("ok")["start_s"] for _ in range(STARTS))
     flood = run("floods")
@@ -196,7 +200,7 @@ def main() -> int:
         for _, name, sign, limit, _ in rows
         if not (figures[name] <= limit if sign == "<=" else figures[name] >= limit)
     ]
-    if "--json" in sys.argv:
+    if options.json:
         print(json.dumps({"figures": figures, "missed": missed}))
     else:
         for title, name, _, limit, unit in rows:
