@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format gallery lock third-party desktop bundle deb clean
+.PHONY: help setup run test test-slow check format gallery lock third-party docs desktop bundle deb clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
@@ -22,6 +22,7 @@ help:
 	@echo 'make bundle     make dist/satchel, which starts without a Python'
 	@echo 'make deb        the bundle, and a package of it for Debian'
 	@echo 'make third-party  write THIRD_PARTY.md, the list of packages, models and licences'
+	@echo 'make docs       write docs/reference and draw docs/pictures from the program'
 	@echo 'make clean      delete .venv and what tools left in this folder'
 
 setup:
@@ -42,7 +43,8 @@ desktop: setup
 check: setup
 	@echo '==> ruff format --check' && .venv/bin/ruff format --check .
 	@echo '==> ruff check' && .venv/bin/ruff check .
-	@echo '==> mypy' && .venv/bin/mypy && MYPYPATH=packaging .venv/bin/mypy packaging/*.py
+	@echo '==> mypy, for Linux, Windows and macOS' && packaging/check_types.sh
+	@MYPYPATH=packaging .venv/bin/mypy packaging/*.py
 
 test: check
 	@echo '==> pytest' && $(PYTEST) $(WITHOUT_WINDOW) -n 2 --dist loadfile --timeout 240 -m 'not slow'
@@ -64,6 +66,10 @@ deb:
 
 third-party: setup
 	@.venv/bin/python packaging/third_party.py
+
+docs: setup
+	@.venv/bin/python packaging/reference.py
+	@QT_QPA_PLATFORM=offscreen .venv/bin/python tests/ui/pictures.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

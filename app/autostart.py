@@ -77,8 +77,11 @@ def _exec_word(word: str) -> str:
 
 def start_command(home: Home, program: Path, frozen: bool) -> list[str]:
     """The command that opens the window of this home, hidden; `program` is who runs this."""
-    beside = program.with_name("satchel.exe" if program.suffix == ".exe" else "satchel")
-    command = [str(program)] if frozen else [str(beside)]
+    if program.suffix == ".exe":  # in a bundle, the one of the two that opens no console
+        program = program.with_name("satchelw.exe" if frozen else "satchel.exe")
+    elif not frozen:
+        program = program.with_name("satchel")
+    command = [str(program)]
     if home.config != find_home(None, {}).config:
         command += ["--home", str(home.config.parent)]
     return [*command, "--hidden"]
@@ -91,10 +94,22 @@ def entry_name(home: Home) -> str:
     return f"{APP_ID}-{hashlib.blake2b(os.fsencode(home.config), digest_size=4).hexdigest()}"
 
 
+def entry_of(home: Home, environment: Mapping[str, str]) -> EntryFile | RunValue:
+    """What tells this system to start the window of this home with the session."""
+    # What runs out of an AppImage lies in a folder that is there only while it runs.
+    program = Path(environment.get("APPIMAGE") or sys.executable)
+    command = start_command(home, program, bool(getattr(sys, "frozen", False)))
+    return entry(sys.platform, entry_name(home), command, Path.home(), environment)
+
+
 def start_with_session(home: Home, wanted: bool) -> None:
     """Let the window of this home start with the session, hidden, or no longer. UserError."""
-    command = start_command(home, Path(sys.executable), bool(getattr(sys, "frozen", False)))
-    found = entry(sys.platform, entry_name(home), command, Path.home(), os.environ)
+    if wanted and "FLATPAK_ID" in os.environ:  # it sees a configuration of its own only
+        raise UserError(
+            "In a Flatpak Satchel cannot change what starts with the session.",
+            f"Add the command `flatpak run {APP_ID} --hidden` in the settings of your system.",
+        )
+    found = entry_of(home, os.environ)
     try:
         if isinstance(found, RunValue):
             _set_run_value(found, wanted)

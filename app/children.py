@@ -16,7 +16,7 @@ import psutil
 
 from app.job import Job
 from app.stdio import Channel
-from core.bundle import module_command
+from core.bundle import NO_CONSOLE, module_command
 from core.messages import PROTOCOL_VERSION, Hello, Message, ProtocolError
 
 DEBUG_VARIABLE = "SATCHEL_DEBUG"  # set, it lets children print to stderr
@@ -56,6 +56,7 @@ class Child:
             stderr=None if os.environ.get(DEBUG_VARIABLE) else subprocess.DEVNULL,
             close_fds=True,
             process_group=0 if os.name == "posix" else None,
+            creationflags=NO_CONSOLE,
         )
         _let_it_go_first(self._process.pid)
         self._job = Job(self._process, memory_bytes)

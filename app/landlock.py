@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import os
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -88,6 +89,8 @@ def _allowed(rights: Rights, scratch: str | None, programs: Sequence[str]) -> li
 
 def _allow(libc: ctypes.CDLL, rules: int, path: str, right: int) -> None:
     """Add a rule. What is not there needs none, and a rule that fails allows nothing."""
+    if sys.platform != "linux":
+        raise OSError(0, "this is done on Linux only")
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:

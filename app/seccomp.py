@@ -13,6 +13,7 @@ import ctypes
 import errno
 import os
 import struct
+import sys
 from dataclasses import dataclass
 
 PERMIT = 0x7FFF0000  # SECCOMP_RET_ALLOW
@@ -191,6 +192,8 @@ def give_up_calls(programs: bool, local_sockets: bool) -> bool:
 
     It needs no rights, for the process gives up gaining any (no_new_privs).
     """
+    if sys.platform != "linux":
+        raise OSError(0, "this is done on Linux only")
     processor = PROCESSORS.get(os.uname().machine)
     if processor is None or struct.calcsize("P") != 8:
         return False

@@ -13,8 +13,8 @@ import contextlib
 import os
 import threading
 import time
-from multiprocessing.connection import Client, Connection
-from typing import TYPE_CHECKING
+from multiprocessing.connection import Client
+from typing import TYPE_CHECKING, Protocol
 
 from app.address import address, raise_other_window
 from app.stdio import Channel, child_channel
@@ -108,7 +108,19 @@ def answer(service: Service, channel: Channel) -> int:
     return 0
 
 
-def bridge(connection: Connection, channel: Channel) -> int:
+class Packets(Protocol):
+    """A connection that carries whole packets: a socket's or a named pipe's."""
+
+    def send_bytes(self, buf: bytes, /) -> None:
+        """Send one packet."""
+        ...
+
+    def recv_bytes(self) -> bytes:
+        """Wait for the next packet."""
+        ...
+
+
+def bridge(connection: Packets, channel: Channel) -> int:
     """Pass messages between the window and the service of another process."""
 
     def pass_replies() -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 RUN_MODULE = "--run-module"
 # What the program of a bundle may become, and nothing else.
 MODULES = ("app.extractor", "app.service_process", "app.worker", "core.index.convert", "pip")
+# On Windows a program without a window of its own would get one from the system, if only for a
+# moment, since the program that starts it has no console. To be passed as `creationflags`.
+NO_CONSOLE = 0x0800_0000 if sys.platform == "win32" else 0  # CREATE_NO_WINDOW
 # Only a bundle has this folder; a checkout prepares its models into the person's store.
 SHIPPED_MODELS = Path(__file__).resolve().parents[1] / "resources" / "models"
 

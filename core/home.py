@@ -121,6 +121,11 @@ class Home:
         return self.data / "lock"
 
     @property
+    def holder(self) -> Path:
+        """Which machine has this home, for file systems that keep no locks between machines."""
+        return self.data / "holder.json"
+
+    @property
     def socket(self) -> Path:
         """Where a running service listens."""
         return self.data / "socket"
@@ -176,9 +181,12 @@ def find_home(option: str | None, environment: Mapping[str, str]) -> Home:
                 f"The home {chosen} cannot be found.", "Give --home as a whole path."
             ) from error
         return Home(root / "config", root / "data", root / "cache", store)
+    config = Path(appdirs.user_config_dir("satchel", False))
+    data = Path(appdirs.user_data_dir("satchel", False))
     return Home(
-        Path(appdirs.user_config_dir("satchel", False)),
-        Path(appdirs.user_data_dir("satchel", False)) / "home",
+        # On Windows and macOS both are one folder, in which the models lie, too.
+        data / "home" / "config" if config == data else config,
+        data / "home",
         Path(appdirs.user_cache_dir("satchel", False)) / "home",
         store,
     )

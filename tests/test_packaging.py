@@ -22,6 +22,7 @@ SCRIPTS = (
     "models",
     "setup_env",
     "third_party",
+    "deb",
 )
 
 
@@ -176,3 +177,16 @@ def test_progress_is_read_from_the_log(scripts: Scripts) -> None:
     assert console.ninja_progress("  [12/140] g++ -O3\n  [13/140] g++") == "compiled 13 of 140"
     assert console.ninja_progress("") == "fetching and configuring"
     assert console.pip_progress("Collecting numpy==2.4.6 (from -r x)\n") == "at numpy"
+
+
+def test_who_packs_it_is_the_maintainer(scripts: Scripts, monkeypatch: pytest.MonkeyPatch) -> None:
+    maintainer = scripts.deb.maintainer
+    named = {"DEBFULLNAME": "Ana Maria", "DEBEMAIL": "ana@some.org"}
+    assert maintainer(named) == "Ana Maria <ana@some.org>"
+    assert maintainer({"DEBEMAIL": "Ana Maria <ana@some.org>"}) == "Ana Maria <ana@some.org>"
+    monkeypatch.setattr("getpass.getuser", lambda: "ana")
+    monkeypatch.setattr("socket.getfqdn", lambda: "laptop.home")
+    assert maintainer({}) == "ana <ana@laptop.home>"
+    for wrong in ("no address", "a@b\nPriority: required"):
+        with pytest.raises(scripts.console.SetupError, match="cannot be the maintainer"):
+            maintainer({**named, "DEBEMAIL": wrong})

@@ -146,9 +146,9 @@ class ChatHead(QWidget):
     def export(self) -> None:
         """Ask for a file, and have the conversation written to it."""
         if self.conversation is not None:
-            name = _NO_NAME.sub(" ", self.title.kept).strip(" .")[:60] or tr("Conversation")
+            name = file_name(self.title.kept)
             path, _ = QFileDialog.getSaveFileName(
-                self, tr("Export the conversation"), f"{name}.md", tr("Markdown (*.md)")
+                self, tr("Export the conversation"), name, tr("Markdown (*.md)")
             )
             if path:
                 self.export_to(path)
@@ -210,3 +210,12 @@ class ChatHead(QWidget):
     def _fail(self, failed: Failed, retry: Callable[[], None]) -> None:
         self.banner.fail(failed, retry)
         self._show()
+
+
+def file_name(title: str) -> str:
+    """A name for the file of a conversation that every system takes."""
+    name = _NO_NAME.sub(" ", title).strip(" .")[:60].rstrip(" .")
+    # Windows has names of devices that no file may have (CON, COM1.md); they are short.
+    if len(name.partition(".")[0].strip()) < 5:
+        name = f"{tr('Conversation')} {name}".strip()
+    return f"{name}.md"

@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -75,9 +76,7 @@ def measure_device(home: Home) -> Device:
     on_battery, battery_share = measure_battery()
     return Device(
         system=f"{platform.system()} {platform.machine()}",
-        processors=len(psutil.Process().cpu_affinity())
-        if hasattr(psutil.Process, "cpu_affinity")
-        else (os.cpu_count() or 1),
+        processors=_processors(),
         memory_bytes=memory.total_bytes,
         memory_available_bytes=memory.available_bytes,
         disk_bytes=disk_bytes,
@@ -89,6 +88,13 @@ def measure_device(home: Home) -> Device:
         full_screen=full_screen(),
         metered=metered(),
     )
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if sys.platform == "darwin":  # which keeps no process to some of them
+        return os.cpu_count() or 1
+    return len(psutil.Process().cpu_affinity())
 
 
 def measure_memory() -> Memory:
@@ -182,16 +188,19 @@ def _started_by(pid: int, but: Collection[int]) -> list[int]:
     return [child for child in parents if not is_named(child)]
 
 
+def _memory_of(process: psutil.Process) -> int:
+    if sys.platform == "linux":
+        with contextlib.suppress(psutil.AccessDenied):
+            return int(process.memory_full_info().pss)
+    return int(process.memory_info().rss)
+
+
 def memory_of(pids: Sequence[int]) -> int:
     """Bytes of memory of some processes: the proportional share where it is told, else resident."""
     total = 0
     for pid in pids:
         try:
-            process = psutil.Process(pid)
-            try:
-                total += int(process.memory_full_info().pss)
-            except (AttributeError, psutil.AccessDenied):
-                total += int(process.memory_info().rss)
+            total += _memory_of(psutil.Process(pid))
         except psutil.NoSuchProcess:
             continue
     return total

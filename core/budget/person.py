@@ -51,7 +51,7 @@ if sys.platform == "win32":
         if not ctypes.windll.user32.GetLastInputInfo(ctypes.byref(told)):
             return None
         now_ms = ctypes.windll.kernel32.GetTickCount()
-        return ((now_ms - told.tick_ms) & 0xFFFFFFFF) / 1000
+        return float((now_ms - told.tick_ms) & 0xFFFFFFFF) / 1000
 
 else:
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -102,7 +103,7 @@ def read_bytes_per_s(file: Path, clock: _Clock = time.perf_counter) -> float | N
     None where it cannot be asked (then memory would be measured), where the file is
     too small to tell, or cannot be read.
     """
-    if not hasattr(os, "posix_fadvise"):
+    if sys.platform != "linux":
         return None
     try:
         number = os.open(file, os.O_RDONLY)

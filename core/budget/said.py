@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 
+from core.bundle import NO_CONSOLE
+
 _ASK_S = 2.0
 
 
@@ -20,6 +22,7 @@ def said(program: str, *arguments: str) -> str | None:
             text=True,
             errors="replace",
             timeout=_ASK_S,
+            creationflags=NO_CONSOLE,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):

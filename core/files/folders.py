@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.atomic import write_atomic
 from core.errors import UserError
-from core.files.paths import is_under
+from core.files.paths import IGNORES_CASE, as_spelled, is_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class WatchedFolder:
 
 def absolute(path: str) -> str:
     """The path as it is kept: absolute, `~` expanded, links left alone."""
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - may not be UTF-8
+    whole = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - may not be UTF-8
+    return as_spelled(whole) if IGNORES_CASE else whole
 
 
 def load_folders(file: Path) -> tuple[WatchedFolder, ...]:
@@ -40,7 +41,7 @@ def load_folders(file: Path) -> tuple[WatchedFolder, ...]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The list of folders in {file} cannot be read: {error}.",
-            "Mend the file, or remove it and add your folders again.",
+            "Mend the file, or run `satchel doctor --repair`, which keeps a copy of it.",
         ) from error
 
 
@@ -57,16 +58,21 @@ def save_folders(file: Path, folders: Sequence[WatchedFolder]) -> None:
 
 
 def with_added(
-    folders: Sequence[WatchedFolder], paths: Sequence[str], exclude: Sequence[str]
+    folders: Sequence[WatchedFolder],
+    paths: Sequence[str],
+    exclude: Sequence[str],
+    known_before: Collection[str] = (),
 ) -> tuple[WatchedFolder, ...]:
     """The list with more folders; one that is there gets the further patterns.
 
-    Raises UserError for what is not a folder, or lies inside or around another.
+    Raises UserError for what is not a folder, or lies inside or around another. One that was
+    `known_before` may be out of reach.
     """
     found = {folder.path: folder for folder in folders}
     for given in paths:
         path = absolute(given)
-        _require_folder(path)
+        if path not in known_before:
+            _require_folder(path)
         for other in found:
             if path != other and is_under(path, other):
                 raise UserError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import stat
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.files.defaults import BUILD_FOLDERS, DEFAULT_EXCLUDES, SECRETS
-from core.files.paths import is_under, moved
+from core.files.paths import IGNORES_CASE, is_under, moved
 from core.files.patterns import BadPattern, Pattern, PatternList
 
 GITIGNORE, SATCHELIGNORE = ".gitignore", ".satchelignore"
@@ -21,7 +20,6 @@ _STEERING = frozenset((GITIGNORE, SATCHELIGNORE, *(n for m in BUILD_FOLDERS.valu
 _MAX_IGNORE_BYTES = 1_000_000
 _REMEMBERED = 4_096
 # As git does where names differ by more than case.
-_IGNORE_CASE = sys.platform in ("win32", "darwin")
 
 # Windows and macOS keep in the status of a file or folder whether it is hidden, and more.
 HAS_MARKS = hasattr(os.stat_result, "st_file_attributes") or hasattr(os.stat_result, "st_flags")
@@ -221,7 +219,7 @@ class Rules:
                     lines = file.read().split("\n")
             except OSError:
                 continue
-            patterns = PatternList(lines, ignore_case=_IGNORE_CASE)
+            patterns = PatternList(lines, ignore_case=IGNORES_CASE)
             if len(patterns):
                 found.append((folder, str(path), patterns))
         return found
@@ -327,14 +325,14 @@ def _names(home: str, root: str) -> set[str]:
 
 def _compiled_defaults() -> tuple[tuple[str, PatternList], ...]:
     return tuple(
-        (words, PatternList(patterns, ignore_case=_IGNORE_CASE))
+        (words, PatternList(patterns, ignore_case=IGNORES_CASE))
         for words, patterns in DEFAULT_EXCLUDES
     )
 
 
 def _persons(patterns: Sequence[str]) -> PatternList:
     try:
-        return PatternList(patterns, ignore_case=_IGNORE_CASE, strict=True)
+        return PatternList(patterns, ignore_case=IGNORES_CASE, strict=True)
     except BadPattern as error:
         raise UserError(
             f"{str(error)!r} is not a pattern that can be used.",

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from core.atomic import sync_folder
-from core.bundle import module_command
+from core.bundle import NO_CONSOLE, module_command
 from core.download import (
     PackageSource,
     Progress,
@@ -151,6 +151,7 @@ def _convert(
             stdout=subprocess.DEVNULL,
             stderr=log,
             env=os.environ | {"TOKENIZERS_PARALLELISM": "false"},
+            creationflags=NO_CONSOLE,
         ) as child:
             try:
                 while child.poll() is None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -424,7 +425,7 @@ class Segment:
         words = self.__dict__.get("words")  # without opening them
         if words is not None:
             words.let_go()
-        if hasattr(mmap, "MADV_DONTNEED"):
+        if sys.platform != "win32":
             self._map.madvise(mmap.MADV_DONTNEED)
 
     def check(self) -> None:

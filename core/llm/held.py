@@ -58,7 +58,7 @@ class HeldPages:
 
     def _file_bytes(self) -> int:
         """Bytes of all mapped files in this process."""
-        if self._advise is None:
+        if sys.platform != "linux" or self._advise is None:
             return 0
         return int(self._counts.read_text("ascii").split()[2]) * os.sysconf("SC_PAGE_SIZE")
 

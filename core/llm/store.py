@@ -19,6 +19,8 @@ from core.llm.gguf import Part, read_header, read_parts
 from core.llm.join import join_parts, whole_name
 
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
+# On Windows such a name means a device in every folder, whatever ending it has.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
@@ -63,7 +65,9 @@ def find_installed(models_dir: Path, name: str) -> InstalledModel:
 
 def safe_name(text: str) -> str:
     """A name for the store made of a file's name. Raises UserError when nothing is left of it."""
-    name = _UNSAFE.sub("-", text.casefold()).strip("-._")[:100]
+    name = _UNSAFE.sub("-", text.casefold()).strip("-._")[:100].rstrip("-._")
+    if _DEVICE.match(name):
+        name = f"model-{name}"
     if not _SAFE_NAME.fullmatch(name):
         raise UserError(
             f"No model name can be made of {text!r}.",

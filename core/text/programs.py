@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from core.bundle import NO_CONSOLE
+
 # Where they are when they are not on PATH.
 _OFFICE_PLACES = (
     "/Applications/LibreOffice.app/Contents/MacOS/soffice",
@@ -101,6 +103,7 @@ def run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            creationflags=NO_CONSOLE,
             preexec_fn=_before_it_runs(most_bytes),  # noqa: PLW1509 - it takes no lock
         )
     except (OSError, subprocess.SubprocessError) as error:

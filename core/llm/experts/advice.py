@@ -87,12 +87,12 @@ class _Cached:
     """What the system's cache has of the files, where it can be told to forget some of it."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._files = []
-        if hasattr(os, "posix_fadvise"):
+        self._files: list[int] = []
+        if sys.platform == "linux":
             self._files = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths]
 
     def forget(self, file: int, offset: int, size_bytes: int) -> None:
-        if self._files:
+        if sys.platform == "linux" and self._files:
             os.posix_fadvise(self._files[file], offset, size_bytes, os.POSIX_FADV_DONTNEED)
 
     def close(self) -> None:

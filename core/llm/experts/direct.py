@@ -12,6 +12,7 @@ import errno
 import os
 import platform
 import struct
+import sys
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -173,6 +174,8 @@ class DirectReads:
 
 def read_again(read: Read, file: int) -> int:
     """The same read through the page cache, waiting: 0 or the number of the error."""
+    if sys.platform != "linux":
+        raise OSError(0, "this is done on Linux only")
     buffer = (ctypes.c_char * read.size_bytes).from_address(read.address)
     got = 0
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class MappedFile:
 
 def find_mapped(path: Path, maps: Path = MAPS) -> MappedFile:
     """The one mapping of a file. Raises OSError, with a reason in words, where that is not so."""
+    if sys.platform != "linux":
+        raise OSError(0, "files are read around the cache on Linux only")
     wanted = path.resolve()
     parts = _parts(wanted, maps)
     bases = {start - offset for start, _, offset, _ in parts}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,12 @@ _FAILED = ctypes.c_void_p(-1).value
 _KEEP_SIZE, _PUNCH_HOLE = 0x1, 0x2
 _AT_MOST_BYTES = 4 << 20  # a read
 _PAGES_A_FILE = 1 << 40  # more than any file has
+
+
+def _file_in_memory() -> int:
+    if sys.platform != "linux":
+        raise OSError(0, "memory can be put in a file's place on Linux only")
+    return os.memfd_create("satchel-experts", os.MFD_CLOEXEC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class Pool:
         )
         self._calls = calls
         self._size_bytes = pages * PAGE_BYTES
-        self._memory = os.memfd_create("satchel-experts", os.MFD_CLOEXEC)
+        self._memory = _file_in_memory()
         try:
             os.ftruncate(self._memory, self._size_bytes)
             self._view = self._map(
@@ -205,6 +212,8 @@ class Pool:
     @property
     def resident_bytes(self) -> int:
         """Bytes that the pool has of the system's memory."""
+        if sys.platform != "linux":
+            raise OSError(0, "this is done on Linux only")
         return os.fstat(self._memory).st_blocks * 512
 
     def show_files(self) -> None:

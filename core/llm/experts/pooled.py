@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Collection, Mapping, Sequence
 
 from core.errors import UserError
@@ -68,6 +69,8 @@ class PooledUnits:
 
     def _let_go_of_files(self) -> None:
         """Loading touched all of the files: what the pool stands for need not stay in memory."""
+        if sys.platform != "linux":
+            raise OSError(0, "this is done on Linux only")
         self._pool.show_files()
         for file in self._files:
             os.posix_fadvise(
