@@ -21,6 +21,7 @@ from running import Running
 from core.messages import ConversationGet, ConversationsList
 from core.store.migrations import CATALOGUE, HISTORY
 
+pytestmark = pytest.mark.timeout(1800)
 TURNS, FILES = 3000, 6000
 OLD_TURNS = "SELECT question, answer FROM turn ORDER BY id"
 

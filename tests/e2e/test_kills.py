@@ -12,6 +12,7 @@ import pytest
 from kill_truth import Truth, learn_truth
 from killing import Killer
 
+pytestmark = pytest.mark.timeout(1800)  # beside much else a kill takes ten seconds
 TEXTS = 24
 INDEXING = ("service", "all", "extractor", "window")
 WRITING: Mapping[str, tuple[str, ...]] = {
