@@ -135,8 +135,9 @@ def doctor_lines(body: Any) -> Iterator[str]:
         yield f"{note}."
     for path in body["crash_reports"]:
         yield f"A crash report to copy, free of your files' content: {path}"
-    yield f"Readers of files: {_readers(body['readers'])}."
-    yield f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}."
+    if body["device"]:  # the home could be opened
+        yield f"Readers of files: {_readers(body['readers'])}."
+        yield f"This machine {_speed(body['device'])}; {gpu_line(body['device']['gpus'])}."
     if body["advice"]:
         yield body["advice"]
 

@@ -41,7 +41,7 @@ def load_folders(file: Path) -> tuple[WatchedFolder, ...]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The list of folders in {file} cannot be read: {error}.",
-            "Mend the file, or remove it and add your folders again.",
+            "Mend the file, or run `satchel doctor --repair`, which keeps a copy of it.",
         ) from error
 
 

@@ -35,6 +35,7 @@ from core.memory import return_memory
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
 from core.store.catalogue import Catalogue
 from core.store.rows import FileRef, FileState, FolderRow
+from core.text.source import os_failure
 
 Floats = NDArray[np.float32]
 
@@ -311,7 +312,7 @@ class Indexer:
             if isinstance(error, FileNotFoundError) or not can_list(ref.path):
                 self._not_as_surveyed.add(ref.path)
             else:
-                reason = f"cannot be read: {error.strerror or error}; check who may read it"
+                reason = os_failure(ref.path, error).reason
                 self._catalogue.files.set_state(number, FileState.FAILED, reason)
             progress.advance(ref)
             return None

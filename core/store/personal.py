@@ -18,6 +18,7 @@ import apsw
 from core.atomic import sync_folder
 from core.store.database import errors, open_database, sizes
 from core.store.migrations import HISTORY, migrate
+from core.store.salvage import set_aside, take_rows
 
 COPY_SERVES_S = 7 * 86_400.0  # how long a copy from before a change of schema stays
 
@@ -25,20 +26,32 @@ COPY_SERVES_S = 7 * 86_400.0  # how long a copy from before a change of schema s
 class PersonalDb:
     """The connection, its lock, and how deleted rows leave the file for good."""
 
-    def __init__(self, path: Path, room: Callable[[], int] = lambda: sys.maxsize) -> None:
+    def __init__(
+        self,
+        path: Path,
+        room: Callable[[], int] = lambda: sys.maxsize,
+        prepare: Callable[[apsw.Connection], None] = lambda _db: None,
+    ) -> None:
         """Open it and bring its schema up to date. Raises UserError or StoreDamagedError.
 
-        `room` gives the bytes that it may grow by for a while.
+        `room` gives the bytes that it may grow by for a while. Each connection is told what it
+        needs by `prepare`.
         """
         self.path = path
         self.room = room
         self.lock = threading.RLock()
-        self.db = open_database(path)
+        self._prepare = prepare
+        self.db = self._open()
+
+    def _open(self) -> apsw.Connection:
+        self.db = open_database(self.path)
         self.db.pragma("synchronous", "full")  # what was answered outlives a power cut
-        with errors(path):
+        with errors(self.path):
             self._let_go_of_copy()
             self._back_up()
             migrate(self.db, HISTORY, "history")
+        self._prepare(self.db)
+        return self.db
 
     def _back_up(self) -> None:
         """Before an older schema is changed: a whole copy beside it, the only one. One that was
@@ -57,6 +70,32 @@ class PersonalDb:
             os.fsync(file.fileno())
         begun.replace(begun.with_suffix(".db"))
         sync_folder(begun.parent)
+
+    def problems(self) -> list[str]:
+        """What SQLite finds wrong with the file, in words."""
+        with self.lock:
+            try:
+                rows = [str(row[0]) for row in self.db.execute("PRAGMA integrity_check(10)")]
+            except apsw.Error as error:
+                rows = [str(error)]
+        return [row for row in rows if row != "ok"]
+
+    def mend(self) -> tuple[Path, int]:
+        """Go on in a new file with every row that can be read of a damaged one, which stays: where
+        that is then, and how many rows. Raises UserError, OSError or StoreDamagedError.
+        """
+        with self.lock:
+            self.db.close()
+            try:
+                aside = set_aside(self.path)
+            finally:
+                self.db = self._open()
+            return aside, self.take_from(aside)
+
+    def take_from(self, source: Path) -> int:
+        """Take over every row that can be read of another file like this one; how many."""
+        with self.lock, errors(self.path):
+            return take_rows(source, self.db)
 
     def _let_go_of_copy(self) -> None:
         """A copy has served when the new schema was used for a week, and goes where room is

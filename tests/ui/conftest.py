@@ -16,7 +16,7 @@ try:
 except ImportError:  # pragma: no cover - a machine without Qt's system libraries
     collect_ignore_glob = ["test_*.py"]
 else:
-    from PySide6.QtCore import QCoreApplication, QEvent, QObject
+    from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QObject
     from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
     from scripted import ScriptedClient
 
@@ -25,6 +25,8 @@ else:
     from ui.parts import Look
     from ui.theme import Theme
     from ui.window import MainWindow
+
+    QLocale.setDefault(QLocale("en_US"))  # whatever the machine speaks
 
     class FakeOpener:
         """Keeps what it was asked to open."""

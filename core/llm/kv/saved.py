@@ -215,6 +215,15 @@ def forget_model(folder: Path, model: str) -> None:
             path.unlink(missing_ok=True)
 
 
+def damaged_parts(folder: Path) -> list[Path]:
+    """Saved parts that are cut off or altered. All of each is read."""
+    found = []
+    for path, header in _headers(folder):
+        if path.suffix == SUFFIX and (header is None or not _is_whole(path)):
+            found.append(path)
+    return found
+
+
 def shrink(folder: Path, limit_bytes: int) -> None:
     """Remove the least worth until no more than this is there."""
     kept = [_kept(path, header) for path, header in _headers(folder) if header is not None]
@@ -266,12 +275,8 @@ def _header(start: bytes, read: Callable[[int], bytes]) -> _Header | None:
 
 def _read(path: Path, origin: Origin, name: str) -> Saved | None:
     """A part, if the file is whole and of this origin and name."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    body, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
-    if hashlib.blake2b(body, digest_size=_SUM_BYTES).digest() != checksum:
+    body = _body(path)
+    if body is None:
         return None
     start = len(MAGIC) + _LENGTH.size
     header = _header(body[:start], lambda length: body[start : start + length])
@@ -279,6 +284,20 @@ def _read(path: Path, origin: Origin, name: str) -> Saved | None:
         return None
     state = body[len(body) - header.state_bytes :]
     return Saved(Run(name, header.first, header.tokens), state)
+
+
+def _is_whole(path: Path) -> bool:
+    return _body(path) is not None or not path.exists()
+
+
+def _body(path: Path) -> bytes | None:
+    """All but the checksum, if that is right."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    body, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
+    return body if hashlib.blake2b(body, digest_size=_SUM_BYTES).digest() == checksum else None
 
 
 def _kept(path: Path, header: _Header | None) -> Kept:
