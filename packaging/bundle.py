@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import icu
 from appimage import build_appimage, lay_out
 from bundle_rules import icon_of, version
 from console import SetupError, elapsed, run, say, step, stop
@@ -147,9 +148,10 @@ def bundle() -> Path:
         )
     folder = DIST / "satchel"
     if sys.platform == "linux":
-        with step("Taking out symbols, libraries that nothing asks for, and second copies"):
+        with step("Taking out symbols, what nothing asks for, and second copies"):
             strip(folder)
             drop_unneeded(folder / "_internal")
+            icu.shrink(folder / "_internal", WORK / "icu")
             link_copies(folder)
     return folder
 

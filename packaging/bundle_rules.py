@@ -37,6 +37,8 @@ EXCLUDED_MODULES = [
     # OpenVINO's converters of other formats; Satchel reads ONNX.
     "openvino.tools", "openvino.torch", "openvino.frontend.pytorch",
     "openvino.frontend.tensorflow", "openvino.frontend.jax", "openvino.frontend.paddle",
+    # Files in YAML, which only the downloader of `tokenizers` reads.
+    "yaml",
     # A server of llama.cpp, which Satchel does not start.
     "llama_cpp.server",
     # Of the standard library, what links to half a desktop: network logins, typing in a terminal.

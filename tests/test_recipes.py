@@ -6,11 +6,14 @@ import json
 import plistlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.autostart import RUN_KEY
 from app.cli import make_parser
@@ -144,3 +147,38 @@ def test_files_beside_the_window_s_modules_come_along(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert data_of_window(tmp_path) == [(str(tmp_path / "ui/texts/de.toml"), "ui/texts")]
+
+
+ITEMS = st.dictionaries(
+    st.sampled_from(
+        ["root.res", "en.res", "zoneinfo64.res", "coll/root.res", "coll/ucadata.icu", "uprops.icu",
+         "de.res", "az_Latn_AZ.res", "coll/sv.res", "zone/de.res", "ibm-37.cnv", "brkitr/ja.dict"]
+    ),
+    st.binary(min_size=1, max_size=40),
+)  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ITEMS)
+def test_unicode_data_keeps_what_holds_for_all_languages(items: dict[str, bytes]) -> None:
+    import icu
+
+    def package(of: dict[str, bytes]) -> bytes:
+        named = {f"icudt73l/{name}": data for name, data in of.items()}
+        padded = [(name.encode(), named[name].ljust(48, b".")) for name in sorted(named)]
+        head = struct.pack("<H2sH2xI4s", 32, b"\xda\x27", 20, 2, b"CmnD").ljust(32, b"\0")
+        return head + icu.packed(padded)
+
+    # The last one of Qt's is a language's; a library goes on after the package.
+    whole = b"\x7fELF" * 8 + package({**items, "zu.res": b"last"}) + b"the rest"
+    kept = {name: data for name, data in items.items() if not icu.is_left_out(name)}
+    assert set(kept) <= {*list(items)} - {"de.res", "az_Latn_AZ.res", "coll/sv.res", "ibm-37.cnv"}
+    assert icu.trimmed(whole) == package(kept)
+
+
+def test_unicode_data_of_another_form_stops_the_bundle() -> None:
+    import icu
+    from console import SetupError
+
+    with pytest.raises(SetupError, match="not as it was known"):
+        icu.trimmed(b"something else")
