@@ -34,7 +34,12 @@ LEVEL, AUTOSTART = "index.level", "window.autostart"
 def carry_out(service: Service, message: Message) -> object:
     """Change what a request asks for; the body of its report. Raises UserError."""
     if isinstance(message, FoldersAdd):
-        folders = with_added(load_folders(service.home.folders), message.paths, message.exclude)
+        folders = with_added(
+            load_folders(service.home.folders),
+            message.paths,
+            message.exclude,
+            service.engine.leaving.paths,
+        )
         for folder in folders:
             service.engine.rules(folder)
         save_folders(service.home.folders, folders)
@@ -43,7 +48,7 @@ def carry_out(service: Service, message: Message) -> object:
     if isinstance(message, FoldersRemove):
         folders = with_removed(load_folders(service.home.folders), message.paths)
         save_folders(service.home.folders, folders)
-        service.engine.sync_folders(folders)
+        service.engine.sync_folders(folders, message.undo_s)
         return folders_report(service.engine.catalogue, folders)
     if isinstance(message, Retry):
         below = None if message.path is None else absolute(message.path)

@@ -144,6 +144,8 @@ def make_parser() -> argparse.ArgumentParser:
     forget.add_argument("path", metavar="PATH")
     doctor = command("doctor", "checks the store, the models and the device")
     doctor.add_argument("--repair", action="store_true", help="rebuild what is derived")
+    doctor.add_argument("--take-over", action="store_true",
+                        help="use a home that another machine had, which is gone")  # fmt: skip
     command("mcp", "read-only tools for other assistants, on stdio")
     _add_removal(command)
     return parser
@@ -315,6 +317,7 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     # Late, for the window's process does without all of this.
     from app.commands import COMMANDS
     from app.crash_reports import keep_report, report_of
+    from app.doctor_command import ready_for_doctor
     from app.local import connect
     from app.mistakes import as_environment, as_mistake
     from app.output import Output
@@ -327,6 +330,8 @@ def run_command(options: argparse.Namespace, environment: Mapping[str, str]) -> 
     home: Home | None = None
     try:
         home = find_home(getattr(options, "home", None), environment)
+        if options.command == "doctor" and not ready_for_doctor(home, options, output):
+            return 1
         if options.command == "remove-data":  # needs the home to itself, even a damaged one
             return remove_data(home, options, output, environment)
         caller = connect(home, environment)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.conversation_command import conversations, scope_of
+from app.doctor_command import doctor
 from app.local import Caller, Remote
 from app.output import Output
 from app.requested import replies as _replies
@@ -30,7 +31,6 @@ from core.messages import (
     DigestDone,
     DigestInstead,
     DigestProgress,
-    Doctor,
     Failed,
     FoldersAdd,
     FoldersCheck,
@@ -384,13 +384,6 @@ def forget(caller: Caller, options: argparse.Namespace, output: Output) -> int:
     if proof.get("found_by_search") or proof.get("found_on_disk"):
         raise UserError("A trace of it is left.", "Run `satchel doctor --repair`, then try again.")
     return 0
-
-
-def doctor(caller: Caller, options: argparse.Namespace, output: Output) -> int:
-    """`satchel doctor [--repair]`; exit code 1 when something is wrong still."""
-    body = _report(caller, Doctor(caller.next_id(), options.repair))
-    output.doctor(body)
-    return 0 if _table(body).get("healthy") else 1
 
 
 def mcp(caller: Caller, options: argparse.Namespace, output: Output) -> int:  # noqa: ARG001

@@ -18,6 +18,7 @@ from core.files.watch import Watcher
 from core.index.indexer import Outcome
 from core.messages import Index, IndexProgress, Report
 from core.text.programs import Programs, find_programs
+from core.text.source import PASSING
 from core.text.wanted import gone
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class Indexing:
         watcher = self._listen(session, message, folders)
         changes = EVERYTHING if watcher is None else watcher.take_due() or Changes()
         self._retry_with_programs()
+        if changes.everything:
+            service.engine.catalogue.files.retry_where(PASSING)
         self._begin(session, message)
         try:
             indexer = service.engine.indexer(

@@ -21,6 +21,7 @@ from app.address import address
 from app.crash_reports import watched
 from app.session import HomeBusy, Session
 from core.errors import UserError
+from core.holder import refuse_another
 from core.home import Home
 from core.messages import (
     Cancel,
@@ -217,9 +218,11 @@ class Remote:
 def connect(home: Home, environment: Mapping[str, str]) -> Caller:
     """The running service of a home, or one in this process where there is none.
 
-    Raises UserError when the home is held by a process that does not answer.
+    Raises UserError when the home is held by a process that does not answer, or by another
+    machine.
     """
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
+    refuse_another(home)
     while True:
         if sys.platform == "win32" or os.path.exists(home.socket):  # noqa: PTH110 - may be too long
             with contextlib.suppress(OSError, EOFError):

@@ -42,6 +42,7 @@ from app.tags import Tags
 from app.work import Work
 from core.budget.facts import Corpus, Speeds
 from core.errors import Cancelled, FileError, UserError
+from core.holder import hold, let_go, refuse_another
 from core.home import Home
 from core.index.bits import CodecError
 from core.index.embedder import EmbeddingModel
@@ -89,7 +90,10 @@ from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
 from core.store.history import History
+from core.store.migrations import CATALOGUE, HISTORY, refuse_newer
+from core.store.salvage import set_aside
 
+MEND_HISTORY = "Run `satchel doctor --repair`: what can be read is kept, and a copy of the rest."
 WORK = (
     Index,
     Retry,
@@ -135,22 +139,33 @@ class Service:
         Raises HomeBusy when another process has the home, UserError when something
         is missing or cannot be read.
         """
+        refuse_another(home)
         home.create()
         self.home = home
+        self.opened_at_s = time.time()
         self._lock = filelock.FileLock(home.lock, mode=0o600)
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout:
             raise HomeBusy from None
+        except NotImplementedError as error:  # what filelock says of a file system without locks
+            raise UserError(
+                f"The disk that holds {home.data} keeps no locks on files.",
+                "Choose a home on a disk of this machine with --home.",
+            ) from error
         try:
+            hold(home)
             self._open(environment)
         except BaseException:
+            let_go(home)
             self._lock.release()
             raise
 
     def _open(self, environment: Mapping[str, str]) -> None:
         keep_one_heap()
         home = self.home
+        refuse_newer(home.catalogue, CATALOGUE, "catalogue")  # before either is changed
+        refuse_newer(home.history, HISTORY, "history")
         self.settings = Settings(home.settings)
         threads = processors()
         self.plan = plan_for(home, Choices(self.settings), Corpus(), Speeds())
@@ -213,23 +228,25 @@ class Service:
         return readers
 
     def _history(self) -> History:
-        return History(self.home.history, self.engine.room)
-
-    def _open_history(self) -> History:
-        history = self._open_or_replace_history()
-        history.drop_empty()  # of a question that was being answered when the service was killed
+        history = History(self.home.history, self.engine.room)
+        try:
+            history.drop_empty()  # of a question that was being answered when all was killed
+        except BaseException:
+            history.close()
+            raise
         return history
 
-    def _open_or_replace_history(self) -> History:
+    def _open_history(self) -> History:
         try:
             return self._history()
         except StoreDamagedError as error:
-            aside = self.home.history.with_name(f"history-damaged-{int(time.time())}.db")
-            self.home.history.rename(aside)
-            for suffix in ("-wal", "-shm"):
-                self.home.history.with_name(f"history.db{suffix}").unlink(missing_ok=True)
-            self.engine.repaired.append(f"{error}; it was kept as {aside.name}")
-            return self._history()
+            aside = set_aside(self.home.history)
+            history = self._history()
+            rows = history.own.take_from(aside)
+            self.engine.repaired.append(
+                f"{error}; it was kept as {aside.name}, and {rows} rows of it could be read"
+            )
+            return history
 
     # --- requests -----------------------------------------------------------------------
 
@@ -349,6 +366,9 @@ class Service:
             again = "Index again to have it read anew." if error.problem == "changed" else ""
             session.reply(Failed(number, f"{error.path} {error.reason}.", again))
         except StoreDamagedError as error:
+            if error.path == self.home.history:
+                session.reply(Failed(number, f"{error}.", MEND_HISTORY))
+                return
             self.work.mend()
             session.reply(Failed(number, f"{error}.", "It is made anew now; no file is lost."))
         except (SegmentError, CodecError) as error:
@@ -462,4 +482,5 @@ class Service:
         self.query_readers.close()
         self.history.close()
         self.engine.close()
+        let_go(self.home)
         self._lock.release()

@@ -12,6 +12,7 @@ import functools
 import os
 import signal
 import sys
+import tomllib
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -22,8 +23,10 @@ from app.identity import APP_ID, announce
 from app.mistakes import as_mistake
 from core.bundle import module_command
 from core.errors import UserError
+from core.home import find_home
 from ui.client import Client
 from ui.icons import Icons
+from ui.language import speak
 from ui.opening import Opener
 from ui.parts import Look
 from ui.theme import Theme
@@ -38,7 +41,11 @@ class Desktop:
     """The parts of the running window, from start to quit."""
 
     def __init__(
-        self, application: QApplication, service: Sequence[str], hidden: bool = False
+        self,
+        application: QApplication,
+        service: Sequence[str],
+        hidden: bool = False,
+        language: str = "system",
     ) -> None:
         self.application = application
         application.setApplicationName("satchel")
@@ -47,6 +54,7 @@ class Desktop:
         application.setQuitOnLastWindowClosed(False)
         self.client = Client(service, first_arguments=["--raise-other"])
         self.client.start()  # first of all: it starts up while the window is built
+        speak(application, language)
         self.look = Look(Theme(application), Icons())
         self.window = MainWindow(self.look, self.client, Opener())
         # The service was started before the window could listen.
@@ -81,6 +89,18 @@ def service_command(home: str | None) -> list[str]:
     return module_command("app.service_process", *where)
 
 
+def chosen_language(home: str | None) -> str:
+    """The language that is set for the window; "system" where none can be read.
+
+    The service has the settings, but the window is drawn before the service answers.
+    """
+    try:
+        settings = find_home(home, os.environ).settings.read_text("utf-8")
+        return str(tomllib.loads(settings)["window"]["language"])
+    except (UserError, OSError, ValueError, LookupError, TypeError):
+        return "system"
+
+
 def tell_mistake(
     home: str | None,
     kind: type[BaseException],
@@ -92,7 +112,6 @@ def tell_mistake(
     error = error.with_traceback(trace)
     # Late, for a window that works needs none of it.
     from app.crash_reports import keep_report, report_of
-    from core.home import find_home
 
     with contextlib.suppress(UserError):
         keep_report(find_home(home, os.environ), report_of(error, "window"))
@@ -104,7 +123,7 @@ def open_window(home: str | None, hidden: bool = False) -> int:
     sys.excepthook = functools.partial(tell_mistake, home)
     announce()
     application = QApplication(sys.argv[:1])
-    desktop = Desktop(application, service_command(home), hidden)
+    desktop = Desktop(application, service_command(home), hidden, chosen_language(home))
     # Ctrl+C and a polite kill quit like the menu does. Python looks at signals
     # only when it runs, so a timer gives it a moment now and then.
     for name in (signal.SIGINT, signal.SIGTERM):

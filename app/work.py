@@ -12,6 +12,7 @@ from app.indexing import Indexing
 from app.session import Session
 from app.standing import Standing
 from app.upkeep import UPKEEP_AFTER_S, Mend, Upkeep
+from core.files.folders import load_folders
 from core.messages import Index, Message, Report
 
 if TYPE_CHECKING:
@@ -68,23 +69,45 @@ class Work:
         self._service.guard(self.own, 0, self._begin)
         while (job := self._next()) is not None:
             if self._stopping.is_set():
-                return
+                break
             session, message = job
             number = int(getattr(message, "id", 0))
             self._service.guard(session, number, self._handler(session, message))
+        if self._service.engine.leaving.paths:
+            self._service.guard(self.own, 0, self._finish_leaving)
 
     def _begin(self) -> None:
         """What may have been left when the last service ended."""
         self._service.pins.tidy()
         self._service.pins.follow(self._service.engine.catalogue)
+        self._finish_leaving()
+
+    def _finish_leaving(self) -> None:
+        folders = load_folders(self._service.home.folders)
+        if folders or self._service.engine.leaving.paths:  # a list that is gone says nothing
+            self._service.engine.finish_leaving(folders)
 
     def _next(self) -> tuple[Session, Message | Mend] | None:
         """The next change that was asked for; what is to be done anyway when there is none."""
-        try:
-            return self._jobs.get(timeout=UPKEEP_AFTER_S if self._upkeep.due else None)
-        except queue.Empty:
-            self._upkeep.begin()
-            return self.own, Index(0)
+        while True:
+            engine = self._service.engine
+            if engine.leaving.forget_due():
+                self._service.guard(self.own, 0, self._drop_left)
+            wait_s = engine.leaving.left_s()
+            if wait_s is None and self._upkeep.due:
+                wait_s = UPKEEP_AFTER_S
+            try:
+                return self._jobs.get(timeout=wait_s)
+            except queue.Empty:
+                if engine.leaving.left_s() is None and self._upkeep.due:
+                    self._upkeep.begin()
+                    return self.own, Index(0)
+
+    def _drop_left(self) -> None:
+        """The time in which a removal could be undone has passed."""
+        engine = self._service.engine
+        engine.sync_folders(load_folders(self._service.home.folders))
+        self._look_for_upkeep()
 
     def _handler(self, session: Session, message: Message | Mend) -> Callable[[], None]:
         if isinstance(message, Index):

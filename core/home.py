@@ -121,6 +121,11 @@ class Home:
         return self.data / "lock"
 
     @property
+    def holder(self) -> Path:
+        """Which machine has this home, for file systems that keep no locks between machines."""
+        return self.data / "holder.json"
+
+    @property
     def socket(self) -> Path:
         """Where a running service listens."""
         return self.data / "socket"

@@ -47,7 +47,7 @@ EXCLUDED_MODULES = [
 
 # Files, as they would lie in the bundle. `*` goes over folders.
 DEAD_WEIGHT = (
-    # Qt: pages in QML, virtual keyboards, other ways to draw, texts of dialogs in all languages.
+    # Qt: pages in QML, virtual keyboards, other ways to draw, texts in other languages.
     "*Qt6Qml*", "*Qt6Quick*", "*Qt6VirtualKeyboard*", "*Qt6Pdf*", "*Qt6Network*",
     "*Qt6OpenGL*", "*QtOpenGL*", "*QtNetwork*", "*QtQml*", "*QtQuick*",
     "*/plugins/platforminputcontexts/*virtualkeyboard*", "*/plugins/networkinformation/*",
@@ -67,6 +67,9 @@ DEAD_WEIGHT = (
     "*.pyi", "*.h", "*.hpp", "*.pc", "*.cmake", "*.a", "*.lib", "numpy/*/tests/*",
 )  # fmt: skip
 
+# Qt's own texts, such as those of the menu of a text field, in the languages that Satchel speaks.
+TEXTS_OF_QT = ("qtbase_de.qm",)
+
 # Which program of pip a bundle needs: its downloader, not its launchers nor its tests.
 _NOT_OF_PIP = re.compile(r"pip\._vendor\.(distlib\.(t|w)|pygments|rich\.__main__)")
 
@@ -78,6 +81,8 @@ def is_wanted_of_pip(module: str) -> bool:
 
 def is_dead_weight(path: str) -> bool:
     """Whether a file of a library stays out of the bundle."""
+    if path.endswith(TEXTS_OF_QT):
+        return False
     return any(fnmatch.fnmatchcase(path.replace("\\", "/"), each) for each in DEAD_WEIGHT)
 
 

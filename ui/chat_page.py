@@ -94,7 +94,7 @@ class ChatPage(QWidget):
         self.entry.asked.connect(self.send)
         self.entry.shortened.connect(self._cut)
         self.entry.moved.connect(self.area.scroll_by)
-        self._look.dress(self.send_button, "send", "on_accent")
+        self._look.dress(self.send_button, "send", "on_fill")
         self._look.dress(self.stop_button, "stop", "text")
         self.stop_button.hide()
         fill_height(self.send_button)

@@ -236,6 +236,11 @@ def choice_names(key: str) -> dict[str, str]:
             "dark": tr("Dark"),
             "contrast": tr("High contrast"),
         },
+        "window.language": {
+            "system": tr("As the system"),
+            "en": "English",  # each in its own words, so that everyone finds theirs
+            "de": "Deutsch",
+        },
         "index.pause_on_battery": {
             "never": tr("Never"),
             "below half": tr("Below half"),

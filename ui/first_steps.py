@@ -19,7 +19,7 @@ from ui.text import counted, shown, size_text, tr
 
 SAMPLE = Path(__file__).parents[1] / "resources" / "sample-folder"
 SAMPLE_QUESTION = "When does the lease of the workshop end?"  # the sample folder is in English
-BOX_PX = 28  # a box and the room beside it
+BOX_PX = 31  # a box and the room beside it
 Done = Callable[[], None]
 
 
@@ -180,7 +180,8 @@ class ChooseFolders(Step):
         box.toggled.connect(lambda _: self.changed.emit())
         self.boxes[one.path] = box
         path = label(one.text, "small", wrap=True)
-        path.setVisible(one.text != one.name)
+        if one.text == one.name:  # to show what has no parent yet would open a window
+            path.hide()
         below = row(path)
         below.setContentsMargins(BOX_PX, 0, 0, 0)
         self._list.addLayout(column(box, below, spacing=0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -29,7 +29,8 @@ from ui.parts import (
 )
 from ui.problems import Problems
 from ui.tables import Row, row_of, rows_of, text_of, texts_of, whole_of
-from ui.text import count_text, counted, shown, size_text, tame, time_left, tr
+from ui.text import count_text, counted, shown, size_text, split_path, spoken, tame, time_left, tr
+from ui.undo import LATE_S, UNDO_S, UndoBar
 
 COUNTS = ("failed", "needs_ocr", "skipped", "offline")
 
@@ -47,7 +48,7 @@ class FoldersPage(QWidget):
         self._paths: list[str] = []
         self.setAcceptDrops(True)
         self.add_button = button(tr("Add folder"), self.choose_folder, "primary")
-        look.dress(self.add_button, "plus", "on_accent")
+        look.dress(self.add_button, "plus", "on_fill")
         self.pause_button = button("", self._pause)
         self.pause_button.setIconSize(QSize(ICON + ICON_GAP, ICON))
         self.headline = label(role="strong", wrap=True)
@@ -63,6 +64,8 @@ class FoldersPage(QWidget):
         inside.setContentsMargins(18, 14, 16, 14)
         self.progress_card = card(inside)
         self.banner = Banner(look)
+        self.undo_bar = UndoBar(look)
+        self._removed: list[tuple[str, tuple[str, ...]]] = []  # what an undo would bring back
         self.loading = label(tr("Reading the list of folders…"), "muted")
         self.list = column(spacing=10)
         self.empty = EmptyState(
@@ -81,6 +84,7 @@ class FoldersPage(QWidget):
         content = column(
             title,
             self.banner,
+            self.undo_bar,
             self.progress_card,
             self.loading,
             self.list,
@@ -147,7 +151,7 @@ class FoldersPage(QWidget):
         if excluded:
             listed = ", ".join(shown(item) for item in excluded)
             parts.addWidget(Elided(tr("Left out: %1").replace("%1", listed), "small"))
-        remove = button(tr("Remove"), lambda: self.ask_to_remove(path), "quiet")
+        remove = button(tr("Remove"), lambda: self.remove(path, excluded), "quiet")
         remove.setAccessibleName(f"{tr('Remove')} {shown(path)}")
         whole = row(parts, spacing=12)
         whole.addWidget(state, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -174,32 +178,43 @@ class FoldersPage(QWidget):
         if path:
             self.add([path])
 
-    def add(self, paths: list[str]) -> None:
-        """Watch these folders from now on."""
+    def add(self, paths: Sequence[str], excluded: Sequence[str] = ()) -> None:
+        """Watch these folders from now on, without what is left out of them."""
         self._client.ask(
-            lambda number: FoldersAdd(number, tuple(paths)),
-            lambda message: self._changed(message, lambda: self.add(paths)),
+            lambda number: FoldersAdd(number, tuple(paths), tuple(excluded)),
+            lambda message: self._changed(message, lambda: self.add(paths, excluded)),
             self.banner.working,
         )
 
-    def ask_to_remove(self, path: str) -> None:
-        """Ask in place before a folder is taken out."""
-        self.banner.tell(
-            tr("Stop watching %1?").replace("%1", shown(path)),
-            tr("What was indexed from it is dropped. The files themselves stay as they are."),
-            "question",
-            tr("Remove"),
-            lambda: self.remove(path),
-            tr("Keep"),
-        )
+    def remove(self, path: str, excluded: Sequence[str] = ()) -> None:
+        """Watch this folder no longer; for some seconds that can be undone."""
 
-    def remove(self, path: str) -> None:
-        """Watch this folder no longer."""
+        def replied(message: Message) -> None:
+            self._changed(message, lambda: self.remove(path, excluded))
+            if not isinstance(message, Failed):
+                self._tell_removed(path, excluded)
+
         self._client.ask(
-            lambda number: FoldersRemove(number, (path,)),
-            lambda message: self._changed(message, lambda: self.remove(path)),
+            lambda number: FoldersRemove(number, (path,), UNDO_S + LATE_S),
+            replied,
             self.banner.working,
         )
+
+    def _tell_removed(self, path: str, excluded: Sequence[str]) -> None:
+        if self.undo_bar.isHidden():
+            self._removed = []
+        self._removed.append((path, tuple(excluded)))
+        names = ", ".join(split_path(one)[1] for one, _ in self._removed)
+        self.undo_bar.offer(
+            tr("Removed %1.").replace("%1", names),
+            self._undo_removal,
+            tr("The files stay as they are; what was indexed of them is dropped."),
+        )
+
+    def _undo_removal(self) -> None:
+        """Watch again what was just removed, without what was left out of it."""
+        for path, excluded in self._removed:
+            self.add([path], excluded)
 
     def _changed(self, message: Message, again: Callable[[], None]) -> None:
         if isinstance(message, Failed):
@@ -240,7 +255,7 @@ class FoldersPage(QWidget):
         progress = activity.progress
         self._dress_pause()
         self.headline.setText(tame(activity.headline()))
-        reason = activity.because() or activity.reason
+        reason = activity.because() or spoken(activity.reason or "")
         said = [tame(reason)] if reason else []
         if activity.failed is not None:
             said.append(tame(activity.failed.advice))

@@ -85,7 +85,7 @@ class PreviewPane(QWidget):
         self.folder = label(role="small", wrap=True)
         self.open_button = button(tr("Open"), self.open, "primary")
         self.reveal_button = button(tr("Show in folder"), self.reveal)
-        self._look.dress(self.open_button, "open", "on_accent")
+        self._look.dress(self.open_button, "open", "on_fill")
         self._look.dress(self.reveal_button, "reveal", "text")
         close = icon_button(self._look, "close", tr("Close the preview"), self.closed.emit)
         title = row(column(self.name, self.place, self.folder, spacing=3), close, spacing=8)

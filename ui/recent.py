@@ -12,6 +12,7 @@ from ui.client import Asker, Make
 from ui.parts import Banner, Look, button, clear, column, icon_button, label, row
 from ui.tables import texts_of
 from ui.text import one_line, tr
+from ui.undo import UndoBar
 
 SHOWN = 5
 WIDEST_PX = 440
@@ -32,10 +33,13 @@ class RecentList(QWidget):
         self._list = column(spacing=0)
         self.clear_button = button(tr("Remove all"), self.clear, "quiet")
         self.banner = Banner(look)
-        head = row(label(tr("Recent searches"), "small"), 1, self.clear_button)
-        self.setLayout(column(head, self._list, self.banner, spacing=2))
+        self.undo_bar = UndoBar(look)
+        self._head = label(tr("Recent searches"), "small")
+        head = row(self._head, 1, self.clear_button)
+        self.setLayout(column(head, self._list, self.banner, self.undo_bar, spacing=2))
         self.setMaximumWidth(WIDEST_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.undo_bar.over.connect(self._show_if_any)
         self.hide()
 
     def reload(self) -> None:
@@ -51,12 +55,30 @@ class RecentList(QWidget):
             )
 
     def remove(self, text: str) -> None:
-        """Forget one search."""
-        self._ask(lambda number: SearchesRequest(number, "remove", text))
+        """Forget one search; for some seconds that can be undone."""
+        said = tr("Forgot “%1”.").replace("%1", one_line(text))
+        self._forget(lambda number: SearchesRequest(number, "remove", text), said)
 
     def clear(self) -> None:
-        """Forget them all."""
-        self._ask(lambda number: SearchesRequest(number, "clear"))
+        """Forget them all; for some seconds that can be undone."""
+        self._forget(
+            lambda number: SearchesRequest(number, "clear"), tr("Forgot all recent searches.")
+        )
+
+    def _forget(self, make: Make, said: str) -> None:
+        before = self._searches
+
+        def restore() -> None:
+            for text in reversed(before):  # the newest is noted last
+                self._ask(partial(SearchesRequest, action="note", text=text))
+
+        def replied(message: Message) -> None:
+            self._reply(message)
+            if isinstance(message, Report):
+                self.undo_bar.offer(said, restore)
+                self._show_if_any()
+
+        self._client.ask(make, replied)
 
     def take_focus(self) -> None:
         """Go to the newest."""
@@ -94,6 +116,12 @@ class RecentList(QWidget):
             whole.setStretch(0, 1)
             self._list.addLayout(whole)
             self.lines.append(line)
-        self.setVisible(bool(self._searches))
+        self._show_if_any()
         if focused:
             self.take_focus()
+
+    def _show_if_any(self) -> None:
+        """Show the list while there is something in it, or something to bring back."""
+        for part in (self._head, self.clear_button):
+            part.setVisible(bool(self._searches))
+        self.setVisible(bool(self._searches) or not self.undo_bar.isHidden())

@@ -26,7 +26,7 @@ from ui.remote import RemoteCard
 from ui.setting_names import group_name, name_and_unit
 from ui.shortcut_card import ShortcutCard
 from ui.tables import Row, rows_of, text_of
-from ui.text import tame, tr
+from ui.text import spoken, tame, tr
 
 ELSEWHERE = "budget"  # has a page of its own
 NOT_SHOWN = ("window.welcomed",)  # a button stands for it
@@ -258,7 +258,7 @@ class SettingRow(QWidget):
         self._save = save
         name, unit = name_and_unit(self._key)
         title = label(name, "strong")
-        text = label(tame(text_of(setting, "help")), "small", wrap=True)
+        text = label(tame(spoken(text_of(setting, "help"))), "small", wrap=True)
         self.editor: Editor = make_editor(setting, unit, offered)
         self.editor.setAccessibleName(name)
         self.editor.setAccessibleDescription(text.text())

@@ -142,6 +142,12 @@ QHeaderView {{ background: {c.surface}; }}
 
 QCheckBox {{ spacing: 8px; border: 2px solid transparent; border-radius: 6px; padding: 3px; }}
 QCheckBox:focus {{ border-color: {c.accent}; }}
+QCheckBox::indicator {{ width: 14px; height: 14px; border: 2px solid {c.strong_border};
+    border-radius: 5px; background: {c.surface}; }}
+QCheckBox::indicator:hover {{ border-color: {c.accent}; }}
+QCheckBox::indicator:checked {{ background: {c.fill}; border-color: {c.accent};
+    image: url("{icons}/ticked.svg"); }}
+QCheckBox::indicator:disabled {{ border-color: {c.muted}; }}
 QSlider::groove:horizontal {{ height: 6px; background: {c.sunken}; border-radius: 3px; }}
 QSlider::sub-page:horizontal {{ background: {c.accent}; border-radius: 3px; }}
 QSlider::handle:horizontal {{ width: 16px; height: 16px; margin: -7px 0; border-radius: 10px;

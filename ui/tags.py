@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -14,6 +14,7 @@ from ui.client import Asker, Make, OnReply
 from ui.parts import Banner, Look, button, clear, column, label, row
 from ui.tables import rows_of, text_of, texts_of, whole_of
 from ui.text import counted, one_line, split_path, tr
+from ui.undo import UndoBar
 
 LONGEST = 40
 MOST_CHIPS = 15
@@ -52,7 +53,10 @@ class FileTags(QWidget):
         self.field.setAccessibleName(tr("Add a tag to this file"))
         self.field.returnPressed.connect(self.add)
         self.banner = Banner(look)
-        self.setLayout(column(self._list, row(self.field, 1), self.banner, spacing=6))
+        self.undo_bar = UndoBar(look)
+        self.setLayout(
+            column(self._list, row(self.field, 1), self.banner, self.undo_bar, spacing=6)
+        )
 
     def show_path(self, path: str) -> None:
         """Show the tags of a file."""
@@ -60,6 +64,7 @@ class FileTags(QWidget):
             self._path = path
             self.field.clear()
             self.banner.hide()
+            self.undo_bar.hide()
             self._show(())
         self._client.ask(
             lambda number: TagsRequest(number, "of", paths=(path,)), self._reply_for(path)
@@ -69,13 +74,21 @@ class FileTags(QWidget):
         """Give the file the tag in the field."""
         name = self.field.text().strip()
         if name:
-            self._change(lambda n: TagsRequest(n, "add", name, (self._path,)))
+            self._give(name)
+
+    def _give(self, name: str) -> None:
+        self._change(lambda n: TagsRequest(n, "add", name, (self._path,)))
 
     def remove(self, name: str) -> None:
-        """Take a tag off the file."""
-        self._change(lambda n: TagsRequest(n, "remove", name, (self._path,)))
+        """Take a tag off the file; for some seconds that can be undone."""
 
-    def _change(self, make: Make) -> None:
+        def offer_undo() -> None:
+            said = tr("Took off %1.").replace("%1", _short(name))
+            self.undo_bar.offer(said, lambda: self._give(name))
+
+        self._change(lambda n: TagsRequest(n, "remove", name, (self._path,)), offer_undo)
+
+    def _change(self, make: Make, then: Callable[[], None] = lambda: None) -> None:
         path = self._path
 
         def reply(message: Message) -> None:
@@ -84,7 +97,10 @@ class FileTags(QWidget):
             elif isinstance(message, Report):
                 self.field.clear()
                 self.banner.hide()
-                self.show_path(path)
+                self.undo_bar.hide()
+                if path == self._path:
+                    self.show_path(path)
+                    then()
                 self.changed.emit()
 
         self._client.ask(make, reply)

@@ -86,7 +86,8 @@ class QuestionView(QWidget):
         bubble.setMaximumWidth(BUBBLE_WIDTH + 60)
         self.where = label("", "small", wrap=True)
         self.where.setText(scope_text(scope))
-        self.where.setVisible(scope != EVERYWHERE)
+        if scope == EVERYWHERE:  # to show what has no parent yet would open a window
+            self.where.hide()
         self.where.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.edit_button = icon_button(look, "edit", tr("Edit the question"), self.edit)
         self.back_button = icon_button(look, "left", tr("Version before"), lambda: self._go(-1))
@@ -225,7 +226,8 @@ class NotFoundView(QFrame):
         self.search_button = button(tr("Search these words"), self.search_asked.emit)
         look.dress(self.search_button, "search", "text")
         self.everywhere_button = button(tr("Ask all files"), self.everywhere_asked.emit)
-        self.everywhere_button.setVisible(scope != EVERYWHERE)
+        if scope == EVERYWHERE:
+            self.everywhere_button.hide()
         self.edit_button = button(tr("Ask differently"), self.edit_asked.emit)
         self.folders_button = button(tr("Add a folder"), self.folders_asked.emit)
         ways = (self.everywhere_button, self.search_button, self.edit_button, self.folders_button)

@@ -59,6 +59,10 @@ class KeptDigests:
         """Whether there is a digest of the file at `path` or of one below it."""
         return bool(self._of(path))
 
+    def damaged(self) -> list[Path]:
+        """Digests that cannot be read."""
+        return [place for place in self._files() if _paths_of(place) is None]
+
     def _of(self, path: str) -> list[Path]:
         """The digests of a file or of those below it; one that cannot be told may be of any."""
         found = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def load_folders(file: Path) -> tuple[WatchedFolder, ...]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The list of folders in {file} cannot be read: {error}.",
-            "Mend the file, or remove it and add your folders again.",
+            "Mend the file, or run `satchel doctor --repair`, which keeps a copy of it.",
         ) from error
 
 
@@ -58,16 +58,21 @@ def save_folders(file: Path, folders: Sequence[WatchedFolder]) -> None:
 
 
 def with_added(
-    folders: Sequence[WatchedFolder], paths: Sequence[str], exclude: Sequence[str]
+    folders: Sequence[WatchedFolder],
+    paths: Sequence[str],
+    exclude: Sequence[str],
+    known_before: Collection[str] = (),
 ) -> tuple[WatchedFolder, ...]:
     """The list with more folders; one that is there gets the further patterns.
 
-    Raises UserError for what is not a folder, or lies inside or around another.
+    Raises UserError for what is not a folder, or lies inside or around another. One that was
+    `known_before` may be out of reach.
     """
     found = {folder.path: folder for folder in folders}
     for given in paths:
         path = absolute(given)
-        _require_folder(path)
+        if path not in known_before:
+            _require_folder(path)
         for other in found:
             if path != other and is_under(path, other):
                 raise UserError(

@@ -24,6 +24,7 @@ from core.index.embedding_cache import EmbeddingCache
 from core.index.indexer import Hints, Indexer
 from core.index.kept import Kept
 from core.index.kept_pages import KeptPages
+from core.index.leaving import Leaving
 from core.index.levelling import Leveller, Memory
 from core.index.levels import Level
 from core.index.limit import Limit
@@ -48,7 +49,7 @@ from core.messages import IndexProgress
 from core.settings import Settings
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
-from core.store.rows import Loss
+from core.store.rows import FolderRow, Loss
 
 MB = 1_000_000
 
@@ -88,6 +89,7 @@ class Engine:
         self.kept = Kept(home, plan, self.room, None if room is None else room() // 4)
         self.generation = 0
         self._quarantine = Quarantine()
+        self.leaving = Leaving()
         self._memory = Memory()
         self.catalogue, self.store = self._open()
 
@@ -248,6 +250,7 @@ class Engine:
         self._quarantine = Quarantine()
         self._fixed = None
         self.catalogue, self.store = self._open()
+        self.leaving.hide_all(self.catalogue)
         self.generation += 1
 
     def _take_place(self) -> None:
@@ -319,8 +322,10 @@ class Engine:
 
     @property
     def view(self) -> View:
-        """What a search sees at this moment: all segments but those found damaged."""
-        return self._quarantine.sound(self.store.view)
+        """What a search sees at this moment: all segments but those found damaged, without
+        folders that leave.
+        """
+        return self.leaving.visible(self._quarantine.sound(self.store.view))
 
     def look_for_damage(self) -> bool:
         """After altered bytes were met: check every segment, and leave the damaged ones out of
@@ -383,6 +388,10 @@ class Engine:
 
         self.sync_folders(folders)
         by_path = {folder.path: folder for folder in folders}
+
+        def watched() -> list[FolderRow]:
+            return [row for row in self.catalogue.files.folders() if row.path in by_path]
+
         return Indexer(
             self.catalogue,
             self.store,
@@ -402,17 +411,37 @@ class Engine:
                 self._memory,
                 self.tidy,
             ),
+            watched=watched,
             hints=hints,
             offline_days=self._settings.number("files.offline_days"),
             give_up=give_up,
         )
 
-    def sync_folders(self, folders: Sequence[WatchedFolder]) -> None:
-        """Drop what was indexed from folders that are not watched any more."""
-        self.catalogue.files.sync_folders([folder.path for folder in folders])
+    def sync_folders(self, folders: Sequence[WatchedFolder], undo_s: float = 0.0) -> None:
+        """Drop what was indexed from folders that are not watched any more.
+
+        Those that leave now wait for `undo_s` seconds, found by nobody: whoever watches one of
+        them again has everything back. The next call after that drops them.
+        """
+        watched = [folder.path for folder in folders]
+        known = [row.path for row in self.catalogue.files.folders()]
+        if undo_s:
+            gone = set(known) - set(watched) - set(self.leaving.paths)
+            self.leaving.part_with(gone, undo_s)
+        self.leaving.stay(watched)
+        self.leaving.forget_due()
+        self.catalogue.files.sync_folders([*watched, *self.leaving.paths])
+        self.leaving.hide_all(self.catalogue)
         self.store.refresh()
         if self._successor.engine is not None:
-            self._successor.engine.sync_folders(folders)
+            self._successor.engine.sync_folders(folders, undo_s)
+
+    def finish_leaving(self, folders: Sequence[WatchedFolder]) -> None:
+        """Drop at once what is not watched and still there, from this service or one before."""
+        watched = {folder.path for folder in folders}
+        self.leaving.stay(self.leaving.paths)
+        if any(row.path not in watched for row in self.catalogue.files.folders()):
+            self.sync_folders(folders)
 
     def forget(self, path: str) -> int:
         """Remove every trace of a file or folder from the index; how many files it was.

@@ -34,7 +34,8 @@ from core.index.upkeep import IndexStore
 from core.memory import return_memory
 from core.messages import ChunkText, Extracted, IndexProgress, Phase
 from core.store.catalogue import Catalogue
-from core.store.rows import FileRef, FileState
+from core.store.rows import FileRef, FileState, FolderRow
+from core.text.source import os_failure
 
 Floats = NDArray[np.float32]
 
@@ -94,6 +95,7 @@ class Indexer:
         breathe: Callable[[], None],
         leveller: Leveller,
         *,
+        watched: Callable[[], list[FolderRow]] | None = None,
         hints: Hints | None = None,
         offline_days: float = 0.0,
         give_up: Callable[[], str | None] = lambda: None,
@@ -102,6 +104,8 @@ class Indexer:
 
         `give_up` is called when the disk has no room for more: it gives up what can be spared
         most easily, and says what that was; None when nothing can.
+
+        `watched` gives the folders to look at, where these are not all in the catalogue.
 
         `offline_days` is how long files are kept that are out of reach, 0 for ever.
         """
@@ -114,7 +118,7 @@ class Indexer:
         self._hints = hints
         self._surveyor = Surveyor(
             catalogue.survey,
-            catalogue.files.folders,
+            watched or catalogue.files.folders,
             rules,
             breathe,
             offline_days=offline_days,
@@ -308,7 +312,7 @@ class Indexer:
             if isinstance(error, FileNotFoundError) or not can_list(ref.path):
                 self._not_as_surveyed.add(ref.path)
             else:
-                reason = f"cannot be read: {error.strerror or error}; check who may read it"
+                reason = os_failure(ref.path, error).reason
                 self._catalogue.files.set_state(number, FileState.FAILED, reason)
             progress.advance(ref)
             return None

@@ -133,14 +133,7 @@ def join(sources: Sequence[Source], total: int, rotation: Rotation | None, kept:
     edges = _edges(sources, total, rotation, codes)
     stored = None
     if kept:
-        parts = [source.segment.stored for source in sources]
-        stored = joined(
-            [
-                part.moved(source.places)
-                for part, source in zip(parts, sources, strict=True)
-                if part is not None
-            ]
-        )
+        stored = joined([_hubs(source).moved(source.places) for source in sources])
     return Body(codes, edges, kept, stored, faithful, scale)
 
 
@@ -152,6 +145,14 @@ def _from_vectors(
     if kept == "all" and all(source.segment.header.kept == "all" for source in sources):
         return body._replace(stored=joined([_moved(source) for source in sources]))
     return body
+
+
+def _hubs(source: Source) -> Stored:
+    """The embeddings that a segment keeps, or should, where they are at hand."""
+    if (stored := source.segment.stored) is not None:
+        return stored
+    ids = hubs_of(source.segment.edges, source.segment.chunks, HUB_SHARE)
+    return store(ids, source.vectors(ids))
 
 
 def _moved(source: Source) -> Stored:

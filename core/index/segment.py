@@ -260,11 +260,11 @@ class Segment:
                 raise NewerSegmentError(f"{self.path.name} is of format {version}")
             if not sealed and version > UNSEALED:
                 raise SegmentError(f"{self.path.name} has a damaged header")
+            if version < OLDEST_FORMAT:
+                raise SegmentError(f"{self.path.name} was written by an older version of Satchel")
             header = msgspec.json.decode(plain, type=Header)
         except (msgspec.DecodeError, UnicodeDecodeError, CodecError) as error:
             raise SegmentError(f"{self.path.name} has a damaged header") from error
-        if header.format < OLDEST_FORMAT:
-            raise SegmentError(f"{self.path.name} was written by an older version of Satchel")
         wanted = {"graph", "table", "spans"}
         wanted |= {"words"} if header.format < WORDS_OPTIONAL or "words" in header.parts else set()
         wanted |= {"codes"} if header.code_bytes else set()

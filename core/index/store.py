@@ -6,9 +6,10 @@ indexing thread uses a store; searches take `view`, which never changes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -188,13 +189,15 @@ class SegmentStore:
         body = derive(embeddings, rotation, self.dial.level.kept)
         texts = (text for item in full for text in item.document.chunk_texts)
         words = build(texts, self._tokenizer) if self.dial.words else None
-        self._write(path, rotation, body, packed, words)
-        number, ids = self._catalogue.publish(path.name, self._model, documents)
+        with self._publishing(path):
+            self._write(path, rotation, body, packed, words)
+            segment = Segment(path)
+            number, ids = self._catalogue.publish(path.name, self._model, documents)
         assert number is not None
         for document, item in zip(ids, full, strict=False):
             if item.document.slow:
                 self._texts.put(document, item.document.chunk_texts)
-        self._segments[number] = Segment(path)
+        self._segments[number] = segment
         self._remember(number, embeddings)
         self.view = self._make_view()
 
@@ -264,6 +267,17 @@ class SegmentStore:
                 "Free some disk space and run it again; what was indexed before is kept.",
             ) from error
 
+    @contextlib.contextmanager
+    def _publishing(self, path: Path) -> Iterator[None]:
+        """A new segment's file goes again where it does not come into the catalogue after all."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Exception):  # as where nothing can be read: it goes later
+                if path.name not in {row.name for row in self._catalogue.segments()}:
+                    remove_file(path)
+            raise
+
     def _swap(self, group: Sequence[int], number: int | None, segment: Segment | None) -> None:
         gone = [self._segments.pop(old) for old in group]
         for old in group:
@@ -307,12 +321,27 @@ class SegmentStore:
         Without `deep` only checksums are compared, which is a hundred times quicker.
         """
         problems: dict[int, str] = {}
+        rows = self._catalogue.documents()
+        published = {row.id: row for row in self._catalogue.segments()}
         for number, segment in self._segments.items():
             try:
                 segment.verify() if deep else segment.check()
             except SegmentError as error:
                 problems[number] = str(error)
+                continue
+            row = published.get(number)
+            if not segment.path.is_file():  # what is mapped of it serves until the end
+                problems[number] = f"{segment.path.name} is not there"
+            elif row is None or not is_as_published(
+                segment, row, rows.select(rows.segment == number)
+            ):
+                problems[number] = f"{segment.path.name} is not the one that was published"
         return problems
+
+    def strays(self) -> list[Path]:
+        """Files among the segments that are none of them."""
+        published = {segment.path.name for segment in self._segments.values()}
+        return [path for path in self._folder.iterdir() if path.name not in published]
 
     def drop(
         self, segments: Iterable[int], damage: Mapping[int, str] = MappingProxyType({})

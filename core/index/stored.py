@@ -69,7 +69,11 @@ def store(ids: Ints, vectors: Floats | Halves) -> Stored:
 
 
 def joined(parts: list[Stored]) -> Stored:
-    """The rows of several, whose ids differ, as one."""
+    """The rows of several, one or more, whose ids differ, as one.
+
+    Of a part without rows nobody knows how long they would be: those kept may all be deleted.
+    """
+    parts = [part for part in parts if len(part)] or parts[:1]
     ids = np.concatenate([part.ids for part in parts])
     order = np.argsort(ids, kind="stable")
     return Stored(ids[order], np.concatenate([part.rows for part in parts])[order])

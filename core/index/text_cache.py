@@ -60,12 +60,16 @@ class TextCache:
     def get(self, document: int) -> list[str] | None:
         """The chunks of a document, if they are kept."""
         path = self._path(document)
-        try:
-            texts = json.loads(zlib.decompress(path.read_bytes()))
+        texts = _texts(path)
+        with contextlib.suppress(OSError):
             os.utime(path)
-        except (OSError, ValueError, zlib.error):
-            return None
-        return [str(text) for text in texts]
+        return texts
+
+    def damaged(self) -> list[Path]:
+        """Kept texts that cannot be read. All of each is unpacked."""
+        if not self._folder.is_dir():
+            return []
+        return [path for path in self._folder.glob(f"*{_SUFFIX}") if _texts(path) is None]
 
     def keep_only(self, documents: set[int]) -> None:
         """Remove the texts of all other documents."""
@@ -90,3 +94,10 @@ class TextCache:
                 return
             path.unlink(missing_ok=True)
             total -= status.st_size
+
+
+def _texts(path: Path) -> list[str] | None:
+    try:
+        return [str(text) for text in json.loads(zlib.decompress(path.read_bytes()))]
+    except (OSError, ValueError, TypeError, zlib.error):
+        return None

@@ -228,9 +228,11 @@ class IndexStore(SegmentStore):
 
     def _move(self, rows: DocumentTable, body: Body, words: bytes | None) -> int:
         path = new_path(self._folder)
-        self._write(path, self.dial.codes, body, self._packed(rows), words)
-        number = self._catalogue.move_documents(path.name, self._model, rows.id.tolist())
-        self._segments[number] = Segment(path)
+        with self._publishing(path):
+            self._write(path, self.dial.codes, body, self._packed(rows), words)
+            segment = Segment(path)
+            number = self._catalogue.move_documents(path.name, self._model, rows.id.tolist())
+        self._segments[number] = segment
         self.view = self._make_view()
         return number
 
@@ -292,13 +294,15 @@ class IndexStore(SegmentStore):
         body = join(sources, total, rotation, kept)
         path = new_path(self._folder)
         words = self._joined_words(sources) if has_words else None
-        self._write(path, rotation, body, self._packed(rows), words)
         at_hand = None
         if total <= self.most_kept and all(number in self._embeddings for number in group):
             at_hand = gather(sources, total)
-        self._catalogue.replace_segments(group, path.name, self._model, rows.id.tolist())
+        with self._publishing(path):
+            self._write(path, rotation, body, self._packed(rows), words)
+            segment = Segment(path)
+            self._catalogue.replace_segments(group, path.name, self._model, rows.id.tolist())
         number = self._catalogue.segments()[-1].id
-        self._swap(group, number, Segment(path))
+        self._swap(group, number, segment)
         if at_hand is not None:
             self._embeddings[number] = at_hand
 

@@ -150,6 +150,12 @@ class View:
         kept = [(number, segment) for number, segment in self.segments if number not in numbers]
         return View(kept, *self._made_of)
 
+    def hiding(self, documents: Collection[int]) -> View:
+        """The view that there would be if these documents were deleted."""
+        rows, rotations, words_only = self._made_of
+        shown = rows.select(~np.isin(rows.id, list(documents)))
+        return View(self.segments, shown, rotations, words_only)
+
     def check_whole(self) -> None:
         """Raises SegmentError when the file of a segment was cut off while it was mapped."""
         for segment in self._segments:

@@ -216,6 +216,27 @@ class Catalogue:
                     self.notes.add_loss(Loss(what, len(files)))
         return len(files)
 
+    def lost(self) -> list[int]:
+        """Files that count as indexed while no segment has their text."""
+        inside = numbers(self.documents().id.tolist())
+        rows = self.db.execute(
+            "SELECT file.id FROM file LEFT JOIN document ON document.id=document WHERE state=1 AND "
+            "(document.id IS NULL OR (chunks>0 AND document.id NOT IN "
+            "(SELECT value FROM json_each(?1))))",
+            inside,
+        )
+        return [number for (number,) in rows]
+
+    def read_lost(self, files: Sequence[int]) -> None:
+        """Let files whose text is lost wait to be read again."""
+        with errors(self._path), self.db:
+            held = self.documents_of_files(files)
+            self.db.executemany(
+                "UPDATE file SET state=0, reason=NULL, document=NULL WHERE id=?",
+                [(number,) for number in files],
+            )
+            self._drop_orphans(held)
+
     def read_again(self, segment: int) -> None:
         """Let the files of a segment wait to be read again; what it holds serves until then.
 

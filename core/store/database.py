@@ -18,6 +18,10 @@ LOG_BYTES = 450_000  # what the log takes with that and some small transactions
 class StoreDamagedError(Exception):
     """A database is not readable as one. The catalogue can be rebuilt; history is kept aside."""
 
+    def __init__(self, what: str, path: Path | None = None) -> None:
+        super().__init__(what)
+        self.path = path
+
 
 def open_database(path: Path, read_only: bool = False) -> apsw.Connection:
     """A connection in WAL mode. Raises UserError or StoreDamagedError."""
@@ -78,7 +82,7 @@ def _ours(path: Path, error: BaseException) -> UserError | StoreDamagedError | N
             f"{path.name} is in use by a long search.", "Try again in a moment; nothing is lost."
         )
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
-        return StoreDamagedError(f"{path.name} is damaged: {error}")
+        return StoreDamagedError(f"{path.name} is damaged: {error}", path)
     foreign = (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.IOError)
     if isinstance(error, foreign):
         return UserError(

@@ -42,11 +42,14 @@ Found = TypeVar("Found")
 def _one_at_a_time(
     method: Callable[Concatenate[History, Parameters], Found],
 ) -> Callable[Concatenate[History, Parameters], Found]:
-    """The method under the history's lock: SQLite connections serve one thread at a time."""
+    """The method under the history's lock: SQLite connections serve one thread at a time.
+
+    What SQLite says of the disk comes in our words.
+    """
 
     @functools.wraps(method)
     def locked(self: History, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Found:
-        with self._lock:
+        with self._lock, errors(self._path):
             return method(self, *args, **kwargs)
 
     return locked
@@ -60,11 +63,13 @@ class History:
 
         `room` gives the bytes that it may grow by for a while.
         """
-        self.own = PersonalDb(path, room)
+        self.own = PersonalDb(path, room, _prepare)
         self._path = path
         self._lock = self.own.lock
-        self._db = self.own.db
-        self._db.create_scalar_function("says", _says, 2, deterministic=True)
+
+    @property
+    def _db(self) -> apsw.Connection:
+        return self.own.db  # another one after damage was mended
 
     def close(self) -> None:
         """Close the database."""
@@ -397,6 +402,10 @@ class History:
             if any(place == whole or place.startswith(below) for place in places):
                 resting.add(turn)
         return resting
+
+
+def _prepare(db: apsw.Connection) -> None:
+    db.create_scalar_function("says", _says, 2, deterministic=True)
 
 
 def _says(*values: apsw.SQLiteValue) -> bool:

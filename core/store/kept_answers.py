@@ -41,29 +41,20 @@ class KeptAnswerTable:
             )
 
     def all(self) -> list[KeptAnswer]:
-        """Every kept answer, oldest first."""
+        """Every kept answer that can be read, oldest first."""
+        return [kept for _, kept in self._read() if kept is not None]
+
+    def damaged(self) -> list[int]:
+        """The turns whose kept answers cannot be read."""
+        return [turn for turn, kept in self._read() if kept is None]
+
+    def _read(self) -> list[tuple[int, KeptAnswer | None]]:
         with self._own.reading() as db:
             found = db.execute(
                 "SELECT turn, question, vector, rests, files, replies, cost_ms, kept_at, used, "
                 "used_at FROM kept_answer JOIN turn ON turn.id=turn ORDER BY turn"
             ).fetchall()
-        rows = cast("list[_Row]", found)
-        return [
-            KeptAnswer(
-                turn,
-                question,
-                np.frombuffer(vector, dtype="<f2").astype(np.float32),
-                msgspec.convert(json.loads(rests), Rests),
-                msgspec.convert(json.loads(files), tuple[FileMark, ...]),
-                tuple(json.loads(replies)),
-                cost_ms,
-                kept_at,
-                used,
-                used_at,
-            )
-            for (turn, question, vector, rests, files, replies, cost_ms, kept_at, used, used_at)
-            in rows
-        ]  # fmt: skip
+        return [(row[0], _kept(row)) for row in cast("list[_Row]", found)]
 
     def note_use(self, turn: int) -> None:
         """An answer was given again."""
@@ -84,3 +75,23 @@ class KeptAnswerTable:
         """Keep these no more; what was said stays in its conversation."""
         with self._own.changing() as db:
             db.executemany("DELETE FROM kept_answer WHERE turn=?", [(turn,) for turn in turns])
+
+
+def _kept(row: _Row) -> KeptAnswer | None:
+    """A row as it was kept; None where it was altered."""
+    turn, question, vector, rests, files, replies, cost_ms, kept_at, used, used_at = row
+    try:
+        return KeptAnswer(
+            turn,
+            question,
+            np.frombuffer(vector, dtype="<f2").astype(np.float32),
+            msgspec.convert(json.loads(rests), Rests),
+            msgspec.convert(json.loads(files), tuple[FileMark, ...]),
+            tuple(json.loads(replies)),
+            cost_ms,
+            kept_at,
+            used,
+            used_at,
+        )
+    except (ValueError, TypeError):  # msgspec's and json's errors are such
+        return None

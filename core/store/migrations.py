@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import cast
 
 import apsw
@@ -399,19 +401,37 @@ HISTORY: tuple[Migration, ...] = (
 
 
 def migrate(db: apsw.Connection, migrations: Sequence[Migration], what: str) -> None:
-    """Bring a database to the newest schema.
+    """Bring a database to the newest schema, in one transaction: killed, it is the old or the new.
 
     Raises UserError when a newer version of Satchel wrote it.
     """
     done = int(db.pragma("user_version"))
-    if done > len(migrations):
-        raise UserError(
-            f"The {what} was written by a newer version of Satchel.",
-            "Update Satchel, or choose another home with --home.",
-        )
+    _refuse_newer(done, migrations, what)
+    if done == len(migrations):
+        return
     db.create_scalar_function("name_tag", _tag, 1, deterministic=True)
-    for number, migration in enumerate(migrations[done:], start=done + 1):
-        with db:
+    with db:
+        for number, migration in enumerate(migrations[done:], start=done + 1):
             db.execute(migration.statements)
             migration.finish(db)
             db.pragma("user_version", number)
+
+
+def refuse_newer(path: Path, migrations: Sequence[Migration], what: str) -> None:
+    """Raises UserError when a newer version of Satchel wrote a database; it is only looked at."""
+    if not path.exists():
+        return
+    with contextlib.suppress(apsw.Error):  # what cannot be read is told when it is opened
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            _refuse_newer(int(db.pragma("user_version")), migrations, what)
+        finally:
+            db.close()
+
+
+def _refuse_newer(version: int, migrations: Sequence[Migration], what: str) -> None:
+    if version > len(migrations):
+        raise UserError(
+            f"The {what} was written by a newer version of Satchel.",
+            "Update Satchel, or choose another home with --home; nothing was changed.",
+        )

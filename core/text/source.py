@@ -114,6 +114,12 @@ def _read_regular(path: str, max_bytes: int) -> bytes:
     return data
 
 
+# Reasons that may hold no more though the file is the same; files that have one are tried again.
+NOT_ALLOWED = "may not be read by you; change its permissions to have it searched"
+UNREADABLE = "could not be read from the disk"
+PASSING = (NOT_ALLOWED, UNREADABLE)
+
+
 def os_failure(path: str, error: OSError) -> FileError:
     """What the operating system said about a file, as a FileError."""
     if sys.platform == "win32" and len(path) >= _LONGEST_WINDOWS_PATH:
@@ -121,12 +127,10 @@ def os_failure(path: str, error: OSError) -> FileError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
         return FileError(path, "is no longer there", "missing")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return FileError(path, "may not be read by you; change its permissions to have it searched")
+        return FileError(path, NOT_ALLOWED)
     if error.errno == errno.ELOOP:
         return FileError(path, "is a link that leads back to itself", "skipped")
-    return FileError(
-        path, f"could not be read from the disk ({error.strerror or 'unknown error'}); try again"
-    )
+    return FileError(path, f"{UNREADABLE} ({error.strerror or 'unknown error'}); it is tried again")
 
 
 def _too_large(path: str, max_bytes: int) -> FileError:

@@ -191,6 +191,30 @@ def test_the_graph_alone_finds_with_more_recomputes(lab: Lab) -> None:
     assert first.path.endswith("note-70.txt")
 
 
+def test_segments_whose_hubs_are_all_deleted_are_merged(lab: Lab) -> None:
+    turn(lab, "hubs")
+    fill(lab, 12)
+    lab.index()
+    reopen(lab)  # no embeddings are at hand
+    [path] = lab.segments.iterdir()
+    stored = Segment(path).stored
+    assert stored is not None
+    view = lab.store.view
+    hubs = {view.place(int(position)).document for position in stored.ids}
+    others = sorted(set(lab.catalogue.documents().id.tolist()) - hubs)
+    for refs in lab.catalogue.files_of([*hubs, *others[:4]]).values():
+        Path(refs[0].path).unlink()
+    lab.index()
+    reopen(lab)
+    [path] = lab.segments.iterdir()
+    assert Segment(path).header.stored == 0
+    fill(lab, 12, 100)
+    assert lab.index().stopped is None
+    [path] = lab.segments.iterdir()
+    assert Segment(path).header.stored > 0
+    assert lab.names("marker101x2", mode="lexical") == ["note-101.txt"]
+
+
 def test_hubs_are_well_linked_and_cost_nothing(lab: Lab) -> None:
     turn(lab, "hubs")
     fill(lab, 40)

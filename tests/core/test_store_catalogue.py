@@ -365,12 +365,13 @@ def test_a_catalogue_that_is_cut_off_at_any_byte_is_noticed(lab: Lab) -> None:
             assert sound or catalogue.problems(), f"cut off at {length}"
 
 
-def test_a_migration_that_fails_leaves_the_old_schema(tmp_path: Path) -> None:
+def test_migrations_of_which_one_fails_leave_the_old_schema(tmp_path: Path) -> None:
     db = apsw.Connection(str(tmp_path / "x.db"))
     steps = [Migration("0001", "CREATE TABLE a(x)"), Migration("0002", "CREATE TABLE a(x)")]
     with pytest.raises(apsw.SQLError):
         migrate(db, steps, "test")
-    assert db.pragma("user_version") == 1
+    assert db.pragma("user_version") == 0
+    assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
     steps[1] = Migration("0002", "CREATE TABLE b(x)")
     migrate(db, steps, "test")
     assert db.pragma("user_version") == 2

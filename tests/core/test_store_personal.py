@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import apsw
 
 from core.store.history import History
 from core.store.migrations import HISTORY
+from core.store.personal import COPY_SERVES_S
 
 OLD = Path(__file__).parents[1] / "resources" / "history-1.sql"
 COPY = f"history-before-{len(HISTORY)}.db"
@@ -56,3 +59,21 @@ def test_no_copy_where_there_is_no_room_and_none_of_a_new_store(tmp_path: Path) 
     history.close()
     History(path).close()
     assert not list(tmp_path.glob("*-before-*"))
+
+
+def test_a_copy_goes_when_it_has_served_or_room_is_wanted(tmp_path: Path) -> None:
+    path, copy = old_store(tmp_path), tmp_path / COPY
+    older = tmp_path / "history-before-3.db"
+    older.write_bytes(b"from a change before")
+    History(path).close()
+    assert copy.exists()
+    assert not older.exists()
+    History(path).close()
+    assert copy.exists()
+    served_s = time.time() - COPY_SERVES_S - 60
+    os.utime(copy, (served_s, served_s))
+    History(path).close()
+    assert not copy.exists()
+    copy.write_bytes(b"another")
+    History(path, room=lambda: 0).close()
+    assert not copy.exists()

@@ -90,11 +90,15 @@ class Running:
         """How the process ended, or that it goes on, and the last that it wrote."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(1)
+        return f"exit status {self.process.poll()}, {self.told()}"
+
+    def told(self) -> str:
+        """The last that it wrote to its standard output and error."""
         end = os.fstat(self._told.fileno()).st_size
         said = (
             os.pread(self._told.fileno(), 2000, max(0, end - 2000)) if os.name == "posix" else b""
         )
-        return f"exit status {self.process.poll()}, {said.decode(errors='replace')}"
+        return said.decode(errors="replace")
 
     def next_id(self) -> int:
         """A fresh number for a request."""

@@ -36,7 +36,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory, searching: dict[str, str]) -
 
 def survive(
     root: Path, truth: Truth, kills: int, doings: Mapping[str, tuple[str, ...]],
-    environment: Mapping[str, str], doctor_every: int = 1,
+    environment: Mapping[str, str], doctor_every: int = 4,
 ) -> None:  # fmt: skip
     seed = int(os.environ.get("SATCHEL_KILL_SEED", random.randrange(10**6)))
     print(f"seed {seed} (SATCHEL_KILL_SEED={seed} plays it again)")
@@ -48,11 +48,11 @@ def survive(
 
 
 def test_killed_while_it_writes(tmp_path: Path, truth: Truth, searching: dict[str, str]) -> None:
-    survive(tmp_path, truth, 9, WRITING, searching, doctor_every=5)
+    survive(tmp_path, truth, 9, WRITING, searching, doctor_every=10)
 
 
 def test_killed_while_it_answers(tmp_path: Path, truth: Truth, models: Path) -> None:
-    survive(tmp_path, truth, 3, TALKING, {"SATCHEL_MODELS": str(models)}, doctor_every=3)
+    survive(tmp_path, truth, 3, TALKING, {"SATCHEL_MODELS": str(models)}, doctor_every=4)
 
 
 # --- two hundred --------------------------------------------------------------------------

@@ -16,8 +16,8 @@ try:
 except ImportError:  # pragma: no cover - a machine without Qt's system libraries
     collect_ignore_glob = ["test_*.py"]
 else:
-    from PySide6.QtCore import QCoreApplication, QEvent
-    from PySide6.QtWidgets import QApplication, QLabel
+    from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QObject
+    from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
     from scripted import ScriptedClient
 
     from core.messages import Locator
@@ -25,6 +25,8 @@ else:
     from ui.parts import Look
     from ui.theme import Theme
     from ui.window import MainWindow
+
+    QLocale.setDefault(QLocale("en_US"))  # whatever the machine speaks
 
     class FakeOpener:
         """Keeps what it was asked to open."""
@@ -47,6 +49,20 @@ else:
             self.revealed.append(path)
             return self.problem
 
+    class Strays(QObject):
+        """Finds parts that open as windows for a moment: these take the focus from the real one."""
+
+        def __init__(self, application: QApplication) -> None:
+            super().__init__()
+            self.found: list[str] = []
+            application.installEventFilter(self)
+
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+            shown = event.type() == QEvent.Type.Show and isinstance(watched, QWidget)
+            if shown and watched.isWindow() and isinstance(watched, (QLabel, QAbstractButton)):
+                self.found.append(f"{type(watched).__name__} {watched.text()}")
+            return False
+
     @pytest.fixture(scope="session")
     def one_look(qapp: QApplication) -> Look:
         return Look(Theme(qapp), Icons())
@@ -68,12 +84,15 @@ else:
 
     @pytest.fixture
     def window(
-        look: Look, client: ScriptedClient, opener: FakeOpener, qtbot: object
+        look: Look, client: ScriptedClient, opener: FakeOpener, qtbot: object, qapp: QApplication
     ) -> Iterator[MainWindow]:
+        strays = Strays(qapp)
         made = MainWindow(look, client, opener)  # type: ignore[arg-type]
         qtbot.addWidget(made)  # type: ignore[attr-defined]
         made.show()
         yield made
+        qapp.removeEventFilter(strays)
+        assert not strays.found, "shown before it had a parent, so as a window of its own"
         # Whatever a test showed, no label may draw markup.
         for found in made.findChildren(QLabel):
             assert found.textFormat() == PySide6.QtCore.Qt.TextFormat.PlainText or not found.text()

@@ -119,6 +119,13 @@ def test_recent_searches_are_kept_shown_made_again_and_forgotten(
     page.search()
     page.recent.remove("lease")
     client.report(client.last(SearchesRequest), {"searches": [], "kept": True})
+    page.recent.undo_bar._action.click()
+    back = [(sent.action, sent.text) for sent in client.all(SearchesRequest)[-2:]]
+    assert back == [("note", "<b>rent</b>\u202e & more"), ("note", "lease")]
+    page.recent.clear()
+    client.report(client.last(SearchesRequest), {"searches": [], "kept": True})
+    assert page.recent.undo_bar.isVisible()
+    page.recent.undo_bar._time.timeout.emit()
     assert not page.recent.isVisible()
     page.recent.clear()
     client.fail(client.last(SearchesRequest), "It cannot be written.", "Free some disk space.")

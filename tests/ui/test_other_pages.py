@@ -41,6 +41,7 @@ from ui.client import Link
 from ui.setting_names import name_and_unit
 from ui.sidebar import PAGES
 from ui.theme import DARK
+from ui.undo import UNDO_S
 from ui.window import MainWindow
 
 
@@ -79,7 +80,7 @@ def test_folders_are_listed_with_what_is_missing(
     assert "node_modules/ (410) · *.tmp (6)" in listed.folders.problems.note.text()
 
 
-def test_folders_are_added_and_removed_after_a_question(
+def test_folders_are_added_removed_and_brought_back(
     listed: MainWindow, client: ScriptedClient
 ) -> None:
     listed.folders.add(["/home/ana/More"])
@@ -88,12 +89,28 @@ def test_folders_are_added_and_removed_after_a_question(
     listed.folders.banner._action.click()
     client.report(client.last(FoldersAdd), folders()[:2])
     assert len(listed.folders._paths) == 2
-    listed.folders.ask_to_remove("/home/ana/Notes")
-    assert not client.all(FoldersRemove)
-    listed.folders.banner._action.click()
-    assert client.last(FoldersRemove).paths == ("/home/ana/Notes",)
-    client.report(client.last(FoldersRemove), [])
+    listed.folders.remove("/home/ana/Notes", ["*.tmp"])
+    removed = client.last(FoldersRemove)
+    assert removed.paths == ("/home/ana/Notes",)
+    assert removed.undo_s > UNDO_S
+    client.fail(removed, "/home/ana/Notes is not a watched folder.")
+    assert listed.folders.undo_bar.isHidden()
+    for path in ("/home/ana/Notes", "/home/ana/Documents"):
+        listed.folders.remove(path, ["*.tmp"] if path.endswith("Notes") else [])
+        client.report(client.last(FoldersRemove), [])
     assert listed.folders.empty.isVisible()
+    assert "Removed Notes, Documents." in listed.folders.undo_bar.accessibleName()
+    listed.folders.reload()  # as progress does
+    client.report(client.last(FoldersList), [])
+    listed.activateWindow()
+    assert listed.folders.undo_bar._action.hasFocus()
+    listed.folders.undo_bar._action.click()
+    back = [(add.paths, add.exclude) for add in client.all(FoldersAdd)[-2:]]
+    assert back == [(("/home/ana/Notes",), ("*.tmp",)), (("/home/ana/Documents",), ())]
+    listed.folders.remove("/home/ana/Notes")
+    client.report(client.last(FoldersRemove), [])
+    listed.folders.undo_bar._time.timeout.emit()
+    assert listed.folders.undo_bar.isHidden()
 
 
 def test_a_list_that_cannot_be_read_is_not_called_empty(

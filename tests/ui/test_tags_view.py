@@ -67,6 +67,13 @@ def test_a_file_is_tagged_beside_its_preview(window: MainWindow, client: Scripte
     pane.chips[0].click()
     removed = next(sent for sent in client.all(TagsRequest) if sent.action == "remove")
     assert (removed.name, removed.paths) == ("tax", (path,))
+    assert "Took off tax." in pane.undo_bar.accessibleName()
+    pane.undo_bar._action.click()
+    again = [sent for sent in client.all(TagsRequest) if sent.action == "add"][-1]
+    assert (again.name, again.paths) == ("tax", (path,))
+    pane.chips[0].click()
+    pane.show_path("/files/another.txt")
+    assert pane.undo_bar.isHidden()
 
 
 def test_what_cannot_be_tagged_is_told(window: MainWindow, client: ScriptedClient) -> None:

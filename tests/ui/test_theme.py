@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QCheckBox
 
+from ui.parts import Look
 from ui.theme import CONTRAST_DARK, CONTRAST_LIGHT, DARK, LIGHT, Colours, colours_for
 
 GROUNDS = ("window", "surface", "sunken", "hover")
@@ -26,6 +29,7 @@ SEEN = [  # rings of the focus and icons beside what they must be told from
     *product(("accent", "strong_border", "muted"), GROUNDS),
     ("accent", "accent_soft"),
     ("fill_ring", "fill"),
+    ("on_fill", "fill"),
 ]
 ALL = {"light": LIGHT, "dark": DARK, "strong light": CONTRAST_LIGHT, "strong dark": CONTRAST_DARK}
 
@@ -55,6 +59,25 @@ def test_text_can_be_read_and_focus_be_seen(name: str) -> None:
     strong = name.startswith("strong")
     assert not below(ALL[name], TEXTS, 7.0 if strong else 4.5)
     assert not below(ALL[name], SEEN, 4.5 if strong else 3.0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "contrast"])
+@pytest.mark.parametrize("ticked", [False, True])
+def test_a_box_to_tick_is_seen(qtbot: Any, look: Look, theme: str, ticked: bool) -> None:
+    look.theme.choose(theme)
+    box = QCheckBox()
+    qtbot.addWidget(box)
+    box.setChecked(ticked)
+    box.ensurePolished()
+    box.resize(box.sizeHint())
+    picture = box.grab().toImage()
+    ground = look.theme.colours.surface
+    middle = picture.height() // 2
+    across = [picture.pixelColor(x, middle).name() for x in range(picture.width())]
+    seen = [contrast(colour, ground) >= 3.0 for colour in across]
+    assert 2 <= seen.count(True) < len(across)
+    if ticked:
+        assert any(contrast(colour, look.theme.colours.fill) >= 4.5 for colour in across)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,18 @@ class Traces:
         write_atomic(path, _MAGIC + head + packed)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file of traces, of whatever model, is what was written."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    if not data.startswith(_MAGIC) or len(data) < len(_MAGIC) + _HEAD.size:
+        return False
+    checksum: int = _HEAD.unpack_from(data, len(_MAGIC))[1]
+    return zlib.crc32(data[len(_MAGIC) + _HEAD.size :]) == checksum
+
+
 def _to_levels(chances: Floats) -> npt.NDArray[np.uint8]:
     """Chances in a byte each, finer where they are small."""
     levels: npt.NDArray[np.uint8] = np.rint(

@@ -28,7 +28,7 @@ SUFFIX = ".kv"
 SHARED = "shared"
 SYSTEM = "system"  # how names of parts that hold no text of the person's begin
 PARKED = "parked"  # those of what is paused, which only the worker that paused it goes on with
-_MAGIC = b"SATCHKV1"
+MAGIC = b"SATCHKV1"
 _LENGTH = struct.Struct("<I")
 _SUM_BYTES = 32
 _MOST_HEADER_BYTES = 1_000_000
@@ -108,7 +108,7 @@ class SavedKv:
         header = msgspec.json.encode(
             _Header(self._origin, name, saved.run.first, saved.run.tokens, cost_s, len(saved.state))
         )
-        data = b"".join((_MAGIC, _LENGTH.pack(len(header)), header, saved.state))
+        data = b"".join((MAGIC, _LENGTH.pack(len(header)), header, saved.state))
         data += hashlib.blake2b(data, digest_size=_SUM_BYTES).digest()
         path = self._path(conversation, name)
         with self._lock:
@@ -215,6 +215,15 @@ def forget_model(folder: Path, model: str) -> None:
             path.unlink(missing_ok=True)
 
 
+def damaged_parts(folder: Path) -> list[Path]:
+    """Saved parts that are cut off or altered. All of each is read."""
+    found = []
+    for path, header in _headers(folder):
+        if path.suffix == SUFFIX and (header is None or not _is_whole(path)):
+            found.append(path)
+    return found
+
+
 def shrink(folder: Path, limit_bytes: int) -> None:
     """Remove the least worth until no more than this is there."""
     kept = [_kept(path, header) for path, header in _headers(folder) if header is not None]
@@ -245,7 +254,7 @@ def _headers(folder: Path) -> Iterator[tuple[Path, _Header | None]]:
             yield path, None
             continue
         with contextlib.suppress(OSError), path.open("rb") as file:
-            header = _header(file.read(len(_MAGIC) + _LENGTH.size), file.read)
+            header = _header(file.read(len(MAGIC) + _LENGTH.size), file.read)
             if header is not None:
                 whole = file.tell() + header.state_bytes + _SUM_BYTES
                 header = header if path.stat().st_size == whole else None
@@ -253,9 +262,9 @@ def _headers(folder: Path) -> Iterator[tuple[Path, _Header | None]]:
 
 
 def _header(start: bytes, read: Callable[[int], bytes]) -> _Header | None:
-    if len(start) != len(_MAGIC) + _LENGTH.size or not start.startswith(_MAGIC):
+    if len(start) != len(MAGIC) + _LENGTH.size or not start.startswith(MAGIC):
         return None
-    length: int = _LENGTH.unpack(start[len(_MAGIC) :])[0]
+    length: int = _LENGTH.unpack(start[len(MAGIC) :])[0]
     if length > _MOST_HEADER_BYTES:
         return None
     try:
@@ -266,19 +275,29 @@ def _header(start: bytes, read: Callable[[int], bytes]) -> _Header | None:
 
 def _read(path: Path, origin: Origin, name: str) -> Saved | None:
     """A part, if the file is whole and of this origin and name."""
-    try:
-        data = path.read_bytes()
-    except OSError:
+    body = _body(path)
+    if body is None:
         return None
-    body, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
-    if hashlib.blake2b(body, digest_size=_SUM_BYTES).digest() != checksum:
-        return None
-    start = len(_MAGIC) + _LENGTH.size
+    start = len(MAGIC) + _LENGTH.size
     header = _header(body[:start], lambda length: body[start : start + length])
     if header is None or (header.origin, header.name) != (origin, name):
         return None
     state = body[len(body) - header.state_bytes :]
     return Saved(Run(name, header.first, header.tokens), state)
+
+
+def _is_whole(path: Path) -> bool:
+    return _body(path) is not None or not path.exists()
+
+
+def _body(path: Path) -> bytes | None:
+    """All but the checksum, if that is right."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    body, checksum = data[:-_SUM_BYTES], data[-_SUM_BYTES:]
+    return body if hashlib.blake2b(body, digest_size=_SUM_BYTES).digest() == checksum else None
 
 
 def _kept(path: Path, header: _Header | None) -> Kept:
