@@ -37,7 +37,10 @@ class MainWindow(QMainWindow):
 
     quit_asked = Signal()
 
-    def __init__(self, look: Look, client: Client, opener: Opener) -> None:
+    def __init__(
+        self, look: Look, client: Client, opener: Opener, command: str = "satchel"
+    ) -> None:
+        """`command` opens this window from anywhere."""
         super().__init__()
         self._look = look
         self._client = client
@@ -58,7 +61,7 @@ class MainWindow(QMainWindow):
         self.folders = FoldersPage(look, client, self.activity)
         self.storage = StoragePage(look, client)
         self.models = ModelsPage(look, client)
-        self.settings = SettingsPage(look, client)
+        self.settings = SettingsPage(look, client, command)
         self.preview = PreviewPane(look, client, opener)
         self.banner = Banner(look)
         self.pages = QStackedWidget()
