@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format gallery lock third-party docs desktop bundle deb clean
+.PHONY: help setup run test test-slow check format gallery lock third-party docs desktop bundle \
+	deb appimage flatpak clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
@@ -21,6 +22,8 @@ help:
 	@echo 'make lock       resolve the versions in pyproject.toml into lock files'
 	@echo 'make bundle     make dist/satchel, which starts without a Python'
 	@echo 'make deb        the bundle, and a package of it for Debian'
+	@echo 'make appimage   the bundle, and one file of it that runs on most Linux desktops'
+	@echo 'make flatpak    the bundle, and what packaging/flatpak makes a Flatpak of'
 	@echo 'make third-party  write THIRD_PARTY.md, the list of packages, models and licences'
 	@echo 'make docs       write docs/reference and draw docs/pictures from the program'
 	@echo 'make clean      delete .venv and what tools left in this folder'
@@ -63,6 +66,12 @@ bundle:
 
 deb:
 	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --deb
+
+appimage:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --appimage
+
+flatpak:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --flatpak
 
 third-party: setup
 	@.venv/bin/python packaging/third_party.py

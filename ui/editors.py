@@ -236,6 +236,7 @@ def choice_names(key: str) -> dict[str, str]:
             "dark": tr("Dark"),
             "contrast": tr("High contrast"),
         },
+        "assistant.routing": {"auto": tr("Automatic"), "off": tr("Off")},
         "window.language": {
             "system": tr("As the system"),
             "en": "English",  # each in its own words, so that everyone finds theirs
