@@ -17,7 +17,7 @@ from ui.first_run import AUTOSTART, WELCOMED, FirstRun
 from ui.folders_page import FoldersPage
 from ui.models_page import ModelsPage
 from ui.opening import Opener
-from ui.parts import Banner, Look, column, row
+from ui.parts import Banner, Look, column, row, rule
 from ui.preview import PreviewPane
 from ui.search_page import SearchPage
 from ui.settings_page import SettingsPage
@@ -104,7 +104,7 @@ class MainWindow(QMainWindow):
         self._notice.hide()
         side = column(self._notice, self.splitter, spacing=0)
         side.setStretch(1, 1)
-        whole = row(self.sidebar, spacing=0)
+        whole = row(self.sidebar, rule("down"), spacing=0)
         whole.addLayout(side, 1)
         ground = QWidget()
         ground.setProperty("ground", "window")

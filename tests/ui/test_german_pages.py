@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QToolButton,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
 from report_samples import kept
 from scripted import ScriptedClient
 
@@ -79,7 +80,7 @@ def cut_buttons(part: QWidget) -> list[str]:
     "page", ["search", "chat", "folders", "storage", "models", "settings", "first run"]
 )
 def test_a_page_is_german_and_has_room_for_it(
-    page: str, window: MainWindow, client: ScriptedClient, english: Phrases
+    page: str, window: MainWindow, client: ScriptedClient, english: Phrases, qtbot: QtBot
 ) -> None:
     usual(client, "light")
     client.script[KeptRequest] = lambda m: Report(int(getattr(m, "id", 0)), kept())
@@ -94,6 +95,7 @@ def test_a_page_is_german_and_has_room_for_it(
     if page == "search":
         window.search.entry.setText("when does the lease end")
         window.search.search()
+        qtbot.waitUntil(lambda: window.preview.isVisible() and window.preview.width() > 200)
     if page == "folders":
         client.script[FilesList] = lambda m: Failed(int(getattr(m, "id", 0)), "Cancelled.", "")
         window.folders.show_problems("/home/ana/Documents")
