@@ -140,7 +140,7 @@ def search(driver: Driver) -> Script:
     driver.found["threads"] = threading.active_count()
     driver.found["numpy"] = "numpy" in sys.modules
     driver.found["core"] = sorted(name for name in sys.modules if name.startswith("core"))
-    driver.found["app"] = sorted(name for name in sys.modules if name.startswith("app"))
+    driver.found["app"] = sorted(n for n in sys.modules if n.split(".")[0] == "app")
 
 
 def ask(driver: Driver) -> Script:
