@@ -56,6 +56,16 @@ class Look(QObject):
         self.theme.changed.connect(paint)
         button.destroyed.connect(lambda: self.theme.changed.disconnect(paint))
 
+    def keep_width(self, part: QWidget, px: int, put: Callable[[int], object]) -> None:
+        """Give a part a width of `px` for text of usual size, and more where text is larger."""
+
+        def fit() -> None:
+            put(round(px * self.theme.breadth))
+
+        fit()
+        self.theme.changed.connect(fit)
+        part.destroyed.connect(lambda: self.theme.changed.disconnect(fit))
+
 
 def is_right_to_left(text: str) -> bool:
     """Whether the first letter with a direction is of a script written from the right."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Literal
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QWidget
 
 from core.messages import Failed, Message, Report, TagsRequest
 from ui.client import Asker, Make, OnReply
@@ -19,7 +19,6 @@ from ui.undo import UndoBar
 
 LONGEST = 40
 MOST_CHIPS = 15
-IN_A_ROW = 2
 NAME_CHARS = 18  # of a chip; its tip has the whole name
 NAMED = 3  # files that a proposal names
 
@@ -28,12 +27,6 @@ def _short(name: str) -> str:
     """A tag as its chip shows it."""
     name = one_line(name)
     return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
-
-
-def _in_rows(layout: QVBoxLayout, chips: Sequence[QPushButton], each: int) -> None:
-    """Put chips below each other in rows."""
-    for at in range(0, len(chips), each):
-        layout.addLayout(row(*chips[at : at + each], 1, spacing=4))
 
 
 class FileTags(QWidget):
@@ -128,7 +121,7 @@ class FileTags(QWidget):
             chip.setChecked(True)
             chip.setAccessibleName(tr("Take off the tag %1").replace("%1", one_line(name)))
             self.chips.append(chip)
-        _in_rows(self._list, self.chips, IN_A_ROW)
+        self._list.addLayout(FlowLayout(*self.chips))
 
 
 class TagFilter(QWidget):
@@ -146,7 +139,7 @@ class TagFilter(QWidget):
         self.chips: dict[str, QPushButton] = {}
         self._offered: tuple[str, ...] = ()
         self._asked = 0
-        self._list = FlowLayout(spacing=4)
+        self._list = column(spacing=4)
         self.offer = Banner(look)
         line = row(label(tr("Tags"), "small"), spacing=8)
         line.addLayout(self._list, 1)
@@ -189,7 +182,7 @@ class TagFilter(QWidget):
             chip.setCheckable(True)
             chip.setAccessibleName(tr("Only files tagged %1").replace("%1", one_line(name)))
             self.chips[name] = chip
-            self._list.addWidget(chip)
+        self._list.addLayout(FlowLayout(*self.chips.values()))
         self.setVisible(bool(tags))
         if self.tag is not None and self.tag not in self.chips:
             self.choose(None)

@@ -205,7 +205,7 @@ def failures() -> list[dict[str, str]]:
     ]
 
 
-def settings(**chosen: str) -> list[dict[str, object]]:
+def settings(**chosen: object) -> list[dict[str, object]]:
     """The table of the declared settings with their defaults, but for `window_theme="dark"`."""
     return [
         {
