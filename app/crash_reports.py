@@ -88,7 +88,7 @@ def keep_report(home: Home, text: str) -> Path | None:
     digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
     path = home.crashes / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{digest}{_SUFFIX}"
     try:
-        home.crashes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.crashes.mkdir(mode=0o700, exist_ok=True)
         write_atomic(path, text.encode())
         others = [other for other in kept_reports(home) if other != path]
         same = [other for other in others if other.stem.endswith(digest)]
@@ -135,7 +135,7 @@ def watched(home: Home, process: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _native_trace(home: Home) -> Iterator[None]:
-    home.crashes.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.crashes.mkdir(mode=0o700, exist_ok=True)
     path = home.crashes / _NATIVE
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         faulthandler.enable(file)

@@ -161,7 +161,10 @@ class Governor:
 
     def _run(self) -> None:
         while True:
-            self.look()
+            # A disk that does not answer is told by whoever needs it; the next look may see it.
+            with contextlib.suppress(OSError):
+                self._service.look_at_home()
+                self.look()
             short = self._available_bytes is not None and self._available_bytes < PLENTY_BYTES
             closely = short or self.decision.stage > Stage.ALL
             if self._stopping.wait(LOOK_CLOSELY_S if closely else LOOK_EVERY_S):

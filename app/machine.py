@@ -64,7 +64,7 @@ def look_for_gpus(home: Home) -> list[Table] | None:
         return None
     known = _KnownGpus(machine_name(processors()), reply.gpus)
     with contextlib.suppress(OSError):
-        home.gpus.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home.gpus.parent.mkdir(mode=0o700, exist_ok=True)
         write_atomic(home.gpus, msgspec.json.encode(known))
     return [msgspec.to_builtins(gpu) for gpu in reply.gpus]
 

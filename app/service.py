@@ -34,6 +34,7 @@ from app.mistakes import as_environment, as_mistake
 from app.model import ModelWorker, SavedPlace
 from app.pinned import Pins
 from app.planning import Choices, measure_corpus, plan_for
+from app.presence import Presence
 from app.readers import make_readers
 from app.recent import Recent
 from app.remote import Remote
@@ -54,6 +55,8 @@ from core.messages import (
     Ask,
     BudgetRequest,
     Cancel,
+    ConversationGet,
+    ConversationsList,
     Digest,
     Doctor,
     Done,
@@ -106,6 +109,20 @@ WORK = (
     ModelsRequest,
 )
 SEARCH = (Search, Related, Preview, PagePreview)
+WRITES_NOTHING = (
+    *SEARCH,
+    StatusRequest,
+    FoldersList,
+    FoldersCheck,
+    FilesList,
+    SettingsGet,
+    ConversationsList,
+    ConversationGet,
+    Pause,
+    Subscribe,
+    Raise,
+    Shutdown,
+)
 LOOK = (
     StatusRequest,
     FoldersList,
@@ -183,6 +200,7 @@ class Service:
             self.home.expert_traces,
             SavedPlace(self.home.saved_kv, self._saved_kv_limit),
         )
+        self.presence = Presence(home)
         self._environment = environment
         self._active = 0
         self._used_at = time.monotonic()
@@ -248,6 +266,14 @@ class Service:
             )
             return history
 
+    def look_at_home(self) -> None:
+        """See whether the home is where it was. Where it is another, the service has to end."""
+        self.presence.look()
+        problem = self.presence.problem
+        self.work.standing.warn(None if problem is None else str(problem))
+        if self.presence.replaced:
+            self.on_shutdown()
+
     # --- requests -----------------------------------------------------------------------
 
     def attach(self, session: Session) -> None:
@@ -270,8 +296,11 @@ class Service:
         session.begin(number, lasting=watching or isinstance(message, Subscribe))
         if isinstance(message, Search) and message.early:
             session.begin_search(number)
+        problem = self.presence.problem
         if self._stopping.is_set():
             session.close()
+        elif problem is not None and not isinstance(message, WRITES_NOTHING):
+            session.reply(Failed(number, problem.title, problem.advice))
         elif is_fetch(message):
             self._fetches.submit(session, message)
         elif isinstance(message, RemoteSetup):
@@ -361,7 +390,8 @@ class Service:
         except Cancelled:
             session.reply(Failed(number, "Cancelled.", ""))
         except UserError as error:
-            session.reply(Failed(number, error.title, error.advice))
+            told = self.presence.problem or error  # without its home much else fails, too
+            session.reply(Failed(number, told.title, told.advice))
         except FileError as error:
             again = "Index again to have it read anew." if error.problem == "changed" else ""
             session.reply(Failed(number, f"{error.path} {error.reason}.", again))
@@ -380,7 +410,7 @@ class Service:
                 Failed(number, f"{error}.", "Run `satchel doctor --repair`; no file is lost.")
             )
         except Exception as error:  # the top of a thread: a bug must not end it
-            said = as_environment(error)
+            said = self.presence.problem or as_environment(error)
             if said is None:
                 keep_report(self.home, report_of(error, "service"))
                 said = as_mistake(error)

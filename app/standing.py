@@ -27,7 +27,15 @@ class Standing:
         self._state: StateName = "idle"
         self._reason: str | None = None
         self._waited_for = False
+        self._problem: str | None = None
         self._telling = threading.Lock()
+
+    def warn(self, problem: str | None) -> None:
+        """Something keeps everything from being written, in words, until it is told to be over."""
+        with self._telling:
+            if problem != self._problem:
+                self._problem = problem
+                self._tell()
 
     def pause(self, paused: bool, for_s: float | None = None) -> None:
         """The person holds indexing, for a while or until they say so, or lets it go on."""
@@ -59,7 +67,11 @@ class Standing:
         self._broadcast(State(0, *self.now()))
 
     def now(self) -> tuple[StateName, str | None]:
-        """What is being done, and why if that needs a word. A pause outweighs everything else."""
+        """What is being done, and why if that needs a word. What keeps all from being written
+        outweighs everything else, and then a pause.
+        """
+        if self._problem is not None:
+            return "attention", self._problem
         if self._paused:
             if self._until_s is None:
                 return "paused", "you paused it"
@@ -74,7 +86,7 @@ class Standing:
         person wished for their battery or screen, but not without memory or disk.
         """
         held = self._decision.holds_work if waited_for else bool(self._decision.causes)
-        return self._paused or held
+        return self._paused or held or self._problem is not None
 
     @property
     def squeezed(self) -> bool:

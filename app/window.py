@@ -10,15 +10,19 @@ import argparse
 import contextlib
 import functools
 import os
+import shlex
+import shutil
 import signal
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.cli import HOME_VARIABLE
 from app.identity import APP_ID, announce
 from app.mistakes import as_mistake
 from core.bundle import module_command
@@ -46,6 +50,7 @@ class Desktop:
         service: Sequence[str],
         hidden: bool = False,
         language: str = "system",
+        command: str = "satchel",
     ) -> None:
         self.application = application
         application.setApplicationName("satchel")
@@ -56,7 +61,7 @@ class Desktop:
         self.client.start()  # first of all: it starts up while the window is built
         speak(application, language)
         self.look = Look(Theme(application), Icons())
-        self.window = MainWindow(self.look, self.client, Opener())
+        self.window = MainWindow(self.look, self.client, Opener(), command)
         # The service was started before the window could listen.
         self.window.activity.begin()
         self.client.open_elsewhere.connect(self.quit)
@@ -118,12 +123,27 @@ def tell_mistake(
     print(f"satchel: {as_mistake(error)}", file=sys.stderr)
 
 
+def start_command(
+    home: str | None, environment: Mapping[str, str], on_path: str | None, beside: Path
+) -> str:
+    """What to give a key to, so that it opens this window: as a shell takes it.
+
+    `on_path` is where `satchel` is found without its folder, `beside` the folder of this program.
+    """
+    here = beside / "satchel"
+    program = "satchel" if on_path or not here.is_file() else str(here)
+    chosen = home or environment.get(HOME_VARIABLE)
+    where = ["--home", os.path.abspath(os.path.expanduser(chosen))] if chosen else []  # noqa: PTH100, PTH111 - keeps links
+    return shlex.join([program, *where])
+
+
 def open_window(home: str | None, hidden: bool = False) -> int:
     """Open the window and stay until it is quit; returns the exit code."""
     sys.excepthook = functools.partial(tell_mistake, home)
     announce()
     application = QApplication(sys.argv[:1])
-    desktop = Desktop(application, service_command(home), hidden, chosen_language(home))
+    command = start_command(home, os.environ, shutil.which("satchel"), Path(sys.executable).parent)
+    desktop = Desktop(application, service_command(home), hidden, chosen_language(home), command)
     # Ctrl+C and a polite kill quit like the menu does. Python looks at signals
     # only when it runs, so a timer gives it a moment now and then.
     for name in (signal.SIGINT, signal.SIGTERM):

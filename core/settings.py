@@ -313,6 +313,13 @@ DECLARED: tuple[Setting, ...] = (
         choices=("system", "light", "dark", "contrast"),
     ),
     Setting(
+        "window.text_percent",
+        100,
+        "Size of all text in the window, in per cent of your system's.",
+        low=80,
+        high=200,
+    ),
+    Setting(
         "window.language",
         "system",
         "The language of the window, from its next start on.",

@@ -54,7 +54,7 @@ class Page:
 
     def links(self) -> list[str]:
         """Where its links and pictures lead."""
-        return [m[2] for m in _LINK.finditer(_INLINE.sub("", self.prose()))]
+        return [m[2] for m in _LINK.finditer(_INLINE.sub("code", self.prose()))]
 
     def pictures(self) -> list[str]:
         """Where its pictures are."""

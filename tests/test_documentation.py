@@ -160,6 +160,23 @@ def test_what_a_page_leads_to_is_there(page: Page) -> None:
             assert place in Page(target).anchors(), link
 
 
+def test_each_promise_of_privacy_names_a_test_that_there_is() -> None:
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", _privacy(), re.MULTILINE)
+    promises = [row for row in rows if row[0] not in ("promise", "---") and "---" not in row[0]]
+    assert len(promises) >= 20
+    for promise, tests in promises:
+        named = re.findall(r"\[((?:`test_\w+`(?:, )?)+)\]\(\.\./([\w/]+\.py)\)", tests)
+        assert named, promise
+        for names, path in named:
+            source = (ROOT / path).read_text(encoding="utf-8")
+            for name in re.findall(r"test_\w+", names):
+                assert f"\ndef {name}(" in source, f"{path} has no {name}: {promise}"
+
+
+def _privacy() -> str:
+    return (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+
+
 def test_every_page_and_picture_is_led_to() -> None:
     reached = {
         (page.path.parent / link.partition("#")[0]).resolve()

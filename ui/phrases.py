@@ -83,7 +83,10 @@ class Phrases:
 
     def say(self, text: str) -> str | None:
         """The text in the language of the catalogue; None when it is none of its texts."""
-        return self._joined(text, DEEPEST) if 0 < len(text) <= LONGEST_CHARS else None
+        if not 0 < len(text) <= LONGEST_CHARS:
+            return None
+        whole = self._say(text, DEEPEST)
+        return whole if whole is not None else self._joined(text, DEEPEST)
 
     def _say(self, text: str, depth: int) -> str | None:
         if (said := self._whole.get(text)) is not None or not depth:
@@ -113,14 +116,12 @@ class Phrases:
         """A text, or several with a joint between them; what is not there is said by nothing."""
         if not text:
             return ""
-        if (said := self._say(text, depth)) is not None:
-            return said
         for before, joint, after in self._cuts(text):
             first = self._say(before, depth)
             rest = None if first is None else self._joined(after, depth)
             if rest is not None:
                 return f"{first}{self._joints[joint]}{rest}"
-        return None
+        return self._say(text, depth)
 
     def _cuts(self, text: str) -> Iterator[tuple[str, str, str]]:
         for joint in self._joints:

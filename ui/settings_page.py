@@ -51,7 +51,8 @@ class SettingsPage(QWidget):
     first_steps_wanted = Signal()
     deleted = Signal(str)  # the kind of what is gone
 
-    def __init__(self, look: Look, client: Asker) -> None:
+    def __init__(self, look: Look, client: Asker, command: str) -> None:
+        """`command` opens this window from anywhere."""
         super().__init__()
         self._look = look
         self._client = client
@@ -65,7 +66,7 @@ class SettingsPage(QWidget):
         self.about = AboutCard(look, client)
         self.about.first_steps_asked.connect(self.first_steps_wanted)
         self.privacy = PrivacyCards(look, client, self._deleted, self.about.know)
-        self.shortcut = ShortcutCard()
+        self.shortcut = ShortcutCard(command)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(tr("Find a setting…"))
         self.filter.setAccessibleName(tr("Find a setting"))

@@ -24,7 +24,7 @@ class Sidebar(QFrame):
         self._look = look
         self._activity = activity
         self.setProperty("sidebar", "true")
-        self.setFixedWidth(190)
+        look.keep_width(self, 190, self.setFixedWidth)
         logo = QLabel()
         logo.setPixmap(look.icons.logo(28))
         brand = row(logo, label("Satchel", "brand"), 1, spacing=9)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-from PySide6.QtCore import QCoreApplication, QDate, QDateTime, QLocale
-from PySide6.QtGui import QKeySequence
+from PySide6.QtCore import QCoreApplication, QDate, QDateTime, QLocale, Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence
 
 from core.messages import Locator
 
@@ -49,10 +49,11 @@ def shown(name: str) -> str:
     """A file's name or path: what cannot be seen becomes a visible escape.
 
     A name with right-to-left letters is isolated, so that it does not reorder
-    the text around it.
+    the text around it; in a window that is mirrored each name is, so that a path keeps its order.
     """
     safe = "".join(c if c.isprintable() or c in _JOINERS else _escape(c) for c in name)
-    if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in safe):
+    mirrored = QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft
+    if (mirrored and safe) or any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in safe):
         return _FIRST_STRONG_ISOLATE + safe + _POP_ISOLATE
     return safe
 

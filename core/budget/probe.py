@@ -62,7 +62,7 @@ def run_probe(machine: str, file: Path | None, clock: _Clock = time.perf_counter
 
 def keep_probe(path: Path, probe: Probe) -> None:
     """Write it down for later. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     write_atomic(path, msgspec.json.encode(probe))
 
 

@@ -62,5 +62,5 @@ def load_speed(path: Path, machine: str, model: str) -> QuerySpeed:
 def keep_speed(path: Path, speed: QuerySpeed) -> None:
     """Write it down for later; where that fails the next searches tell again."""
     with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         write_atomic(path, msgspec.json.encode(speed))

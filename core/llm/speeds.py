@@ -81,7 +81,7 @@ class Speeds:
             decode=(*old.decode, *decode)[-KEPT:],
         )
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
             write_atomic(self._path, msgspec.json.encode([new, *rest][:MOST_MODELS]))
 
     def _load(self) -> list[_Samples]:

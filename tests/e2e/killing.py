@@ -20,10 +20,10 @@ from pathlib import Path
 
 import apsw
 import psutil
+from kill_truth import QUERIES, SUBJECTS, Truth, content, watch
 from running import ANSWER_S, START_S, Running, ServiceGoneError
 
-from core.files.folders import WatchedFolder, save_folders
-from core.home import Home, find_home
+from core.home import Home
 from core.index.segment import Segment, SegmentError
 from core.messages import (
     AnswerDone,
@@ -44,32 +44,9 @@ from core.messages import (
 )
 from core.store.catalogue import Catalogue
 
-SUBJECTS = (
-    "ferry", "lighthouse", "market", "council", "letter", "garden", "bicycle", "winter", "orchard",
-    "glacier", "saddle", "thimble", "recipe", "lease", "piano", "walrus",
-)  # fmt: skip
-QUERIES = ("the ferry and the lighthouse", "a letter to the council", "walrus in winter")
 LEVELS = ("graph", "codes-8", "codes-16", "codes-32", "hubs", "embeddings")
 STARTER = "all-minilm-l6-v2"
 SAME_SCORE = 0.006  # kept embeddings of 8 bits differ this much from computed ones
-
-
-def content(number: int) -> str:
-    """One of the texts that a file may hold; each is another."""
-    chance = random.Random(number)
-    parts = [
-        f"Note {number}, part {part}. " + " ".join(chance.choices(SUBJECTS, k=90)) + "."
-        for part in range(2)
-    ]
-    return "\n\n".join(parts)
-
-
-@dataclass
-class Truth:
-    """What a fresh index says of every text that a file may hold, by its number."""
-
-    by_meaning: list[dict[int, dict[int, float]]]
-    by_word: list[dict[int, set[int]]]
 
 
 @dataclass
@@ -255,6 +232,13 @@ class Killer:
         if isinstance(reply, AnswerDone):
             self.said.setdefault(begun[-1], []).append((self.asked, reply.answer))
 
+    def _do_keep(self) -> None:
+        """Answer, which saves what the model has read, and give that less room, then more."""
+        self._do_answer()
+        for megabytes in (0, self.chance.randint(5, 60)):
+            setting = SettingsSet(self.running.next_id(), "assistant.saved_kv_mb", megabytes)
+            self.running.ask(setting)
+
     # --- what has to hold afterwards --------------------------------------------------------
 
     def _look(self, doctor: bool = True) -> None:
@@ -377,39 +361,3 @@ class Killer:
         catalogue.close()
         left = [path for path in self.home_folder.rglob("*.tmp") if path.is_file()]
         assert not left, "temporary files are left"
-
-
-def watch(home: Path, files: Path) -> None:
-    """Let a new home have a watched folder."""
-    made = find_home(str(home), {})
-    made.create()
-    save_folders(made.folders, [WatchedFolder(str(files))])
-
-
-def learn_truth(root: Path, texts: int, environment: Mapping[str, str]) -> Truth:
-    """A fresh index over every text that a file may hold."""
-    files = root / "files"
-    files.mkdir(parents=True)
-    for number in range(texts):
-        (files / f"{number}.txt").write_text(content(number))
-    watch(root / "home", files)
-    running = Running(root / "home", environment, window=False)
-    try:
-        running.report(Index(running.next_id()))
-        meaning: list[dict[int, dict[int, float]]] = []
-        words: list[dict[int, set[int]]] = []
-        for query in QUERIES:
-            meaning.append({})
-            found = running.search(query, "semantic", exact=True)
-            assert not isinstance(found, Failed)
-            for (path, start), score in found.items():
-                meaning[-1].setdefault(int(Path(path).stem), {})[start] = score
-        for word in SUBJECTS[:3]:
-            words.append({})
-            found = running.search(word, "lexical")
-            assert not isinstance(found, Failed)
-            for path, start in found:
-                words[-1].setdefault(int(Path(path).stem), set()).add(start)
-    finally:
-        running.end()
-    return Truth(meaning, words)

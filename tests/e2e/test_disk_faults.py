@@ -5,13 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from faulting import Faults
-from helpers import satchel_json
+from helpers import ROOT, satchel_json
 from running import Running
 
 from core.messages import (
@@ -104,7 +110,7 @@ def in_words(reply: Message) -> str:
         assert reply.advice
         return f"{reply.title} {reply.advice}"
     assert isinstance(reply, Report), reply
-    return str(reply.body.get("stopped") or "")
+    return str(reply.body.get("stopped") or "") if isinstance(reply.body, dict) else ""
 
 
 FAILING = {
@@ -112,10 +118,14 @@ FAILING = {
     "EIO when written": {"write_errno": errno.EIO},
     "EIO when synced": {"sync_errno": errno.EIO},
 }
+MOMENTS = [("full", 7), ("EIO when written", 23)] + [
+    pytest.param(name, after, marks=pytest.mark.slow)
+    for name in FAILING
+    for after in (0, 1, 3, 5, 11, 16, 30, 50)
+]
 
 
-@pytest.mark.parametrize("after", [0, 7, 23])
-@pytest.mark.parametrize("name", FAILING)
+@pytest.mark.parametrize(("name", "after"), MOMENTS)
 def test_a_home_that_cannot_be_written(desk: Desk, name: str, after: int) -> None:
     before = desk.found()
     desk.write(2)
@@ -132,6 +142,7 @@ def test_a_home_that_cannot_be_written(desk: Desk, name: str, after: int) -> Non
     assert isinstance(desk.ask(SettingsSet, "window.theme", "dark"), Report)
 
 
+@pytest.mark.slow
 def test_writes_that_are_cut_short(desk: Desk) -> None:
     desk.write(2)
     desk.faults.set(short_writes=1)
@@ -141,6 +152,7 @@ def test_writes_that_are_cut_short(desk: Desk) -> None:
     desk.all_is_well()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_slow(desk: Desk) -> None:
     desk.write(1)
     desk.faults.set(delay_us=20_000)
@@ -149,6 +161,7 @@ def test_a_disk_that_is_slow(desk: Desk) -> None:
     desk.all_is_well()
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_read(desk: Desk) -> None:
     desk.write(2)
     desk.faults.set(read_errno=errno.EIO)
@@ -178,7 +191,7 @@ def test_files_that_cannot_be_read(desk: Desk) -> None:
     desk.all_is_well()
 
 
-@pytest.mark.parametrize("days", [30, -30])
+@pytest.mark.parametrize("days", [30, pytest.param(-30, marks=pytest.mark.slow)])
 def test_a_clock_that_jumps(desk: Desk, days: int) -> None:
     desk.write(1)
     desk.faults.set(clock_offset_s=days * DAY_S)
@@ -187,4 +200,130 @@ def test_a_clock_that_jumps(desk: Desk, days: int) -> None:
     desk.faults.set(clock_offset_s=-days * DAY_S)
     assert isinstance(desk.index(), Report)
     assert desk.found() == desk.written
+    desk.all_is_well()
+
+
+# --- a home that goes away ------------------------------------------------------------------------
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def refused(desk: Desk) -> str:
+    """What is said to who would change something; empty when it is done."""
+    reply = desk.ask(SettingsSet, "window.theme", "dark")
+    return reply.title if isinstance(reply, Failed) else ""
+
+
+def test_a_home_that_is_moved_away_and_back(desk: Desk) -> None:
+    before, away = desk.found(), desk.home.with_name("away")
+    desk.home.rename(away)
+    try:
+        until(lambda: "not there any more" in refused(desk))
+        assert desk.found() == before
+        assert "not there any more" in in_words(desk.index())
+        in_words(desk.ask(StatusRequest))
+        assert not desk.home.exists(), "nothing is made anew in its place"
+    finally:
+        away.rename(desk.home)
+    until(lambda: not refused(desk))
+    desk.write(1)
+    desk.all_is_well()
+
+
+@pytest.mark.slow
+def test_a_home_that_another_takes_the_place_of(desk: Desk) -> None:
+    before, away = desk.found(), desk.home.with_name("away")
+    desk.home.rename(away)
+    shutil.copytree(away, desk.home, ignore=shutil.ignore_patterns("socket", "*-shm", "*-wal"))
+    assert desk.running.process.wait(30) == 0, "it ends, so that the next one opens what is there"
+    desk.running.end()
+    desk.running = Running(desk.home, desk.environment, window=False)
+    assert desk.found() == before
+    shutil.rmtree(away)
+    desk.all_is_well()
+
+
+@pytest.mark.slow
+def test_a_home_that_is_deleted(desk: Desk, tmp_path: Path) -> None:
+    before = desk.found()
+    shutil.copytree(desk.home, tmp_path / "copy", ignore=shutil.ignore_patterns("socket"))
+    shutil.rmtree(desk.home)
+    until(lambda: "not there any more" in refused(desk))
+    assert desk.found() == before
+    assert not desk.home.exists()
+    desk.says_nothing_strange()
+    desk.running.end()
+    assert not desk.home.exists()
+    shutil.copytree(tmp_path / "copy", desk.home)
+    desk.running = Running(desk.home, desk.environment, window=False)
+    desk.all_is_well()
+
+
+# --- a machine that lacks something ---------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_day_of_sleep(desk: Desk) -> None:
+    """As Linux sleeps: all stands still, and then the clock on the wall is a day further."""
+    for _ in range(2):
+        desk.write(1)
+        number = desk.running.next_id()
+        family = desk.running.family()
+        sleeper = threading.Timer(0.2, lambda family=family: [one.suspend() for one in family])
+        waker = threading.Timer(4.0, lambda: desk.faults.set(clock_offset_s=DAY_S))
+        back = threading.Timer(4.1, lambda family=family: [one.resume() for one in family])
+        for timer in (sleeper, waker, back):
+            timer.start()
+        assert isinstance(desk.running.ask(Index(number)), Report)
+        for timer in (sleeper, waker, back):
+            timer.join()
+        assert desk.found() == desk.written
+    desk.all_is_well()
+
+
+@pytest.mark.slow
+def test_a_service_that_may_open_no_more_files(desk: Desk) -> None:
+    process = psutil.Process(desk.running.process.pid)
+    soft, hard = process.rlimit(psutil.RLIMIT_NOFILE)
+    before = desk.found()
+    for spare in (0, 3, 8, 15):
+        process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + spare, hard))
+        desk.write(1)
+        in_words(desk.index())
+        in_words(desk.ask(StatusRequest))
+        in_words(desk.ask(SettingsSet, "window.theme", "dark"))
+        reply = desk.running.search("town", "lexical")
+        assert not isinstance(reply, Failed) or "mistake" not in reply.title
+        process.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
+    assert before <= desk.found()
+    desk.all_is_well()
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_watched(desk: Desk) -> None:
+    desk.faults.set(watch_errno=errno.ENOSPC)
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "--home", str(desk.home), "index", "--watch"],
+        cwd=ROOT,
+        env={**os.environ, **desk.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(
+            lambda: (
+                "max_user_watches"
+                in str(desk.running.report(StatusRequest(desk.running.next_id())))
+            )
+        )
+    finally:
+        watching.send_signal(signal.SIGINT)
+        _, said = watching.communicate(timeout=60)
+    assert "Traceback" not in said
     desk.all_is_well()

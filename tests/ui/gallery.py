@@ -377,7 +377,7 @@ def folder_states(g: Gallery, mode: str) -> None:
         )
     )  # fmt: skip
     g.shoot("folders-held", mode)
-    g.client.news.emit(State(0, "attention", "The disk budget is full: 12 files wait."))
+    g.client.news.emit(State(0, "attention", "The disk budget is used up; new content waits."))
     g.window.folders.show_problems("/home/ana/Documents")
     g.shoot("folders-problems", mode)
     g.window.folders.problems.hide()
@@ -458,7 +458,7 @@ def model_states(g: Gallery, mode: str) -> None:
     page.fetch("olmoe-1b-7b-instruct")
     g.client.fail(
         g.client.last(ModelsRequest),
-        "There is no room for the model: 1.9 GB are free.",
+        "Fetching needs 4214 MB of free space, there are 1900 MB.",
         "Free some disk space.",
     )
     g.shoot("models-refused", mode)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
 import pytest
 from catalogue import ROOT, service_texts, tables, window_texts
-from PySide6.QtCore import QCoreApplication, QDate, QEvent, QLocale
+from PySide6.QtCore import QDate, QLocale
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu
 
 from core.budget.govern import Cause, Decision, Readings, Stage, _in_words
@@ -35,24 +34,6 @@ from ui.text import (
 
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 AMERICAN = QLocale("en_US")
-
-
-def forget_language(application: QApplication, before: set[object]) -> None:
-    """Back to English, for the tests that follow."""
-    for translator in application.findChildren(Catalogue.__base__):
-        if translator not in before:
-            QCoreApplication.removeTranslator(translator)
-            translator.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    QLocale.setDefault(AMERICAN)
-
-
-@pytest.fixture
-def german(qapp: QApplication) -> Iterator[None]:
-    before: set[object] = set(qapp.findChildren(Catalogue.__base__))
-    speak(qapp, "de", AMERICAN)
-    yield
-    forget_language(qapp, before)
 
 
 @pytest.mark.parametrize("language", OTHERS)
