@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format gallery lock third-party desktop bundle deb clean
+.PHONY: help setup run test test-slow check format gallery lock third-party docs desktop bundle \
+	deb appimage flatpak clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.
@@ -21,7 +22,10 @@ help:
 	@echo 'make lock       resolve the versions in pyproject.toml into lock files'
 	@echo 'make bundle     make dist/satchel, which starts without a Python'
 	@echo 'make deb        the bundle, and a package of it for Debian'
+	@echo 'make appimage   the bundle, and one file of it that runs on most Linux desktops'
+	@echo 'make flatpak    the bundle, and what packaging/flatpak makes a Flatpak of'
 	@echo 'make third-party  write THIRD_PARTY.md, the list of packages, models and licences'
+	@echo 'make docs       write docs/reference and draw docs/pictures from the program'
 	@echo 'make clean      delete .venv and what tools left in this folder'
 
 setup:
@@ -63,8 +67,18 @@ bundle:
 deb:
 	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --deb
 
+appimage:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --appimage
+
+flatpak:
+	@python=$$(packaging/find_python.sh) && "$$python" packaging/bundle.py --flatpak
+
 third-party: setup
 	@.venv/bin/python packaging/third_party.py
+
+docs: setup
+	@.venv/bin/python packaging/reference.py
+	@QT_QPA_PLATFORM=offscreen .venv/bin/python tests/ui/pictures.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -110,7 +110,11 @@ def budget_lines(body: Any) -> Iterator[str]:
 
 def forgotten_lines(body: Any) -> Iterator[str]:
     """What was removed."""
-    yield f"Forgot {body['path']}: {body['files']} files of the index, {body['answers']} answers."
+    files, answers = body["files"], body["answers"]
+    yield (
+        f"Forgot {body['path']}: {files} {'file' if files == 1 else 'files'} of the index, "
+        f"{answers} {'answer' if answers == 1 else 'answers'}."
+    )
     if body["excluded_by"]:
         yield f"It is left out from now on ({body['excluded_by']})."
     proof = body["proof"]

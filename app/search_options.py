@@ -26,7 +26,12 @@ def add_searching(
             "--after", type=day, metavar="DAY", help="only of this day or later: 2024-03-14"
         )
         sub.add_argument("--before", type=day, metavar="DAY", help="only of days before this one")
-        sub.add_argument("--mode", choices=("hybrid", "semantic", "lexical"), default="hybrid")
+        sub.add_argument(
+            "--mode",
+            choices=("hybrid", "semantic", "lexical"),
+            default="hybrid",
+            help="by words and meaning together, by meaning only, or by words only",
+        )
         sub.add_argument(
             "--exact",
             action="store_true",

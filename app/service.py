@@ -390,8 +390,8 @@ class Service:
         except Cancelled:
             session.reply(Failed(number, "Cancelled.", ""))
         except UserError as error:
-            cause = self.presence.problem or error  # without its home much else fails, too
-            session.reply(Failed(number, cause.title, cause.advice))
+            told = self.presence.problem or error  # without its home much else fails, too
+            session.reply(Failed(number, told.title, told.advice))
         except FileError as error:
             again = "Index again to have it read anew." if error.problem == "changed" else ""
             session.reply(Failed(number, f"{error.path} {error.reason}.", again))

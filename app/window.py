@@ -10,20 +10,27 @@ import argparse
 import contextlib
 import functools
 import os
+import shlex
+import shutil
 import signal
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.cli import HOME_VARIABLE
 from app.identity import APP_ID, announce
 from app.mistakes import as_mistake
 from core.bundle import module_command
 from core.errors import UserError
+from core.home import find_home
 from ui.client import Client
 from ui.icons import Icons
+from ui.language import speak
 from ui.opening import Opener
 from ui.parts import Look
 from ui.theme import Theme
@@ -38,7 +45,12 @@ class Desktop:
     """The parts of the running window, from start to quit."""
 
     def __init__(
-        self, application: QApplication, service: Sequence[str], hidden: bool = False
+        self,
+        application: QApplication,
+        service: Sequence[str],
+        hidden: bool = False,
+        language: str = "system",
+        command: str = "satchel",
     ) -> None:
         self.application = application
         application.setApplicationName("satchel")
@@ -47,8 +59,9 @@ class Desktop:
         application.setQuitOnLastWindowClosed(False)
         self.client = Client(service, first_arguments=["--raise-other"])
         self.client.start()  # first of all: it starts up while the window is built
+        speak(application, language)
         self.look = Look(Theme(application), Icons())
-        self.window = MainWindow(self.look, self.client, Opener())
+        self.window = MainWindow(self.look, self.client, Opener(), command)
         # The service was started before the window could listen.
         self.window.activity.begin()
         self.client.open_elsewhere.connect(self.quit)
@@ -81,6 +94,18 @@ def service_command(home: str | None) -> list[str]:
     return module_command("app.service_process", *where)
 
 
+def chosen_language(home: str | None) -> str:
+    """The language that is set for the window; "system" where none can be read.
+
+    The service has the settings, but the window is drawn before the service answers.
+    """
+    try:
+        settings = find_home(home, os.environ).settings.read_text("utf-8")
+        return str(tomllib.loads(settings)["window"]["language"])
+    except (UserError, OSError, ValueError, LookupError, TypeError):
+        return "system"
+
+
 def tell_mistake(
     home: str | None,
     kind: type[BaseException],
@@ -92,11 +117,24 @@ def tell_mistake(
     error = error.with_traceback(trace)
     # Late, for a window that works needs none of it.
     from app.crash_reports import keep_report, report_of
-    from core.home import find_home
 
     with contextlib.suppress(UserError):
         keep_report(find_home(home, os.environ), report_of(error, "window"))
     print(f"satchel: {as_mistake(error)}", file=sys.stderr)
+
+
+def start_command(
+    home: str | None, environment: Mapping[str, str], on_path: str | None, beside: Path
+) -> str:
+    """What to give a key to, so that it opens this window: as a shell takes it.
+
+    `on_path` is where `satchel` is found without its folder, `beside` the folder of this program.
+    """
+    here = beside / "satchel"
+    program = "satchel" if on_path or not here.is_file() else str(here)
+    chosen = home or environment.get(HOME_VARIABLE)
+    where = ["--home", os.path.abspath(os.path.expanduser(chosen))] if chosen else []  # noqa: PTH100, PTH111 - keeps links
+    return shlex.join([program, *where])
 
 
 def open_window(home: str | None, hidden: bool = False) -> int:
@@ -104,7 +142,8 @@ def open_window(home: str | None, hidden: bool = False) -> int:
     sys.excepthook = functools.partial(tell_mistake, home)
     announce()
     application = QApplication(sys.argv[:1])
-    desktop = Desktop(application, service_command(home), hidden)
+    command = start_command(home, os.environ, shutil.which("satchel"), Path(sys.executable).parent)
+    desktop = Desktop(application, service_command(home), hidden, chosen_language(home), command)
     # Ctrl+C and a polite kill quit like the menu does. Python looks at signals
     # only when it runs, so a timer gives it a moment now and then.
     for name in (signal.SIGINT, signal.SIGTERM):

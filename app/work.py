@@ -186,13 +186,15 @@ class Work:
         with self._jobs.mutex:
             return any(job is None or not isinstance(job[1], Index) for job in self._jobs.queue)
 
-    def index_waits(self) -> bool:
-        """Whether anything waits that does not merely go on watching."""
+    def index_waits(self, but: Session | None = None) -> bool:
+        """Whether anything waits that does not merely go on watching, `but` what one put there."""
         with self._jobs.mutex:
             return any(
-                job is None or not self._indexing.watches(job[0], getattr(job[1], "id", 0))
+                job is None
+                or (job[0] is not but
+                    and not self._indexing.watches(job[0], getattr(job[1], "id", 0)))
                 for job in self._jobs.queue
-            )
+            )  # fmt: skip
 
     def somebody_waits(self) -> bool:
         """Whether an index request waits whose end somebody waits for."""
@@ -204,5 +206,9 @@ class Work:
             )  # fmt: skip
 
     def others_wait(self, session: Session) -> bool:
-        """Whether a request waits that goes before what is done without being asked."""
-        return self.index_waits() or (session is self.own and not self._jobs.empty())
+        """Whether a request waits that goes before what is done without being asked.
+
+        What the service does by itself makes way for all, and all but a change for nothing of it:
+        two that make way for each other would never get anywhere.
+        """
+        return self.index_waits(but=self.own) or (session is self.own and not self._jobs.empty())

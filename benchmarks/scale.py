@@ -47,9 +47,9 @@ from core.index.scores import Scores
 from core.index.search import LEXICAL_SEEDS, Query, Searcher
 from core.index.segment import Segment, write_segment
 from core.index.spans import pack_document
-from core.index.store import IndexStore
 from core.index.terms import Tokenizer
 from core.index.text_cache import TextCache
+from core.index.upkeep import IndexStore
 from core.index.word_build import build, merge
 from core.index.words import WordIndex
 from core.messages import UNTITLED

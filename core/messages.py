@@ -38,9 +38,10 @@ class Message(msgspec.Struct, frozen=True, tag=True):
 
 
 # --- values inside messages -------------------------------------------------------------
+# Those that come in thousands are left out of Python's search for cycles, which they cannot be in.
 
 
-class Locator(msgspec.Struct, frozen=True):
+class Locator(msgspec.Struct, frozen=True, gc=False):
     """Where in a file a passage stands; what the format does not have is None.
 
     `page` and `line` count from 1, `heading` is the nearest one above,
@@ -61,7 +62,7 @@ class ChunkText(msgspec.Struct, frozen=True):
     text: str
 
 
-class About(msgspec.Struct, frozen=True):
+class About(msgspec.Struct, frozen=True, gc=False):
     """What a document says of itself; None where it does not. Dates in seconds since 1970, UTC."""
 
     title: str | None = None
@@ -90,14 +91,14 @@ class PassageText(msgspec.Struct, frozen=True):
 MOST_COPIES = 100  # listed with one hit
 
 
-class Copy(msgspec.Struct, frozen=True):
+class Copy(msgspec.Struct, frozen=True, gc=False):
     """Another file with what a hit shows: identical, nearly so, or with the passage in it."""
 
     path: str
     kind: Literal["identical", "near", "passage"]
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """One ranked passage. `marks` are character ranges of matched words inside `snippet`.
 
     `state` is "ok", or says why there is no snippet: "offline", "changed", "missing",

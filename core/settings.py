@@ -59,16 +59,18 @@ class Setting:
         return value
 
     def _refusal(self, value: object) -> UserError:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(
+        kind = {bool: "true or false", int: "a whole number", float: "a number"}.get(
             type(self.default), "a list of texts" if isinstance(self.default, tuple) else "a text"
         )
         if self.choices:
-            wanted = "one of " + ", ".join(self.choices)
-        if self.low is not None and self.high is not None:
-            wanted += f" from {self.low:g} to {self.high:g}"
+            advice = f"Give one of {', '.join(self.choices)}."
+        elif self.low is not None and self.high is not None:
+            advice = f"Give {kind} from {self.low:g} to {self.high:g}."
         elif self.low is not None:
-            wanted += f" of at least {self.low:g}"
-        return UserError(f"{self.key} cannot be {value!r}.", f"Give {wanted}.")
+            advice = f"Give {kind} of at least {self.low:g}."
+        else:
+            advice = f"Give {kind}."
+        return UserError(f"{self.key} cannot be {value!r}.", advice)
 
 
 DECLARED: tuple[Setting, ...] = (
@@ -309,6 +311,19 @@ DECLARED: tuple[Setting, ...] = (
         "system",
         "Light, dark or high-contrast colours.",
         choices=("system", "light", "dark", "contrast"),
+    ),
+    Setting(
+        "window.text_percent",
+        100,
+        "Size of all text in the window, in per cent of your system's.",
+        low=80,
+        high=200,
+    ),
+    Setting(
+        "window.language",
+        "system",
+        "The language of the window, from its next start on.",
+        choices=("system", "en", "de"),
     ),
     Setting(
         "window.on_close",

@@ -2,6 +2,9 @@
 
     bundle.py            build/bundle-env -> dist/satchel/, with its size by part
     bundle.py --deb      dist/satchel_VERSION_ARCHITECTURE.deb as well
+    bundle.py --appimage dist/Satchel-VERSION-MACHINE.AppImage as well
+    bundle.py --flatpak  build/flatpak-share, which the recipe for a Flatpak takes
+    bundle.py --sizes    no more than the size of dist/satchel by part
 
 The environment that is bundled holds the locked run-time packages and the bundler alone, so
 nothing from development can slip in.
@@ -18,19 +21,22 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bundle_rules import version
+import icu
+from appimage import build_appimage, lay_out
+from bundle_rules import icon_of, version
 from console import SetupError, elapsed, run, say, step, stop
-from deb import build_deb
+from deb import add_to_desktops, build_deb
 from environment import create, install_locked, pip
 from locks import Requirement, find, read_lock
-from models import EMBEDDING_MODEL, ensure_embedding_model
-from places import PACKAGING, ROOT, cache_dir, log_file, models_dir, need_space, python_of
+from models import ensure_embedding_model
+from places import PACKAGING, ROOT, cache_dir, log_file, need_space, python_of
 from wheels import obtain, processor_features, recipes
 
 ENVIRONMENT = ROOT / "build" / "bundle-env"
 STAMP = ENVIRONMENT / "satchel-stamp"
 WORK = ROOT / "build" / "bundle"
 DIST = ROOT / "dist"
+APPDIR = ROOT / "build" / "Satchel.AppDir"
 BUNDLE_BYTES = 2_500_000_000
 BUNDLER = (
     "pyinstaller", "pyinstaller-hooks-contrib", "altgraph", "packaging", "setuptools",
@@ -44,8 +50,13 @@ def main() -> int:
     """Builds what is asked for; 0, or 1 after one clear message."""
     parser = argparse.ArgumentParser(description="Makes dist/satchel/.")
     parser.add_argument("--deb", action="store_true", help="make a package for Debian as well")
+    parser.add_argument("--appimage", action="store_true", help="make an AppImage as well")
+    parser.add_argument("--flatpak", action="store_true", help="prepare a Flatpak as well")
+    parser.add_argument("--sizes", action="store_true", help="only print the sizes of its parts")
     wanted = parser.parse_args()
     start = time.monotonic()
+    if wanted.sizes:
+        return print_sizes(DIST / "satchel")
     try:
         need_space(ROOT, BUNDLE_BYTES, "The bundle")
         ensure_embedding_model()
@@ -56,12 +67,27 @@ def main() -> int:
             with step("Packing it for Debian"):
                 package = build_deb(folder, DIST, version(ROOT), python_of(ENVIRONMENT))
             say(f"    {package.relative_to(ROOT)}: {package.stat().st_size / 1e6:.1f} MB")
+        if wanted.flatpak:
+            add_to_desktops(ROOT / "build" / "flatpak-share", python_of(ENVIRONMENT), "satchel")
+        if wanted.appimage:
+            with step("Packing it as an AppImage"):
+                lay_out(folder, APPDIR, python_of(ENVIRONMENT))
+                image = build_appimage(APPDIR, DIST, version(ROOT))
+            say(f"    {image.relative_to(ROOT)}: {image.stat().st_size / 1e6:.1f} MB")
     except SetupError as error:
         return stop(error)
     except KeyboardInterrupt:
         say("\nStopped. Run the command again to go on.")
         return 130
     say(f"Satchel is bundled in {folder.relative_to(ROOT)} ({elapsed(time.monotonic() - start)}).")
+    return 0
+
+
+def print_sizes(folder: Path) -> int:
+    """Prints the size of a bundle by part; 0, or 1 where there is none."""
+    if not folder.is_dir():
+        return stop(SetupError("There is no bundle yet.", "Make one with: make bundle"))
+    say(breakdown(folder))
     return 0
 
 
@@ -100,7 +126,15 @@ def bundler(tools: tuple[Requirement, ...], there: list[Requirement]) -> list[Re
 
 
 def bundle() -> Path:
-    """Runs the bundler, adds the prepared model, takes out symbols; the folder that is whole."""
+    """Draws the icon, runs the bundler, takes out symbols; the folder that is whole."""
+    icon = icon_of(sys.platform, ROOT)
+    if icon is not None:
+        run(
+            [python_of(ENVIRONMENT), PACKAGING / "desktop.py", icon],
+            log=log_file("icon"),
+            failure="The icon could not be drawn.",
+            environment={"QT_QPA_PLATFORM": "offscreen"},
+        )
     with step("Bundling"):
         run(
             [
@@ -113,12 +147,11 @@ def bundle() -> Path:
             environment={"PYINSTALLER_CONFIG_DIR": str(WORK / "config"), "PYTHONHASHSEED": "1"},
         )
     folder = DIST / "satchel"
-    shipped = folder / "_internal" / "resources" / "models" / "embedding" / EMBEDDING_MODEL
-    shutil.copytree(models_dir() / "embedding" / EMBEDDING_MODEL, shipped, dirs_exist_ok=True)
     if sys.platform == "linux":
-        with step("Taking out symbols, libraries that nothing asks for, and second copies"):
+        with step("Taking out symbols, what nothing asks for, and second copies"):
             strip(folder)
             drop_unneeded(folder / "_internal")
+            icu.shrink(folder / "_internal", WORK / "icu")
             link_copies(folder)
     return folder
 

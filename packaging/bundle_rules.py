@@ -9,9 +9,18 @@ MACOS_IDENTIFIER = "io.github.satchel.Satchel"  # as in app/identity.py, which a
 MACOS_INFO = {
     "NSHighResolutionCapable": True,
     "LSMinimumSystemVersion": "12.0",
-    "NSDocumentsFolderUsageDescription": "Satchel reads the folders that you choose.",
-    "NSDesktopFolderUsageDescription": "Satchel reads the folders that you choose.",
-    "NSDownloadsFolderUsageDescription": "Satchel reads the folders that you choose.",
+    "LSApplicationCategoryType": "public.app-category.productivity",
+    "CFBundleDisplayName": "Satchel",
+    **{
+        f"NS{place}UsageDescription": "Satchel reads the folders that you choose."
+        for place in (
+            "DocumentsFolder",
+            "DesktopFolder",
+            "DownloadsFolder",
+            "RemovableVolumes",
+            "NetworkVolumes",
+        )
+    },
 }
 
 # Modules of ours that run elsewhere: the first needs torch, the second shows a checkout.
@@ -28,6 +37,8 @@ EXCLUDED_MODULES = [
     # OpenVINO's converters of other formats; Satchel reads ONNX.
     "openvino.tools", "openvino.torch", "openvino.frontend.pytorch",
     "openvino.frontend.tensorflow", "openvino.frontend.jax", "openvino.frontend.paddle",
+    # Files in YAML, which only the downloader of `tokenizers` reads.
+    "yaml",
     # A server of llama.cpp, which Satchel does not start.
     "llama_cpp.server",
     # Of the standard library, what links to half a desktop: network logins, typing in a terminal.
@@ -36,7 +47,7 @@ EXCLUDED_MODULES = [
 
 # Files, as they would lie in the bundle. `*` goes over folders.
 DEAD_WEIGHT = (
-    # Qt: pages in QML, virtual keyboards, other ways to draw, texts of dialogs in all languages.
+    # Qt: pages in QML, virtual keyboards, other ways to draw, texts in other languages.
     "*Qt6Qml*", "*Qt6Quick*", "*Qt6VirtualKeyboard*", "*Qt6Pdf*", "*Qt6Network*",
     "*Qt6OpenGL*", "*QtOpenGL*", "*QtNetwork*", "*QtQml*", "*QtQuick*",
     "*/plugins/platforminputcontexts/*virtualkeyboard*", "*/plugins/networkinformation/*",
@@ -56,6 +67,9 @@ DEAD_WEIGHT = (
     "*.pyi", "*.h", "*.hpp", "*.pc", "*.cmake", "*.a", "*.lib", "numpy/*/tests/*",
 )  # fmt: skip
 
+# Qt's own texts, such as those of the menu of a text field, in the languages that Satchel speaks.
+TEXTS_OF_QT = ("qtbase_de.qm",)
+
 # Which program of pip a bundle needs: its downloader, not its launchers nor its tests.
 _NOT_OF_PIP = re.compile(r"pip\._vendor\.(distlib\.(t|w)|pygments|rich\.__main__)")
 
@@ -67,14 +81,24 @@ def is_wanted_of_pip(module: str) -> bool:
 
 def is_dead_weight(path: str) -> bool:
     """Whether a file of a library stays out of the bundle."""
+    if path.endswith(TEXTS_OF_QT):
+        return False
     return any(fnmatch.fnmatchcase(path.replace("\\", "/"), each) for each in DEAD_WEIGHT)
 
 
-def icon_of(platform: str, root: Path) -> str | None:
-    """The picture of the program, where one was made for this platform."""
+def icon_of(platform: str, root: Path) -> Path | None:
+    """Where the picture of the program is drawn to; None where programs have none inside."""
     ending = {"win32": "ico", "darwin": "icns"}.get(platform)
-    path = root / "packaging" / f"satchel.{ending}"
-    return str(path) if ending and path.exists() else None
+    return root / "build" / f"satchel.{ending}" if ending else None
+
+
+def data_of_window(root: Path) -> list[tuple[str, str]]:
+    """What lies beside the window's modules and is read as it runs, and its folder in a bundle."""
+    return [
+        (str(path), path.parent.relative_to(root).as_posix())
+        for path in sorted((root / "ui").rglob("*"))
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    ]
 
 
 def version(root: Path) -> str:

@@ -45,7 +45,7 @@ def build_deb(bundle: Path, target: Path, version: str, python: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="deb-", dir=target) as name:
         root = Path(name) / "root"
         lay_out(bundle, root)
-        add_to_desktops(root / "usr" / "share", python)
+        add_to_desktops(root / "usr" / "share", python, "/usr/bin/satchel")
         control = control_text(version, architecture, installed_kb(root), packer)
         (root / "DEBIAN").mkdir(mode=0o755)
         (root / "DEBIAN" / "control").write_text(control, encoding="utf-8")
@@ -105,10 +105,10 @@ def maintainer(environment: Mapping[str, str]) -> str:
     return f"{name} <{mail}>"
 
 
-def add_to_desktops(share: Path, python: Path) -> None:
-    """The entry in menus, its description and its icons. Raises SetupError."""
+def add_to_desktops(share: Path, python: Path, program: str) -> None:
+    """The entry in menus that starts a program, its description and its icons. SetupError."""
     done = subprocess.run(
-        [python, PACKAGING / "desktop.py", share, "--exec", "/usr/bin/satchel"],
+        [python, PACKAGING / "desktop.py", share, "--exec", program],
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
         capture_output=True,
         check=False,

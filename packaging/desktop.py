@@ -1,5 +1,7 @@
 """Puts what desktops look for under a folder: `desktop.py FOLDER [--exec PATH]`.
 
+`desktop.py FILE.ico` and `desktop.py FILE.icns` write the icon of Windows and macOS alone.
+
 The folder becomes a data folder of the XDG Base Directory Specification, such as ~/.local/share
 or the `usr/share` of a package: the desktop entry, the AppStream metainfo with the releases of
 the changelog, and the icon in sizes, all under Satchel's reverse-DNS name. Icons are drawn with
@@ -10,8 +12,11 @@ import argparse
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
+
+from icons import ICNS_KINDS, ICO_SIZES_PX, icns, ico
 
 ROOT = Path(__file__).resolve().parents[1]
 APP_ID = "io.github.satchel.Satchel"  # as in app/identity.py, which a test compares
@@ -87,13 +92,30 @@ def install(share: Path, program: str) -> list[Path]:
     return [desktop, described, scalable, *drawn]
 
 
+def write_icon(target: Path) -> None:
+    """Write the icon of Windows (.ico) or macOS (.icns)."""
+    made, sizes = (ico, ICO_SIZES_PX) if target.suffix == ".ico" else (icns, ICNS_KINDS.values())
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = {}
+        for size_px in sizes:
+            picture = Path(folder) / f"{size_px}.png"
+            draw(DRAWING, size_px, picture)
+            pictures[size_px] = picture.read_bytes()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(made(pictures))
+
+
 def main() -> int:
     """Install where the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("share", type=Path, help="a data folder, such as ~/.local/share")
+    parser.add_argument("share", type=Path, help="a data folder, or a file .ico or .icns")
     parser.add_argument("--exec", default="satchel", help="what the entry starts")
     options = parser.parse_args()
     try:
+        if options.share.suffix in (".ico", ".icns"):
+            write_icon(options.share)
+            print(options.share)
+            return 0
         made = install(options.share.expanduser(), options.exec)
     except OSError as error:
         print(f"desktop.py: nothing or only a part was installed: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the first Python that is new enough: $PYTHON if set, else python3, else a numbered one.
-for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
+for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
     if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' > /dev/null 2>&1; then
         command -v "$candidate"
         exit 0

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from core.messages import Failed, Index, IndexProgress, Message, Pause, State, Subscribe
 from ui.client import Client, Link
-from ui.text import tr
+from ui.text import spoken, tr
 
 Doing = Literal["starting", "idle", "indexing", "paused", "attention", "lost", "stopped"]
 
@@ -74,13 +74,16 @@ class Activity(QObject):
         Who has paused it themselves is not told so; what the service paused says why.
         """
         if self.doing != "paused" or self.reason is None:
-            return self.reason or ""
-        return self.reason.removeprefix(PAUSED) if self.reason.startswith(PAUSED) else ""
+            return spoken(self.reason or "")
+        return spoken(self.reason).removeprefix(PAUSED) if self.reason.startswith(PAUSED) else ""
 
     def statement(self) -> str:
         """The state in one line, a pause with its reason."""
         paused = self.doing == "paused" and self.failed is None
-        return f"{self.headline()} {self.because() if paused else ''}".strip()
+        because = self.because() if paused else ""
+        if not because:
+            return self.headline()
+        return tr("%1 %2").replace("%1", self.headline()).replace("%2", because)
 
     def _event(self, message: Message) -> None:
         if isinstance(message, State):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ui.tables import Row, number_of, row_of, text_of, whole_of
-from ui.text import size_text, tr
+from ui.text import number_text, size_text, tr
 from ui.usage import Part
 
 FREE = "free"
@@ -104,13 +104,13 @@ def promises(plan: Row) -> list[str]:
 def seconds_text(seconds: float) -> str:
     """A short time in words: 40 ms, 0.4 s, 12 s."""
     if seconds < 0.1:
-        return f"{1000 * seconds:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+        return f"{number_text(1000 * seconds)} ms"
+    return f"{number_text(seconds, 1 if seconds < 9.95 else 0)} s"
 
 
 def speed_text(tokens_per_s: float) -> str:
     """A model's speed in words."""
-    rate = f"{tokens_per_s:.1f}" if tokens_per_s < 9.95 else f"{tokens_per_s:.0f}"
+    rate = number_text(tokens_per_s, 1 if tokens_per_s < 9.95 else 0)
     return tr("%1 tokens a second").replace("%1", rate)
 
 
@@ -119,7 +119,7 @@ def level_names(levels: Sequence[Row]) -> dict[str, str]:
     return {
         text_of(level, "name"): tr("%1: %2 bytes, finds %3 %")
         .replace("%1", text_of(level, "name"))
-        .replace("%2", f"{number_of(level, 'bytes_a_chunk'):.0f}")
+        .replace("%2", number_text(number_of(level, "bytes_a_chunk")))
         .replace("%3", _percent(level))
         for level in levels
     }
@@ -134,11 +134,11 @@ def level_in_words(level: Row) -> str:
     )
     anew = number_of(level, "recomputes")
     reads = (
-        tr("a search reads about %1 passages anew.").replace("%1", f"{anew:.0f}")
+        tr("a search reads about %1 passages anew.").replace("%1", number_text(anew))
         if anew >= 1
         else tr("a search reads no passage anew.")
     )
-    size = f"{number_of(level, 'bytes_a_chunk'):.0f}"
+    size = number_text(number_of(level, "bytes_a_chunk"))
     return keeps.replace("%1", size).replace("%2", _percent(level)) + reads
 
 

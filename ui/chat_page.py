@@ -62,7 +62,7 @@ class ChatPage(QWidget):
         self.panel.delete_asked.connect(self.ask_to_delete)
         self.panel.rename_asked.connect(self._rename)
         self.panel.listed.connect(self._listed)
-        self.panel.setFixedWidth(220)
+        look.keep_width(self.panel, 220, self.panel.setFixedWidth)
         self.head = ChatHead(look, client)
         self.head.renamed.connect(self.panel.reload)
         self.head.deleted.connect(self._deleted)

@@ -24,6 +24,7 @@ from core.messages import (
     encode,
     ends,
 )
+from ui.heard import heard
 from ui.text import tr
 from ui.wire import Lines, LineTooLong
 
@@ -281,7 +282,7 @@ class Client(QObject):
 
     def _take(self, line: bytes) -> None:
         try:
-            message = decode(line)
+            message = heard(decode(line))
         except ProtocolError:
             return
         if isinstance(message, Hello):

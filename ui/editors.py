@@ -21,6 +21,7 @@ from ui.text import shown, tr
 
 Value = bool | int | float | str | tuple[str, ...]
 WIDTH = 240
+WIDEST = 1.5
 ROOM_PX = 24
 PROSE = ("assistant.instructions",)  # texts of some sentences
 PROSE_PX = 340
@@ -70,6 +71,8 @@ class _Choice(Editor):
     def __init__(self, choices: Sequence[str], names: Mapping[str, str]) -> None:
         self._box = QComboBox()
         super().__init__(self._box)
+        self._box.setMaximumWidth(round(WIDEST * WIDTH))  # a choice in larger text is not cut
+        self._box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         calm_wheel(self._box)
         self._value = ""
         self._names = names
@@ -235,6 +238,12 @@ def choice_names(key: str) -> dict[str, str]:
             "light": tr("Light"),
             "dark": tr("Dark"),
             "contrast": tr("High contrast"),
+        },
+        "assistant.routing": {"auto": tr("Automatic"), "off": tr("Off")},
+        "window.language": {
+            "system": tr("As the system"),
+            "en": "English",  # each in its own words, so that everyone finds theirs
+            "de": "Deutsch",
         },
         "index.pause_on_battery": {
             "never": tr("Never"),

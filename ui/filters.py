@@ -73,7 +73,7 @@ class DaysPanel(QWidget):
         self.first, self.last = QDateEdit(), QDateEdit()
         for field, name in ((self.first, tr("From")), (self.last, tr("To"))):
             field.setCalendarPopup(True)
-            field.setDisplayFormat("d MMM yyyy")
+            field.setDisplayFormat(tr("d MMM yyyy"))
             field.setAccessibleName(name)
             calm_wheel(field)
         self.apply_button = button(tr("Search these days"), self._apply, "primary")

@@ -19,7 +19,7 @@ from ui.text import counted, shown, size_text, tr
 
 SAMPLE = Path(__file__).parents[1] / "resources" / "sample-folder"
 SAMPLE_QUESTION = "When does the lease of the workshop end?"  # the sample folder is in English
-BOX_PX = 28  # a box and the room beside it
+BOX_PX = 31  # a box and the room beside it
 Done = Callable[[], None]
 
 

@@ -29,7 +29,7 @@ from ui.parts import (
 )
 from ui.problems import Problems
 from ui.tables import Row, row_of, rows_of, text_of, texts_of, whole_of
-from ui.text import count_text, counted, shown, size_text, split_path, tame, time_left, tr
+from ui.text import count_text, counted, shown, size_text, split_path, spoken, tame, time_left, tr
 from ui.undo import LATE_S, UNDO_S, UndoBar
 
 COUNTS = ("failed", "needs_ocr", "skipped", "offline")
@@ -255,7 +255,7 @@ class FoldersPage(QWidget):
         progress = activity.progress
         self._dress_pause()
         self.headline.setText(tame(activity.headline()))
-        reason = activity.because() or activity.reason
+        reason = activity.because() or spoken(activity.reason or "")
         said = [tame(reason)] if reason else []
         if activity.failed is not None:
             said.append(tame(activity.failed.advice))

@@ -20,7 +20,7 @@ from ui.model_words import (
 )
 from ui.parts import Banner, Elided, Look, button, clear, column, label, restyle, row
 from ui.tables import Row, rows_of, text_of, whole_of
-from ui.text import shown, size_text, tame, time_left, tr
+from ui.text import shown, size_text, spoken, tame, time_left, tr
 
 EMBEDDING = "embedding"
 
@@ -84,7 +84,7 @@ class ModelCard(QWidget):
         self.fits.setText(fits_text(fits))
         self.fits.setVisible(bool(self.fits.text()))
         restyle(self.fits, "tone", "warning" if fits == FITS_NOT else "")
-        self.good_for.setText(tame(text_of(model, "good_for")))
+        self.good_for.setText(tame(spoken(text_of(model, "good_for"))))
         self.good_for.setVisible(bool(self.good_for.text()))
         self.facts.setText(" · ".join(facts_of(model)))
         self.memory_note.setText(tame(text_of(model, "memory_note")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ui.budget_parts import speed_text
 from ui.tables import Row, number_of, text_of, whole_of
-from ui.text import shown, size_text, tame, tr
+from ui.text import number_text, shown, size_text, tame, tr
 
 FITS = "yes"
 FITS_WITH_DISK = "with experts on disk"
@@ -45,8 +45,9 @@ def weights_text(weights: int, active: int) -> str:
 
 def _many(number: int) -> str:
     if number < 999_500_000:
-        return tr("%1 million").replace("%1", f"{number / 1e6:.0f}")
-    return tr("%1 billion").replace("%1", f"{number / 1e9:.1f}".removesuffix(".0"))
+        return tr("%1 million").replace("%1", number_text(number / 1e6))
+    billions = round(number / 1e9, 1)
+    return tr("%1 billion").replace("%1", number_text(billions, 0 if billions % 1 == 0 else 1))
 
 
 def fits_text(fits: str) -> str:

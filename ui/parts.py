@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QFrame,
@@ -28,7 +28,7 @@ from ui.text import tame, tr
 from ui.theme import Theme
 
 ICON, ICON_GAP = 18, 5
-LEFT_TO_RIGHT = Qt.LayoutDirection.LeftToRight
+LEFT_TO_RIGHT, RIGHT_TO_LEFT = Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft
 PAGE_PX = 820  # the readable width of a page
 
 
@@ -56,6 +56,16 @@ class Look(QObject):
         self.theme.changed.connect(paint)
         button.destroyed.connect(lambda: self.theme.changed.disconnect(paint))
 
+    def keep_width(self, part: QWidget, px: int, put: Callable[[int], object]) -> None:
+        """Give a part a width of `px` for text of usual size, and more where text is larger."""
+
+        def fit() -> None:
+            put(round(px * self.theme.breadth))
+
+        fit()
+        self.theme.changed.connect(fit)
+        part.destroyed.connect(lambda: self.theme.changed.disconnect(fit))
+
 
 def is_right_to_left(text: str) -> bool:
     """Whether the first letter with a direction is of a script written from the right."""
@@ -69,6 +79,10 @@ def label(text: str = "", role: str = "", wrap: bool = False) -> QLabel:
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setText(text)
     made.setWordWrap(wrap)
+    if QGuiApplication.layoutDirection() == RIGHT_TO_LEFT:
+        # Qt would put a text of Latin letters, such as a name, on the left.
+        side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignAbsolute
+        made.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     if role:
         made.setProperty("role", role)
     if wrap:
@@ -353,6 +367,6 @@ class Elided(QLabel):
         painter.setPen(self.palette().color(self.foregroundRole()))
         side = QStyle.visualAlignment(self.layoutDirection(), self.alignment())
         # A path keeps its slashes where they are in a window that is mirrored.
-        written = Qt.LayoutDirection.RightToLeft if is_right_to_left(text) else LEFT_TO_RIGHT
+        written = RIGHT_TO_LEFT if is_right_to_left(text) else LEFT_TO_RIGHT
         painter.setLayoutDirection(written)
         painter.drawText(self.rect(), side | Qt.AlignmentFlag.AlignAbsolute, text)

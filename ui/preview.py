@@ -31,6 +31,7 @@ from core.messages import (
 from ui.client import Asker
 from ui.copying import Copier, text_request
 from ui.digest import DigestView, compared_with
+from ui.flow import FlowLayout
 from ui.opening import Opener
 from ui.page_view import PageView
 from ui.parts import Banner, EmptyState, Look, button, column, icon_button, label, row, rule
@@ -91,10 +92,16 @@ class PreviewPane(QWidget):
         title = row(column(self.name, self.place, self.folder, spacing=3), close, spacing=8)
         title.setStretch(0, 1)
         title.setAlignment(close, Qt.AlignmentFlag.AlignTop)
-        actions = row(self.open_button, self.reveal_button, 1)
         self.related_button = button(tr("Related"), self.show_related)
         self.related_button.setToolTip(tr("Passages like this one (Ctrl+R)"))
-        more = row(self._build_copy(), self.related_button, self._build_whole(), 1, spacing=6)
+        actions = FlowLayout(
+            self.open_button,
+            self.reveal_button,
+            self._build_copy(),
+            self.related_button,
+            self._build_whole(),
+            spacing=8,
+        )
         self.tags = FileTags(self._look, self._client)
         self.back_button = button(tr("Back to the text"), self.reload, "quiet")
         self.back_button.hide()
@@ -104,9 +111,7 @@ class PreviewPane(QWidget):
         tools = row(self.steps, 1, self._choices, self.back_button, spacing=4)
         self.banner = Banner(self._look)
         self._copier = Copier(self._client, self.banner)
-        head = column(
-            title, actions, more, self.tags, tools, row(1, self.pager), self.banner, spacing=10
-        )
+        head = column(title, actions, self.tags, tools, row(1, self.pager), self.banner, spacing=10)
         head.setContentsMargins(20, 18, 16, 12)
         return head
 

@@ -14,7 +14,7 @@ from ui.client import Asker
 from ui.parts import Banner, Look, button, card, column, icon_button, label, row
 from ui.results import Index
 from ui.tables import Row, rows_of, text_of
-from ui.text import count_text, shown, split_path, tame, tr
+from ui.text import count_text, shown, split_path, spoken, tame, tr
 
 Kind = Literal["failed", "needs_ocr", "skipped", "offline"]
 MOST_FILES = 1000
@@ -48,7 +48,7 @@ class ProblemsModel(QAbstractTableModel):
             return None
         found = self.rows[index.row()]
         folder, name = split_path(text_of(found, "path"))
-        return (name, tame(text_of(found, "reason")) or tr("no reason is known"), folder)[
+        return (name, tame(spoken(text_of(found, "reason"))) or tr("no reason is known"), folder)[
             index.column()
         ]
 
@@ -176,6 +176,6 @@ class Problems(QWidget):
             return tr("Only the first %1 are listed.").replace("%1", str(MOST_FILES))
         if self.kind == "skipped" and self._rules:
             counts = sorted(((n, rule) for rule, n in self._rules.items() if isinstance(n, int)))
-            said = [f"{shown(rule)} ({count_text(n)})" for n, rule in reversed(counts)]
+            said = [f"{shown(spoken(rule))} ({count_text(n)})" for n, rule in reversed(counts)]
             return tr("Left out by rule: %1").replace("%1", " · ".join(said))
         return "" if files else tr("No files.")

@@ -11,7 +11,7 @@ from core.messages import Failed, Made, Message, RemotePreview, RemoteSetup, Rep
 from ui.client import Asker
 from ui.parts import Look, button, card, column, label, row
 from ui.tables import texts_of
-from ui.text import one_line, shown, tame, tr
+from ui.text import one_line, shown, spoken, tame, tr
 
 SHOWN_LINES = 12
 
@@ -31,7 +31,7 @@ def made_text(made: Made) -> str:
         words = tr("Answered by %1 on this computer.").replace("%1", made.model)
     else:
         return ""
-    return tame(f"{words} {made.why}".strip())
+    return tame(f"{words} {spoken(made.why)}".strip())
 
 
 class RemoteSwitch(QCheckBox):

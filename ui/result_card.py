@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
@@ -18,7 +20,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from core.messages import Hit
 from ui.copies import copies_text
 from ui.icons import file_icon
-from ui.parts import Look
+from ui.parts import LEFT_TO_RIGHT, RIGHT_TO_LEFT, Look, is_right_to_left
 from ui.result_rows import Row
 from ui.text import (
     counted,
@@ -87,12 +89,39 @@ def spoken(row: Row) -> str:
     return ". ".join(part for part in said if part)
 
 
+@dataclass(frozen=True, slots=True)
+class _Canvas:
+    """Where a row is painted. All is reckoned from the left, and mirrored as it is drawn."""
+
+    painter: QPainter
+    row: QRectF
+    mirrored: bool
+
+    def place(self, area: QRectF) -> QRectF:
+        """Where a part of the row is drawn."""
+        return _mirrored(area, self.row) if self.mirrored else area
+
+    def line(self, font: QFont, colour: str, x: float, y: float, text: str) -> None:
+        """Draw a line of text; its letters keep their own direction."""
+        metrics = QFontMetricsF(font)
+        area = QRectF(x, y, metrics.horizontalAdvance(text), metrics.height())
+        self.painter.setFont(font)
+        self.painter.setPen(QColor(colour))
+        self.painter.setLayoutDirection(RIGHT_TO_LEFT if is_right_to_left(text) else LEFT_TO_RIGHT)
+        self.painter.drawText(QPointF(self.place(area).left(), y + metrics.ascent()), text)
+
+
+def _mirrored(area: QRectF, row: QRectF) -> QRectF:
+    return area.translated(row.left() + row.right() - area.left() - area.right(), 0)
+
+
 class ResultDelegate(QStyledItemDelegate):
     """Paints a hit: icon, name, place, source, folder, and the snippet with its marks."""
 
     def __init__(self, look: Look, parent: QWidget) -> None:
         super().__init__(parent)
         self._look = look
+        self._view = parent
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: ARG002, N802
         """All cards are of one height, so that a long list costs nothing to lay out."""
@@ -109,7 +138,8 @@ class ResultDelegate(QStyledItemDelegate):
         colours = self._look.theme.colours
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        card = _card(QRectF(option.rect), row)
+        canvas = _Canvas(painter, QRectF(option.rect), self._is_mirrored())
+        card = canvas.place(_card(canvas.row, row))
         state = option.state
         selected = bool(state & QStyle.StateFlag.State_Selected)
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
@@ -120,86 +150,86 @@ class ResultDelegate(QStyledItemDelegate):
         painter.setBrush(QColor(colours.hover if hovered and not selected else colours.surface))
         painter.drawRoundedRect(card, 12, 12)
         paint = self._paint_hit if row.first else self._paint_further
-        paint(painter, option.font, _inner(QRectF(option.rect), row), row)
+        paint(canvas, option.font, _inner(canvas.row, row), row)
         painter.restore()
 
-    def _paint_further(self, painter: QPainter, base: QFont, area: QRectF, row: Row) -> None:
+    def _paint_further(self, canvas: _Canvas, base: QFont, area: QRectF, row: Row) -> None:
         """Another passage of the file above: its place, and one line more of it."""
         colours = self._look.theme.colours
         small, body = _sized(base, 0.9), _sized(base, 1.0)
         metrics = QFontMetricsF(small)
-        right = self._paint_badge(painter, small, area, metrics.height() + 2, row.hit)
+        right = self._paint_badge(canvas, small, area, metrics.height() + 2, row.hit)
         more = more_text(row)
         if more:
             right -= metrics.horizontalAdvance(more)
-            _line(painter, small, colours.accent_strong, right, area.top(), more)
+            canvas.line(small, colours.accent_strong, right, area.top(), more)
             right -= 14
         place = place_text(row.hit.locator) or tr("in the same file")
         elided = metrics.elidedText(place, Qt.TextElideMode.ElideMiddle, right - area.left())
-        _line(painter, small, colours.muted, area.left(), area.top(), elided)
-        self._paint_words(painter, body, area, area.top() + metrics.height() + 8, row)
+        canvas.line(small, colours.muted, area.left(), area.top(), elided)
+        self._paint_words(canvas, body, area, area.top() + metrics.height() + 8, row)
 
     def _paint_words(
-        self, painter: QPainter, font: QFont, area: QRectF, top: float, row: Row
+        self, canvas: _Canvas, font: QFont, area: QRectF, top: float, row: Row
     ) -> None:
         """The passage, or why it cannot be shown."""
         if row.hit.state == "ok":
             lines = SNIPPET_LINES if row.first else SNIPPET_LINES + 1
-            self._paint_snippet(painter, font, area, top, row.hit, lines)
+            self._paint_snippet(canvas, font, area, top, row.hit, lines)
         else:
             note = QFontMetricsF(font).elidedText(
                 state_text(row.hit.state), Qt.TextElideMode.ElideRight, area.width()
             )
-            _line(painter, font, self._look.theme.colours.warning, area.left(), top, note)
+            canvas.line(font, self._look.theme.colours.warning, area.left(), top, note)
 
-    def _paint_hit(self, painter: QPainter, base: QFont, area: QRectF, row: Row) -> None:
+    def _paint_hit(self, canvas: _Canvas, base: QFont, area: QRectF, row: Row) -> None:
         hit = row.hit
         colours = self._look.theme.colours
         folder, name = split_path(hit.path)
         strong, small, body = _sized(base, 1.0, True), _sized(base, 0.9), _sized(base, 1.0)
         strong_metrics, small_metrics = QFontMetricsF(strong), QFontMetricsF(small)
         icon = self._look.icons.pixmap(file_icon(hit.path), colours.accent, 18)
-        painter.drawPixmap(
-            QPointF(area.left(), area.top() + (strong_metrics.height() - 18) / 2), icon
-        )
-        right = self._paint_badge(painter, small, area, strong_metrics.height(), hit)
+        beside = QRectF(area.left(), area.top() + (strong_metrics.height() - 18) / 2, 18, 18)
+        canvas.painter.drawPixmap(canvas.place(beside).topLeft(), icon)
+        right = self._paint_badge(canvas, small, area, strong_metrics.height(), hit)
         left = area.left() + 26
         elided = strong_metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, right - left)
-        _line(painter, strong, colours.text, left, area.top(), elided)
+        canvas.line(strong, colours.text, left, area.top(), elided)
         left += strong_metrics.horizontalAdvance(elided) + 12
         if right - left > LEAST_TITLE:
             title = QFontMetricsF(body).elidedText(
                 _title(hit), Qt.TextElideMode.ElideRight, right - left
             )
-            _line(painter, body, colours.muted, left, area.top(), title)
+            canvas.line(body, colours.muted, left, area.top(), title)
         top = area.top() + strong_metrics.height() + 3
-        right = self._paint_copies(painter, small, area, top, row)
+        right = self._paint_copies(canvas, small, area, top, row)
         place = place_text(hit.locator)
         where = f"{place}  ·  {folder}" if place else folder
         elided = small_metrics.elidedText(where, Qt.TextElideMode.ElideMiddle, right - area.left())
-        _line(painter, small, colours.muted, area.left(), top, elided)
+        canvas.line(small, colours.muted, area.left(), top, elided)
         top += small_metrics.height() + 6
-        self._paint_words(painter, body, area, top, row)
+        self._paint_words(canvas, body, area, top, row)
 
     def _paint_badge(
-        self, painter: QPainter, font: QFont, area: QRectF, height: float, hit: Hit
+        self, canvas: _Canvas, font: QFont, area: QRectF, height: float, hit: Hit
     ) -> float:
         """The label of the side that found it; returns the left edge that others must keep to."""
         colours = self._look.theme.colours
         text = source_text(hit)
         width = QFontMetricsF(font).horizontalAdvance(text) + 18
         badge = QRectF(area.right() - width, area.top() - 1, width, height + 2)
+        painter, placed = canvas.painter, canvas.place(badge)
         by_meaning = hit.source != "lexical"
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colours.accent_soft if by_meaning else colours.sunken))
-        painter.drawRoundedRect(badge, badge.height() / 2, badge.height() / 2)
+        painter.drawRoundedRect(placed, badge.height() / 2, badge.height() / 2)
         painter.setPen(QColor(colours.accent_strong if by_meaning else colours.muted))
         painter.setFont(font)
-        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, text)
+        painter.drawText(placed, Qt.AlignmentFlag.AlignCenter, text)
         return badge.left() - 10
 
     def _paint_copies(
-        self, painter: QPainter, font: QFont, area: QRectF, top: float, row: Row
+        self, canvas: _Canvas, font: QFont, area: QRectF, top: float, row: Row
     ) -> float:
         """The tags, the date and how many copies there are; returns the left edge as above."""
         colours = self._look.theme.colours
@@ -213,23 +243,30 @@ class ResultDelegate(QStyledItemDelegate):
         ):
             if text:
                 right -= metrics.horizontalAdvance(text)
-                _line(painter, font, colour, right, top, text)
+                canvas.line(font, colour, right, top, text)
                 right -= 14
         return right
 
     def copies_area(self, rect: QRectF, base: QFont, row: Row) -> QRectF:
         """Where in the row the copies are told; empty when there are none."""
-        return self._told_area(rect, base, row, copies_text(row.hit)) if row.first else QRectF()
+        area = self._told_area(rect, base, row, copies_text(row.hit)) if row.first else QRectF()
+        return self._placed(area, rect)
 
     def more_area(self, rect: QRectF, base: QFont, row: Row) -> QRectF:
         """Where in the row it is told that the file has more; empty when it has none."""
         metrics = QFontMetricsF(_sized(base, 0.9))
         area = self._told_area(rect, base, row, more_text(row))
         beside = copies_text(row.hit) if row.first else source_text(row.hit)
-        if area.isEmpty() or not beside:
-            return area
-        shift = metrics.horizontalAdvance(beside) + (14 if row.first else 28)
-        return area.translated(-shift, 0)
+        if beside:
+            shift = metrics.horizontalAdvance(beside) + (14 if row.first else 28)
+            area.translate(-shift, 0)
+        return self._placed(area, rect)
+
+    def _is_mirrored(self) -> bool:
+        return self._view.layoutDirection() == RIGHT_TO_LEFT
+
+    def _placed(self, area: QRectF, row: QRectF) -> QRectF:
+        return _mirrored(area, row) if self._is_mirrored() and not area.isEmpty() else area
 
     @staticmethod
     def _told_area(rect: QRectF, base: QFont, row: Row, text: str) -> QRectF:
@@ -244,9 +281,10 @@ class ResultDelegate(QStyledItemDelegate):
         return QRectF(area.right() - width, top, width, metrics.height())
 
     def _paint_snippet(
-        self, painter: QPainter, font: QFont, area: QRectF, top: float, hit: Hit, lines: int
+        self, canvas: _Canvas, font: QFont, area: QRectF, top: float, hit: Hit, lines: int
     ) -> None:
         colours = self._look.theme.colours
+        painter, area = canvas.painter, canvas.place(area)
         text = one_line(hit.snippet)
         layout = QTextLayout(text, font)
         option = QTextOption()
@@ -306,9 +344,3 @@ def _sized(font: QFont, share: float, strong: bool = False) -> QFont:
     if strong:
         made.setWeight(QFont.Weight.DemiBold)
     return made
-
-
-def _line(painter: QPainter, font: QFont, colour: str, x: float, y: float, text: str) -> None:
-    painter.setFont(font)
-    painter.setPen(QColor(colour))
-    painter.drawText(QPointF(x, y + QFontMetricsF(font).ascent()), text)

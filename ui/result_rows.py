@@ -9,6 +9,7 @@ import msgspec
 from core.messages import Hit
 
 SHOWN_OF_A_FILE = 3
+AT_ONCE = 1000  # hits, which take a few milliseconds
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):  # cheap, for a list may be long

@@ -11,6 +11,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QRectF,
     Qt,
+    QTimer,
     Signal,
 )
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
@@ -20,7 +21,7 @@ from core.messages import Hit
 from ui.copies import copies_menu
 from ui.parts import Look
 from ui.result_card import ROW_ROLE, ResultDelegate, spoken
-from ui.result_rows import Row, rows_of_hits
+from ui.result_rows import AT_ONCE, Row, rows_of_hits
 from ui.text import tr
 
 HIT_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -29,13 +30,21 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class ResultsModel(QAbstractListModel):
-    """The hits in their order, those of one file together."""
+    """The hits in their order, those of one file together.
+
+    Of a list longer than `AT_ONCE` the rest is made ready in slices, and joins when it is whole:
+    so nobody waits for it. Files are put together within a slice.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.hits: tuple[Hit, ...] = ()
         self.rows: list[Row] = []
         self._whole: set[str] = set()
+        self._rest: list[Row] = []
+        self._done = 0  # hits that have become rows
+        self._slices = QTimer(self, interval=0)
+        self._slices.timeout.connect(self._next_slice)
 
     def show(self, hits: tuple[Hit, ...], anew: bool = True) -> None:
         """Replace the hits; files that were shown whole stay so unless it is a search `anew`."""
@@ -43,8 +52,24 @@ class ResultsModel(QAbstractListModel):
         if anew:
             self._whole.clear()
         self.hits = hits
-        self.rows = rows_of_hits(hits, self._whole)
+        self.rows = rows_of_hits(hits[:AT_ONCE], self._whole)
         self.endResetModel()
+        self._rest, self._done = [], AT_ONCE
+        if len(hits) > AT_ONCE:
+            self._slices.start()
+        else:
+            self._slices.stop()
+
+    def _next_slice(self) -> None:
+        self._rest += rows_of_hits(self.hits[self._done : self._done + AT_ONCE], self._whole)
+        self._done += AT_ONCE
+        if self._done >= len(self.hits):
+            self._slices.stop()
+            at = len(self.rows)
+            self.beginInsertRows(QModelIndex(), at, at + len(self._rest) - 1)
+            self.rows += self._rest
+            self._rest = []
+            self.endInsertRows()
 
     def show_whole(self, at: int) -> None:
         """Show every passage of the file of a row."""
@@ -52,9 +77,16 @@ class ResultsModel(QAbstractListModel):
         last = next((n for n, r in enumerate(self.rows) if r.hit.path == path and r.hidden), None)
         if last is None:
             return
+        row = self.rows[last]
+        place = next(n for n, hit in enumerate(self.hits) if hit is row.hit)
+        start = place - place % AT_ONCE
+        found = [hit for hit in self.hits[start : start + AT_ONCE] if hit.path == path]
         self._whole.add(path)
-        self.beginInsertRows(QModelIndex(), last + 1, last + self.rows[last].hidden)
-        self.rows = rows_of_hits(self.hits, self._whole)
+        self.beginInsertRows(QModelIndex(), last + 1, last + row.hidden)
+        self.rows[last : last + 1] = [
+            Row(row.hit, row.first),
+            *(Row(hit, first=False) for hit in found[-row.hidden :]),
+        ]
         self.endInsertRows()
         self.dataChanged.emit(self.index(last), self.index(last))
 
@@ -97,6 +129,8 @@ class ResultsView(QListView):
         self._delegate = ResultDelegate(look, self)
         self.setItemDelegate(self._delegate)
         self.setUniformItemSizes(True)
+        self.setLayoutMode(QListView.LayoutMode.Batched)  # a long list is laid out bit by bit
+        self.setBatchSize(AT_ONCE)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)

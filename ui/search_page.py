@@ -14,7 +14,7 @@ from ui.recent import RecentList
 from ui.results import HIT_ROLE, ResultsModel, ResultsView
 from ui.tags import TagFilter
 from ui.target import Target
-from ui.text import count_text, counted, tame, tr
+from ui.text import count_text, counted, number_text, tame, tr
 
 DEBOUNCE_MS = 30  # results by words are to be there 100 ms after the last key
 CHOOSE_MS = 90
@@ -69,6 +69,7 @@ class SearchPage(QWidget):
     def _build_body(self, look: Look) -> None:
         """The results, and what stands there without any."""
         self.model = ResultsModel()
+        self.model.rowsInserted.connect(lambda *_: self._choose_soon())  # one of more than before
         self.view = ResultsView(look, self.model)
         self.view.selectionModel().currentChanged.connect(lambda *_: self._choose_soon())
         self.view.activated.connect(lambda _: self._act("open"))
@@ -221,7 +222,7 @@ class SearchPage(QWidget):
         if message.hits:
             self._rest.start()
         total_s = message.timings_ms.get("total", 0.0) / 1000
-        found = f"{passages} · {total_s:.1f} s" if total_s else passages
+        found = f"{passages} · {number_text(total_s, 1)} s" if total_s else passages
         if message.phrases is not None and message.hits:
             found = f"{_phrase_text(message.phrases)} · {found}"
         self.status.setText(f"{found} · {tame(message.note)}" if message.note else found)

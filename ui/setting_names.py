@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ui.text import shown, tr
 
-UNITS = ("mb", "s", "minutes", "tokens")
+UNITS = ("mb", "s", "minutes", "tokens", "percent")
 
 
 def group_name(group: str) -> str:
@@ -26,7 +26,12 @@ def name_and_unit(key: str) -> tuple[str, str]:
     words = key.partition(".")[2].split("_")
     unit = ""
     if len(words) > 1 and words[-1] in UNITS:
-        unit = {"mb": "MB"}.get(words[-1], words[-1])
+        unit = {
+            "mb": "MB",
+            "percent": "%",
+            "minutes": tr("minutes"),
+            "tokens": tr("tokens"),
+        }.get(words[-1], words[-1])
         words = words[:-1]
     known = {
         "files.max_mb": tr("Largest file"),
@@ -60,5 +65,16 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "files.exclude": tr("Left out everywhere"),
         "window.on_close": tr("Closing the window"),
         "window.theme": tr("Colours"),
+        "window.text_percent": tr("Size of text"),
+        "window.language": tr("Language"),
+        "files.use_gitignore": tr("Mind .gitignore files"),
+        "files.hidden": tr("Hidden files"),
+        "files.offline_days": tr("Days out of reach"),
+        "search.idle_minutes": tr("Search model stays in memory for"),
+        "search.fold_copies": tr("Fold copies"),
+        "search.keep_recent": tr("Keep recent searches"),
+        "assistant.model": tr("Language model"),
+        "assistant.active_experts": tr("Active experts"),
+        "models.mirror": tr("Mirror"),
     }
     return known.get(key, " ".join(words).capitalize()), unit

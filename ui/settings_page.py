@@ -26,7 +26,7 @@ from ui.remote import RemoteCard
 from ui.setting_names import group_name, name_and_unit
 from ui.shortcut_card import ShortcutCard
 from ui.tables import Row, rows_of, text_of
-from ui.text import tame, tr
+from ui.text import spoken, tame, tr
 
 ELSEWHERE = "budget"  # has a page of its own
 NOT_SHOWN = ("window.welcomed",)  # a button stands for it
@@ -51,7 +51,8 @@ class SettingsPage(QWidget):
     first_steps_wanted = Signal()
     deleted = Signal(str)  # the kind of what is gone
 
-    def __init__(self, look: Look, client: Asker) -> None:
+    def __init__(self, look: Look, client: Asker, command: str) -> None:
+        """`command` opens this window from anywhere."""
         super().__init__()
         self._look = look
         self._client = client
@@ -65,7 +66,7 @@ class SettingsPage(QWidget):
         self.about = AboutCard(look, client)
         self.about.first_steps_asked.connect(self.first_steps_wanted)
         self.privacy = PrivacyCards(look, client, self._deleted, self.about.know)
-        self.shortcut = ShortcutCard()
+        self.shortcut = ShortcutCard(command)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(tr("Find a setting…"))
         self.filter.setAccessibleName(tr("Find a setting"))
@@ -258,7 +259,7 @@ class SettingRow(QWidget):
         self._save = save
         name, unit = name_and_unit(self._key)
         title = label(name, "strong")
-        text = label(tame(text_of(setting, "help")), "small", wrap=True)
+        text = label(tame(spoken(text_of(setting, "help"))), "small", wrap=True)
         self.editor: Editor = make_editor(setting, unit, offered)
         self.editor.setAccessibleName(name)
         self.editor.setAccessibleDescription(text.text())

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QLabel, QPushButton
 
 from ui.activity import Activity
 from ui.parts import Look, button, column, icon_button, label, row
-from ui.text import breakable, tame, tr
+from ui.text import breakable, keys_text, tame, tr
 
 PAGES = ("search", "chat", "folders", "storage", "models", "settings")
 
@@ -24,7 +24,7 @@ class Sidebar(QFrame):
         self._look = look
         self._activity = activity
         self.setProperty("sidebar", "true")
-        self.setFixedWidth(190)
+        look.keep_width(self, 190, self.setFixedWidth)
         logo = QLabel()
         logo.setPixmap(look.icons.logo(28))
         brand = row(logo, label("Satchel", "brand"), 1, spacing=9)
@@ -43,7 +43,7 @@ class Sidebar(QFrame):
         for number, (page, name) in enumerate(names.items(), start=1):
             made = button(name, partial(self.chosen.emit, page), "nav")
             made.setCheckable(True)
-            made.setToolTip(f"{name} (Ctrl+{number})")
+            made.setToolTip(f"{name} ({keys_text(f'Ctrl+{number}')})")
             look.dress(made, page, "muted")
             group.addButton(made)
             pages.addWidget(made)

@@ -17,7 +17,7 @@ from ui.changes_panel import ChangesPanel
 from ui.client import Asker
 from ui.parts import PAGE_PX, Banner, Look, column, label, page_of, row
 from ui.tables import Row, number_of, row_of, rows_of, texts_of, whole_of
-from ui.text import count_text, size_text, tr
+from ui.text import count_text, size_text, spoken, tr
 
 REFRESH_MS = 5000
 PREVIEW_MS = 250
@@ -248,8 +248,8 @@ class StoragePage(QWidget):
 
     def _tell(self, draft: Draft, applied: bool) -> None:
         """Say what the draft does; without one, what the plan in force promises."""
-        reasons = texts_of(self._report, "reasons")
-        changes = texts_of(self._report, "changes")
+        reasons = [spoken(text) for text in texts_of(self._report, "reasons")]
+        changes = [spoken(text) for text in texts_of(self._report, "changes")]
         if draft == AS_IT_IS:
             self.panel.tell(tr("As it is now"), promises(row_of(self._report, "now")), reasons)
             return

@@ -47,8 +47,7 @@ QFrame[rule="across"] {{ background: {c.border}; border: none; max-height: 1px;
     min-height: 1px; }}
 QFrame[rule="down"] {{ background: {c.border}; border: none; max-width: 1px; min-width: 1px; }}
 QFrame[bubble="question"] {{ background: {c.accent_soft}; border: none; border-radius: 14px; }}
-QFrame[sidebar="true"] {{ background: {c.sunken}; border: none;
-    border-right: 1px solid {c.border}; }}
+QFrame[sidebar="true"] {{ background: {c.sunken}; border: none; }}
 
 QPushButton, QToolButton {{ background: {c.surface}; border: 2px solid {c.border};
     border-radius: 8px; padding: 5px 13px; font-weight: 500; }}
@@ -58,6 +57,8 @@ QPushButton:pressed, QToolButton:pressed {{ background: {c.sunken}; }}
 QPushButton:focus, QToolButton:focus {{ border-color: {c.accent}; outline: none; }}
 QPushButton:disabled, QToolButton:disabled {{ color: {c.muted}; background: {c.window};
     border-color: {c.border}; }}
+QPushButton::menu-indicator {{ image: url("{icons}/down.svg"); width: 12px; height: 12px;
+    subcontrol-origin: padding; subcontrol-position: center right; right: 6px; }}
 QPushButton[beside="entry"] {{ border-radius: 12px; padding: 5px 18px; }}
 QPushButton[kind="primary"] {{ background: {c.fill}; color: {c.on_fill};
     border-color: {c.fill}; }}

@@ -7,10 +7,11 @@ from functools import partial
 from typing import Literal
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QWidget
 
 from core.messages import Failed, Message, Report, TagsRequest
 from ui.client import Asker, Make, OnReply
+from ui.flow import FlowLayout
 from ui.parts import Banner, Look, button, clear, column, label, row
 from ui.tables import rows_of, text_of, texts_of, whole_of
 from ui.text import counted, one_line, split_path, tr
@@ -18,7 +19,6 @@ from ui.undo import UndoBar
 
 LONGEST = 40
 MOST_CHIPS = 15
-IN_A_ROW, IN_A_NARROW_ROW = 5, 2
 NAME_CHARS = 18  # of a chip; its tip has the whole name
 NAMED = 3  # files that a proposal names
 
@@ -27,12 +27,6 @@ def _short(name: str) -> str:
     """A tag as its chip shows it."""
     name = one_line(name)
     return name if len(name) <= NAME_CHARS else name[: NAME_CHARS - 1] + "…"
-
-
-def _in_rows(layout: QVBoxLayout, chips: Sequence[QPushButton], each: int) -> None:
-    """Put chips below each other in rows."""
-    for at in range(0, len(chips), each):
-        layout.addLayout(row(*chips[at : at + each], 1, spacing=4))
 
 
 class FileTags(QWidget):
@@ -127,7 +121,7 @@ class FileTags(QWidget):
             chip.setChecked(True)
             chip.setAccessibleName(tr("Take off the tag %1").replace("%1", one_line(name)))
             self.chips.append(chip)
-        _in_rows(self._list, self.chips, IN_A_NARROW_ROW)
+        self._list.addLayout(FlowLayout(*self.chips))
 
 
 class TagFilter(QWidget):
@@ -148,8 +142,7 @@ class TagFilter(QWidget):
         self._list = column(spacing=4)
         self.offer = Banner(look)
         line = row(label(tr("Tags"), "small"), spacing=8)
-        line.addLayout(self._list)
-        line.addStretch(1)
+        line.addLayout(self._list, 1)
         self.setLayout(column(line, self.offer, spacing=6))
         self.hide()
 
@@ -189,7 +182,7 @@ class TagFilter(QWidget):
             chip.setCheckable(True)
             chip.setAccessibleName(tr("Only files tagged %1").replace("%1", one_line(name)))
             self.chips[name] = chip
-        _in_rows(self._list, list(self.chips.values()), IN_A_ROW)
+        self._list.addLayout(FlowLayout(*self.chips.values()))
         self.setVisible(bool(tags))
         if self.tag is not None and self.tag not in self.chips:
             self.choose(None)

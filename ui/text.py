@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
+from PySide6.QtCore import QCoreApplication, QDate, QDateTime, QLocale, Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence
 
 from core.messages import Locator
 
@@ -18,21 +19,41 @@ _JOINERS = "\u200c\u200d"  # wanted inside Persian, Indic and emoji text
 _RIGHT_TO_LEFT = ("R", "AL")
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _CONTROL_PICTURES = 0x2400
+TEXTS, SAID = "Satchel", "Satchel's service"  # where Qt looks for a translation
 
 
 def tr(text: str) -> str:
     """The text in the person's language."""
-    return QCoreApplication.translate("Satchel", text)
+    return QCoreApplication.translate(TEXTS, text)
+
+
+def spoken(text: str) -> str:
+    """What the service said, in the person's language; what is not known comes back as it is.
+
+    For whole sentences of the service only, never for a text or name out of a file.
+    """
+    return QCoreApplication.translate(SAID, text)
+
+
+def keys_text(keys: str) -> str:
+    """A shortcut as the person's keyboard and language have it."""
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def number_text(value: float, decimals: int = 0) -> str:
+    """A number with the separators of the person's language."""
+    return QLocale().toString(float(value), "f", decimals)
 
 
 def shown(name: str) -> str:
     """A file's name or path: what cannot be seen becomes a visible escape.
 
     A name with right-to-left letters is isolated, so that it does not reorder
-    the text around it.
+    the text around it; in a window that is mirrored each name is, so that a path keeps its order.
     """
     safe = "".join(c if c.isprintable() or c in _JOINERS else _escape(c) for c in name)
-    if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in safe):
+    mirrored = QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft
+    if (mirrored and safe) or any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in safe):
         return _FIRST_STRONG_ISOLATE + safe + _POP_ISOLATE
     return safe
 
@@ -81,12 +102,12 @@ def utf16(text: str, at: int) -> int:
 def size_text(size_bytes: float) -> str:
     """Bytes in words, MB meaning 10^6 bytes: 812 B, 3.4 kB, 120 MB, 2.1 GB."""
     if size_bytes < 1000:
-        return f"{size_bytes:.0f} B"
+        return f"{number_text(size_bytes)} B"
     size = size_bytes
     for unit in ("kB", "MB", "GB", "TB"):
         size /= 1000
         if size < 999.5 or unit == "TB":
-            return f"{size:.1f} {unit}" if size < 99.95 else f"{size:.0f} {unit}"
+            return f"{number_text(size, 1 if size < 99.95 else 0)} {unit}"
     raise AssertionError
 
 
@@ -100,7 +121,7 @@ def difference_text(now_bytes: int | None, then_bytes: int | None) -> str:
 
 def count_text(number: int) -> str:
     """A whole number with thousands apart."""
-    return f"{number:,}"
+    return QLocale().toString(number)
 
 
 def counted(number: int, one: str, many: str) -> str:
@@ -137,7 +158,12 @@ def date_text(seconds: int | None) -> str:
     """A day in words, 14 Mar 2024, here and by the person's clock; empty when nobody knows."""
     if seconds is None:
         return ""
-    return QLocale().toString(QDateTime.fromSecsSinceEpoch(seconds).date(), "d MMM yyyy")
+    return day_text(QDateTime.fromSecsSinceEpoch(seconds).date())
+
+
+def day_text(day: QDate) -> str:
+    """A day in words, 14 Mar 2024."""
+    return QLocale().toString(day, tr("d MMM yyyy"))
 
 
 def place_text(locator: Locator) -> str:

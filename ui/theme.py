@@ -12,6 +12,7 @@ from ui.icons import FOLDER
 from ui.style_sheet import style_sheet
 
 LEAST_POINTS = 10.0
+MOST_BREADTH = 1.5  # beyond it the window would be wider than small screens
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,8 @@ class Theme(QObject):
         self._application = application
         self._choice = "system"
         self.colours = LIGHT
-        self.points = max(LEAST_POINTS, application.font().pointSizeF())
+        self._usual_points = max(LEAST_POINTS, application.font().pointSizeF())
+        self.points = self._usual_points
         application.setStyle("Fusion")
         hints = application.styleHints()
         hints.colorSchemeChanged.connect(self._follow)
@@ -204,6 +206,18 @@ class Theme(QObject):
         if choice != self._choice:
             self._choice = choice
             self._apply()
+
+    def scale_text(self, percent: int) -> None:
+        """Write everything in this per cent of the size that the system has for text."""
+        points = self._usual_points * percent / 100
+        if points != self.points:
+            self.points = points
+            self._apply()
+
+    @property
+    def breadth(self) -> float:
+        """How much wider than for text of usual size what holds text is to be."""
+        return min(max(1.0, self.points / LEAST_POINTS), MOST_BREADTH)
 
     def _follow(self) -> None:
         if self._choice in ("system", "contrast"):

@@ -29,7 +29,7 @@ from ui.parts import Banner, Look, button, clear, column, label, row
 from ui.remote import ConsentView, made_text
 from ui.sources import SourceButton
 from ui.target import Target
-from ui.text import age_text, one_line, tr
+from ui.text import age_text, one_line, spoken, tr
 from ui.turn_parts import AnswerActions, NotFoundView, QuestionView
 
 DIGEST_PX = 360
@@ -223,7 +223,7 @@ class TurnView(QWidget):
             return
         self.finish(done.answer, done.found, done.citations, done.unsupported)
         if done.found:
-            told = not self.note.isHidden() and done.made.why in self.note.accessibleName()
+            told = not self.note.isHidden() and spoken(done.made.why) in self.note.accessibleName()
             self.say_where(msgspec.structs.replace(done.made, why="") if told else done.made)
         self._offer(done.offers)
         if done.cached_age_s is not None:

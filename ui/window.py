@@ -17,7 +17,7 @@ from ui.first_run import AUTOSTART, WELCOMED, FirstRun
 from ui.folders_page import FoldersPage
 from ui.models_page import ModelsPage
 from ui.opening import Opener
-from ui.parts import Banner, Look, column, row
+from ui.parts import Banner, Look, column, row, rule
 from ui.preview import PreviewPane
 from ui.search_page import SearchPage
 from ui.settings_page import SettingsPage
@@ -28,6 +28,7 @@ from ui.target import Target
 from ui.text import tr
 from ui.tray import Tray
 
+PAGES_PX = 380  # the least width of a page
 WITH_PREVIEW = ("search", "chat")
 
 
@@ -36,7 +37,10 @@ class MainWindow(QMainWindow):
 
     quit_asked = Signal()
 
-    def __init__(self, look: Look, client: Client, opener: Opener) -> None:
+    def __init__(
+        self, look: Look, client: Client, opener: Opener, command: str = "satchel"
+    ) -> None:
+        """`command` opens this window from anywhere."""
         super().__init__()
         self._look = look
         self._client = client
@@ -49,7 +53,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Satchel")
         self.setWindowIcon(look.icons.application())
         self.resize(1240, 800)
-        self.setMinimumSize(884, 540)
+        look.keep_width(self, 884 - PAGES_PX, self._keep_size)
         self.activity = Activity(client, self)
         self.sidebar = Sidebar(look, self.activity)
         self.search = SearchPage(look, client)
@@ -57,7 +61,7 @@ class MainWindow(QMainWindow):
         self.folders = FoldersPage(look, client, self.activity)
         self.storage = StoragePage(look, client)
         self.models = ModelsPage(look, client)
-        self.settings = SettingsPage(look, client)
+        self.settings = SettingsPage(look, client, command)
         self.preview = PreviewPane(look, client, opener)
         self.banner = Banner(look)
         self.pages = QStackedWidget()
@@ -77,6 +81,11 @@ class MainWindow(QMainWindow):
         self._shortcuts()
         self.open_page("search")
 
+    def _keep_size(self, beside_px: int) -> None:
+        """At least as large as the pages and what stands beside them, if the screen is."""
+        widest = self.screen().availableGeometry().width()
+        self.setMinimumSize(min(PAGES_PX + beside_px, widest), 540)
+
     def _lay_out(self) -> None:
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.pages)
@@ -86,8 +95,8 @@ class MainWindow(QMainWindow):
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 2)
         self.splitter.setSizes([620, 430])
-        self.pages.setMinimumWidth(380)
-        self.preview.setMinimumWidth(312)
+        self.pages.setMinimumWidth(PAGES_PX)
+        self._look.keep_width(self.preview, 312, self.preview.setMinimumWidth)
         notice = column(self.banner)
         notice.setContentsMargins(16, 12, 16, 0)
         self._notice = QWidget()
@@ -95,7 +104,7 @@ class MainWindow(QMainWindow):
         self._notice.hide()
         side = column(self._notice, self.splitter, spacing=0)
         side.setStretch(1, 1)
-        whole = row(self.sidebar, spacing=0)
+        whole = row(self.sidebar, rule("down"), spacing=0)
         whole.addLayout(side, 1)
         ground = QWidget()
         ground.setProperty("ground", "window")
@@ -310,6 +319,9 @@ class MainWindow(QMainWindow):
             self._look.theme.choose(theme)
         if isinstance(on_close, str):
             self._on_close = on_close
+        percent = values.get("window.text_percent")
+        if isinstance(percent, int):
+            self._look.theme.scale_text(percent)
         if self._welcomed is None and WELCOMED in values:
             self._welcomed = values.get(WELCOMED) is True
             self._look_for_first_run()

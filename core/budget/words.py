@@ -146,18 +146,24 @@ def _fewer(plan: Plan, model: ModelNeeds) -> Iterator[str]:
 
 def level_in_words(level: Level) -> str:
     """What the level keeps and what it is predicted to give."""
-    recall = f"{level.recall_at_10:.0%} of the ten best passages"
-    if level.kept == "all":
-        what = "the embeddings of all passages in 8 bits"
-        cost = "without embedding anything but the question"
-    else:
-        what = f"{level.code_bytes} bytes of code a passage" if level.code_bytes else "no code"
-        what += " and the embeddings of well linked passages" if level.kept else ""
-        cost = f"with about {level.recomputes:.0f} passages embedded anew"
     return (
-        f"The index is at the level {level.name}: it keeps {what}, "
-        f"{level.bytes_a_chunk:.0f} bytes a passage in all, and a search finds {recall} {cost}."
+        f"The index is at the level {level.name}: it keeps {_kept(level)}, "
+        f"{level.bytes_a_chunk:.0f} bytes a passage in all, and a search finds "
+        f"{level.recall_at_10:.0%} of the ten best passages {_computed(level)}."
     )
+
+
+def _kept(level: Level) -> str:
+    if level.kept == "all":
+        return "the embeddings of all passages in 8 bits"
+    codes = f"{level.code_bytes} bytes of code a passage" if level.code_bytes else "no code"
+    return f"{codes} and the embeddings of well linked passages" if level.kept else codes
+
+
+def _computed(level: Level) -> str:
+    if level.kept == "all":
+        return "without embedding anything but the question"
+    return f"with about {level.recomputes:.0f} passages embedded anew"
 
 
 def changes(now: Plan, then: Plan, used_on_disk: Mapping[str, int]) -> list[str]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from helpers import one_line, satchel, satchel_json
-from service_desk import index_state, names, search, serving, until_whole
+from service_desk import index_state, last, names, search, serving, until_whole
 
 from app import work
+from app.service import Service
+from app.session import Session
 from app.upkeep import Upkeep
 from core.errors import UserError
 from core.index.segment import FORMAT, MAGIC, Segment, seal
+from core.messages import Index, Report, SettingsSet
 
 
 def segment_of(home: Path) -> Path:
@@ -113,3 +118,33 @@ def test_upkeep_is_begun_once() -> None:
     upkeep.done("other")
     upkeep.done("rebuild")
     assert (upkeep.due, upkeep.why) == (False, None)
+
+
+def test_what_is_done_unasked_makes_way_and_stops_nobody(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watching client comes while the service brings the index to a level by itself: one of the
+    two does it, instead of both making way for each other for ever.
+    """
+    monkeypatch.setattr(work, "UPKEEP_AFTER_S", 0.01)
+    begun, come = threading.Event(), threading.Event()
+
+    def wait_for_people(_service: Service, _longest_s: float) -> None:
+        begun.set()
+        come.wait(30)
+
+    monkeypatch.setattr(Service, "wait_for_people", wait_for_people)
+    with serving(home) as caller:
+        level = SettingsSet(caller.next_id(), "index.level", "embeddings")
+        assert isinstance(last(caller, level), Report)
+        assert begun.wait(30)
+        session = Session(lambda _reply: None)
+        service = caller._service
+        service.attach(session)
+        service.submit(session, Index(1, watch=True))
+        come.set()
+        until = time.monotonic() + 30
+        while service.engine.store.behind:
+            assert time.monotonic() < until, "it goes round in circles"
+            time.sleep(0.05)
+        service.detach(session)

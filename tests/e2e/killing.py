@@ -18,11 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import apsw
 import psutil
-from helpers import satchel_json
+from kill_truth import QUERIES, SUBJECTS, Truth, content, watch
 from running import ANSWER_S, START_S, Running, ServiceGoneError
 
 from core.home import Home
+from core.index.segment import Segment, SegmentError
 from core.messages import (
     AnswerDone,
     AnswerSources,
@@ -42,32 +44,9 @@ from core.messages import (
 )
 from core.store.catalogue import Catalogue
 
-SUBJECTS = (
-    "ferry", "lighthouse", "market", "council", "letter", "garden", "bicycle", "winter", "orchard",
-    "glacier", "saddle", "thimble", "recipe", "lease", "piano", "walrus",
-)  # fmt: skip
-QUERIES = ("the ferry and the lighthouse", "a letter to the council", "walrus in winter")
 LEVELS = ("graph", "codes-8", "codes-16", "codes-32", "hubs", "embeddings")
 STARTER = "all-minilm-l6-v2"
 SAME_SCORE = 0.006  # kept embeddings of 8 bits differ this much from computed ones
-
-
-def content(number: int) -> str:
-    """One of the texts that a file may hold; each is another."""
-    chance = random.Random(number)
-    parts = [
-        f"Note {number}, part {part}. " + " ".join(chance.choices(SUBJECTS, k=90)) + "."
-        for part in range(2)
-    ]
-    return "\n\n".join(parts)
-
-
-@dataclass
-class Truth:
-    """What a fresh index says of every text that a file may hold, by its number."""
-
-    by_meaning: list[dict[int, dict[int, float]]]
-    by_word: list[dict[int, set[int]]]
 
 
 @dataclass
@@ -108,7 +87,7 @@ class Killer:
         self.asked = self.last = ""
         self.scores_known = True
         self.limits = [(10**9, 2 * 10**9)]
-        satchel_json(self.home_folder, "folders", "add", str(self.files), environment=environment)
+        watch(self.home_folder, self.files)
         self._change(8)
         self.running = self._start()
 
@@ -253,6 +232,13 @@ class Killer:
         if isinstance(reply, AnswerDone):
             self.said.setdefault(begun[-1], []).append((self.asked, reply.answer))
 
+    def _do_keep(self) -> None:
+        """Answer, which saves what the model has read, and give that less room, then more."""
+        self._do_answer()
+        for megabytes in (0, self.chance.randint(5, 60)):
+            setting = SettingsSet(self.running.next_id(), "assistant.saved_kv_mb", megabytes)
+            self.running.ask(setting)
+
     # --- what has to hold afterwards --------------------------------------------------------
 
     def _look(self, doctor: bool = True) -> None:
@@ -263,8 +249,28 @@ class Killer:
         if doctor:
             health = self.running.report(Doctor(self.running.next_id()))
             assert [f for f in health["findings"] if f["part"] != "device"] == [], health
+        self._look_at_store()
         self._look_at_conversations()
         self._look_at_searches()
+
+    def _look_at_store(self) -> None:
+        """Databases and segments are sound; the service may be merging meanwhile."""
+        for _ in range(20):
+            catalogue = Catalogue(self.home.catalogue, read_only=True)
+            try:
+                assert catalogue.problems() == []
+                rows = catalogue.segments()
+                try:
+                    for row in rows:
+                        Segment(self.home.segments / row.name).verify()
+                    break
+                except SegmentError:
+                    assert catalogue.segments() != rows, "a published segment is not whole"
+            finally:
+                catalogue.close()
+        history = apsw.Connection(str(self.home.history), flags=apsw.SQLITE_OPEN_READONLY)
+        assert history.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        history.close()
 
     def _look_at_conversations(self) -> None:
         listed = self.running.report(ConversationsList(self.running.next_id()))
@@ -301,12 +307,14 @@ class Killer:
         return found
 
     def _look_at_searches(self) -> None:
-        """A search over what is published finds what a fresh index finds there."""
-        for number, query in enumerate(QUERIES):
-            self._same("semantic", query, self.truth.by_meaning[number])
-        for number, word in enumerate(SUBJECTS[:3]):
-            places = self.truth.by_word[number]
-            self._same("lexical", word, {n: dict.fromkeys(at, 0.0) for n, at in places.items()})
+        """A search over what is published finds what a fresh index finds there: every passage,
+        for it is exact, so that one query after each kill is enough.
+        """
+        number = self.tally.total % len(QUERIES)
+        self._same("semantic", QUERIES[number], self.truth.by_meaning[number])
+        places = self.truth.by_word[number]
+        words = {text: dict.fromkeys(at, 0.0) for text, at in places.items()}
+        self._same("lexical", SUBJECTS[number], words)
 
     def _same(self, mode: str, query: str, truth: dict[int, dict[int, float]]) -> None:
         partial = mode == "lexical" and self._some_without_words()
@@ -353,32 +361,3 @@ class Killer:
         catalogue.close()
         left = [path for path in self.home_folder.rglob("*.tmp") if path.is_file()]
         assert not left, "temporary files are left"
-
-
-def learn_truth(root: Path, texts: int, environment: Mapping[str, str]) -> Truth:
-    """A fresh index over every text that a file may hold."""
-    files = root / "files"
-    files.mkdir(parents=True)
-    for number in range(texts):
-        (files / f"{number}.txt").write_text(content(number))
-    satchel_json(root / "home", "folders", "add", str(files), environment=environment)
-    satchel_json(root / "home", "index", environment=environment, timeout_s=300)
-    running = Running(root / "home", environment, window=False)
-    try:
-        meaning: list[dict[int, dict[int, float]]] = []
-        words: list[dict[int, set[int]]] = []
-        for query in QUERIES:
-            meaning.append({})
-            found = running.search(query, "semantic", exact=True)
-            assert not isinstance(found, Failed)
-            for (path, start), score in found.items():
-                meaning[-1].setdefault(int(Path(path).stem), {})[start] = score
-        for word in SUBJECTS[:3]:
-            words.append({})
-            found = running.search(word, "lexical")
-            assert not isinstance(found, Failed)
-            for path, start in found:
-                words[-1].setdefault(int(Path(path).stem), set()).add(start)
-    finally:
-        running.end()
-    return Truth(meaning, words)

@@ -30,7 +30,7 @@ from core.messages import (
     ends,
 )
 
-START_S, ANSWER_S = 60.0, 120.0
+START_S, ANSWER_S = 120.0, 240.0  # of a machine that has much else to do
 ALL = 1000
 
 Passages = dict[tuple[str, int], float]
@@ -108,6 +108,7 @@ class Running:
     def ask(self, message: Message, seen: Callable[[Message], None] | None = None) -> Message:
         """The reply that ends a request. Raises ServiceGoneError."""
         number = getattr(message, "id", 0)
+        heard, heard_at = "nothing", time.monotonic()
         try:
             self._connection.send_bytes(encode(message).encode("ascii"))
             deadline = time.monotonic() + ANSWER_S
@@ -115,13 +116,26 @@ class Running:
                 reply = decode(self._connection.recv_bytes())
                 if getattr(reply, "id", None) != number:
                     continue
+                heard, heard_at = repr(reply)[:300], time.monotonic()
                 if seen is not None:
                     seen(reply)
                 if ends(reply):
                     return reply
         except (OSError, EOFError):
             raise ServiceGoneError(self._last_words()) from None
-        raise AssertionError(f"{type(message).__name__} was not answered in {ANSWER_S} s")
+        raise AssertionError(
+            f"{message} was not answered in {ANSWER_S} s; heard of it was {heard}, "
+            f"{time.monotonic() - heard_at:.0f} s ago; {self._processes()}"
+        )
+
+    def _processes(self) -> str:
+        """What each process is at, for who wonders why there is no answer."""
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):
+                name = next((p for p in process.cmdline() if p.startswith("app.")), "?")
+                found.append(f"{name} {process.status()} {process.cpu_times().user:.0f} s of CPU")
+        return "; ".join(found)
 
     def report(self, message: Message) -> Any:
         """The body of the report that a request ends with."""

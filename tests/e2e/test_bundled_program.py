@@ -7,14 +7,23 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import ROOT, models_folder
 
+from core.bundle import RUN_MODULE
 from core.index.models import STARTER
+from core.messages import KeptRequest, Report, decode, encode
 
+LAY_OUT = """
+import sys
+from pathlib import Path
+import appimage
+appimage.lay_out(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.executable))
+"""
 LANGUAGE_MODEL = "smollm2-135m-instruct.gguf"
 pytestmark = [
     pytest.mark.slow,
@@ -113,6 +122,47 @@ def test_the_window_opens_and_ends_when_asked(bundle: Bundle) -> None:
         _, told = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "satchel:" not in told
+
+
+def test_it_knows_its_own_version(bundle: Bundle) -> None:
+    """The page about privacy and reports of mistakes name it."""
+    done = subprocess.run(
+        [bundle.folder / "satchel", RUN_MODULE, "app.service_process", "--home", "third-home"],
+        cwd=bundle.person,
+        env=bundle.environment(),
+        input=encode(KeptRequest(1)) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    replies = [decode(line.encode()) for line in done.stdout.splitlines()]
+    [report] = [each for each in replies if isinstance(each, Report)]
+    assert isinstance(report.body, dict)
+    assert report.body["about"]["version"] == version("satchel")
+
+
+def test_as_an_appdir_it_starts_by_its_own_script(bundle: Bundle, debian_package: Path) -> None:
+    assert debian_package.exists()
+    tried = subprocess.run(
+        [sys.executable, "-c", LAY_OUT, ROOT / "dist" / "satchel", ROOT / "build" / "AppDir"],
+        cwd=ROOT / "packaging",
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tried.returncode == 0, tried.stderr
+    started = subprocess.run(
+        [ROOT / "build" / "AppDir" / "AppRun", "status", "--json", "--home", "fourth-home"],
+        cwd=bundle.person,
+        env={**bundle.environment(), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert json.loads(started.stdout)["budgets"]
 
 
 def test_other_modules_cannot_be_run_by_it(bundle: Bundle) -> None:

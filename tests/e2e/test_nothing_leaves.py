@@ -41,7 +41,7 @@ class Watch(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(0.05):
+        while not self._over.wait(0.1):
             for process in psutil.Process().children(recursive=True):
                 try:
                     self.seen[process.pid] = f"{process.name()} {process.cmdline()}"
@@ -101,7 +101,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[C
     for number, arguments in enumerate(
         (
             ("index",),
-            ("ask", QUESTION, "--fresh"),
+            ("ask", QUESTION),  # the window was told it; the model is loaded once more by the next
             ("doctor",),
         )
     ):

@@ -16,15 +16,18 @@ try:
 except ImportError:  # pragma: no cover - a machine without Qt's system libraries
     collect_ignore_glob = ["test_*.py"]
 else:
-    from PySide6.QtCore import QCoreApplication, QEvent, QObject
+    from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QObject, QTranslator
     from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
     from scripted import ScriptedClient
 
     from core.messages import Locator
     from ui.icons import Icons
+    from ui.language import speak
     from ui.parts import Look
     from ui.theme import Theme
     from ui.window import MainWindow
+
+    QLocale.setDefault(QLocale("en_US"))  # whatever the machine speaks
 
     class FakeOpener:
         """Keeps what it was asked to open."""
@@ -71,6 +74,17 @@ else:
         QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         one_look.theme.choose("light")
         return one_look
+
+    @pytest.fixture
+    def german(qapp: QApplication) -> Iterator[None]:
+        """German, for whatever is made from here on."""
+        before = set(qapp.findChildren(QTranslator))
+        speak(qapp, "de", QLocale("en_US"))
+        yield
+        for translator in set(qapp.findChildren(QTranslator)) - before:
+            QCoreApplication.removeTranslator(translator)
+            translator.deleteLater()
+        QLocale.setDefault(QLocale("en_US"))
 
     @pytest.fixture
     def client(qapp: QApplication) -> ScriptedClient:  # noqa: ARG001

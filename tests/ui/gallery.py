@@ -1,7 +1,8 @@
 """Draws every page and state into build/gallery: `make gallery`.
 
 In light, dark and high contrast, at 100 and at 200 %, and mirrored for languages that are written
-from right to left. `gallery.py chat_states --mode dark --scale 100` draws a part.
+from right to left, and in every language. `gallery.py chat_states --mode dark --scale 100` draws
+a part.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import msgspec
 from gallery_shell import closing_states, first_run_states
 from gallery_stage import OUT, Gallery, number, usual
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QLocale, QPoint, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -69,6 +70,7 @@ from core.messages import (
     StatusRequest,
 )
 from ui.client import Link
+from ui.language import ENGLISH, LANGUAGES, speak
 from ui.shortcut_sheet import ShortcutSheet
 
 ANSWER = (
@@ -375,7 +377,7 @@ def folder_states(g: Gallery, mode: str) -> None:
         )
     )  # fmt: skip
     g.shoot("folders-held", mode)
-    g.client.news.emit(State(0, "attention", "The disk budget is full: 12 files wait."))
+    g.client.news.emit(State(0, "attention", "The disk budget is used up; new content waits."))
     g.window.folders.show_problems("/home/ana/Documents")
     g.shoot("folders-problems", mode)
     g.window.folders.problems.hide()
@@ -456,7 +458,7 @@ def model_states(g: Gallery, mode: str) -> None:
     page.fetch("olmoe-1b-7b-instruct")
     g.client.fail(
         g.client.last(ModelsRequest),
-        "There is no room for the model: 1.9 GB are free.",
+        "Fetching needs 4214 MB of free space, there are 1900 MB.",
         "Free some disk space.",
     )
     g.shoot("models-refused", mode)
@@ -515,16 +517,22 @@ STATES = (
 )
 
 
+# Other languages than English are drawn in the first mode alone, unless modes are named.
 MODES = ("light", "dark", "contrast", "mirrored")
 SCALES_PERCENT = (100, 200)
 
 
-def draw(names: list[str], modes: list[str], points: int | None, scale_percent: int) -> None:
+def draw(
+    names: list[str], modes: Sequence[str], points: int | None, scale_percent: int, language: str
+) -> None:
     """Draw with this process, which was started at the scale."""
     application = QApplication(sys.argv[:1])
+    speak(application, language, QLocale("en_US"))
     if points is not None:
         application.setFont(QFont(application.font().family(), points))
-    gallery = Gallery(application, "" if scale_percent == 100 else f"-{scale_percent}")
+    suffix = "" if language == ENGLISH else f"-{language}"
+    suffix += "" if scale_percent == 100 else f"-{scale_percent}"
+    gallery = Gallery(application, suffix)
     for mode in modes:
         mirrored = mode == "mirrored"
         application.setLayoutDirection(
@@ -545,6 +553,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(every))
     parser.add_argument("--mode", action="append", choices=MODES)
     parser.add_argument("--scale", type=int, action="append", help="in percent")
+    parser.add_argument("--language", action="append", choices=tuple(LANGUAGES))
     parser.add_argument("--points", type=int, help="the size of letters")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -552,19 +561,23 @@ def main() -> int:
     if unknown:
         parser.error(f"no such states: {', '.join(sorted(unknown))}")
     if options.inside:
-        draw(options.names or every, options.mode or list(MODES), options.points, options.scale[0])
+        (language,), (scale,) = options.language, options.scale
+        modes = options.mode or (MODES if language == ENGLISH else MODES[:1])
+        draw(options.names or every, modes, options.points, scale, language)
         return 0
     OUT.mkdir(parents=True, exist_ok=True)
     running = [
         subprocess.Popen(
             [
                 *(sys.executable, __file__, "--inside", "--scale", str(scale), *options.names),
-                *(word for mode in options.mode or MODES for word in ("--mode", mode)),
+                *("--language", language),
+                *(word for mode in options.mode or () for word in ("--mode", mode)),
                 *(("--points", str(options.points)) if options.points else ()),
             ],
             env={**os.environ, "QT_SCALE_FACTOR": str(scale / 100)},
         )
         for scale in options.scale or SCALES_PERCENT
+        for language in options.language or LANGUAGES
     ]
     ends = [process.wait() for process in running]
     print(f"{len(list(OUT.glob('*.png')))} pictures in {OUT}")

@@ -142,7 +142,7 @@ def models() -> list[dict[str, object]]:
             "licence": "Apache-2.0", "parameters": 1_777_088_000, "size_bytes": 1_117_320_736,
             "download_bytes": 1_117_320_736, "from": "models.example.org", "fits": "yes",
             "tokens_per_s": 6.2,
-            "good_for": "Short answers in about 29 languages on computers with 4 GB of memory.",
+            "good_for": "Short answers in about 29 languages.",
         },
         {
             **chat, "name": "olmoe-1b-7b-instruct", "title": "OLMoE 1B-7B 0924 Instruct, Q4_K_M",
@@ -150,25 +150,27 @@ def models() -> list[dict[str, object]]:
             "active_parameters": 1_280_000_000, "size_bytes": 4_213_512_672,
             "download_bytes": 4_213_512_672, "from": "models.example.org",
             "fits": "with experts on disk", "tokens_per_s": 3.4,
-            "good_for": "A mixture of experts that is open in all its parts; English only.",
+            "good_for":
+            "A mixture of experts that is open in all its parts: fast for its size; English only.",
         },
         {
             **chat, "name": "large-70b", "title": "A large one, 70B", "licence": "MIT",
             "parameters": 70_000_000_000, "size_bytes": 42_000_000_000,
             "download_bytes": 42_000_000_000, "from": "models.example.org", "fits": "no",
-            "tokens_per_s": None, "good_for": "Machines with 64 GB of memory.",
+            "tokens_per_s": None, "good_for": "",
         },
         {**chat, "name": "my-own-file", "size_bytes": 812_000_000, "installed": True,
          "adapters": [{"name": "my-letters", "size_bytes": 12_400_000}]},
         {
             "kind": "embedding", "name": "all-minilm-l6-v2", "installed": True, "chosen": True,
             "size_bytes": 24_000_000, "download_bytes": 90_000_000, "licence": "Apache-2.0",
-            "good_for": "English. Small and quick.",
+            "good_for": "English. Small and fast; other languages are found by their words only.",
         },
         {
             "kind": "embedding", "name": "multilingual-e5-small", "installed": True,
             "chosen": False, "size_bytes": 120_000_000, "download_bytes": 470_000_000,
-            "licence": "MIT", "good_for": "About 100 languages.",
+            "licence": "MIT", "good_for":
+            "About 100 languages; best where question and text share one. Half as fast.",
         },
     ]  # fmt: skip
 

@@ -191,16 +191,21 @@ def folders() -> list[dict[str, object]]:
     ]
 
 
+PROTECTED = "is protected by a password; save a copy without it to have it searched"
+DAMAGED = "is damaged or incomplete; open it in the program that made it and save it again"
+TOO_LONG = "took longer than 60 s to read and was set aside; it is tried again when it changes"
+
+
 def failures() -> list[dict[str, str]]:
     """Files that could not be read."""
     return [
-        {"path": "/home/ana/Documents/tax/2019.pdf", "reason": "is protected by a password"},
-        {"path": "/home/ana/Documents/old/thesis.doc", "reason": "is damaged: no end of the table"},
-        {"path": "/home/ana/Documents/<b>x</b>\u202etxt.pdf", "reason": "took longer than 60 s"},
+        {"path": "/home/ana/Documents/tax/2019.pdf", "reason": PROTECTED},
+        {"path": "/home/ana/Documents/old/thesis.doc", "reason": DAMAGED},
+        {"path": "/home/ana/Documents/<b>x</b>\u202etxt.pdf", "reason": TOO_LONG},
     ]
 
 
-def settings(**chosen: str) -> list[dict[str, object]]:
+def settings(**chosen: object) -> list[dict[str, object]]:
     """The table of the declared settings with their defaults, but for `window_theme="dark"`."""
     return [
         {

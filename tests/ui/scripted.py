@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from core.messages import Failed, Message, Report, ends
 from ui.client import Client, Link, Make, OnReply, OnSlow
+from ui.heard import heard
 
 Kind = TypeVar("Kind", bound=Message)
 Answer = Callable[[Message], Message | list[Message] | None]
@@ -60,7 +61,7 @@ class ScriptedClient(Client):
         if waiting is not None:
             if ends(message):
                 del self._waiting[number]
-            waiting[0](message)
+            waiting[0](heard(message))
 
     def report(self, request: Message, body: object) -> None:
         """Answer with a table."""

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QScrollBar,
 )
 from report_samples import budget, models, status
-from samples import failures, folders, settings
+from samples import PROTECTED, failures, folders, settings
 from scripted import ScriptedClient
 
 from core.messages import (
@@ -67,7 +67,7 @@ def test_folders_are_listed_with_what_is_missing(
     client.report(client.last(FilesList), failures())
     model = listed.folders.problems.model
     assert model.rowCount() == 3
-    assert model.index(0, 1).data() == "is protected by a password"
+    assert model.index(0, 1).data() == PROTECTED
     listed.folders.problems.again.click()
     assert client.last(Retry).path == "/home/ana/Documents"
     client.report(client.last(Retry), {"files": 3})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import hit
+from samples import hit, many
 
-from ui.result_rows import SHOWN_OF_A_FILE, rows_of_hits
+from ui.result_rows import AT_ONCE, SHOWN_OF_A_FILE, rows_of_hits
+from ui.results import ResultsModel
 
 
 @given(st.lists(st.sampled_from("abcd"), max_size=40), st.sets(st.sampled_from("abcd")))
@@ -26,3 +28,27 @@ def test_files_stand_together_where_their_best_is(names: list[str], whole: set[s
             assert len(run) == min(len(found), SHOWN_OF_A_FILE)
         else:
             assert len(run) == len(found)
+
+
+def test_the_rest_of_a_long_list_joins_without_waiting(qtbot: Any) -> None:
+    model, hits = ResultsModel(), many(2 * AT_ONCE + 5)
+    model.show(hits)
+    assert [row.hit for row in model.rows] == list(hits[:AT_ONCE])
+    qtbot.waitUntil(lambda: model.rowCount() == len(hits))
+    assert [row.hit for row in model.rows] == list(hits)
+    model.show(hits)
+    model.show(hits[:3])  # the next search came before the rest was ready
+    qtbot.wait(20)
+    assert [row.hit for row in model.rows] == list(hits[:3])
+
+
+def test_a_file_far_down_is_shown_whole(qtbot: Any) -> None:
+    last = tuple(hit(n, "/far.txt", start=n) for n in range(1, 8))
+    model, hits = ResultsModel(), many(AT_ONCE) + last
+    model.show(hits)
+    qtbot.waitUntil(lambda: model.rowCount() > AT_ONCE)
+    assert model.rowCount() == AT_ONCE + SHOWN_OF_A_FILE
+    assert model.has_more(AT_ONCE)
+    model.show_whole(AT_ONCE)
+    assert [row.hit for row in model.rows[AT_ONCE:]] == list(last)
+    assert not model.has_more(AT_ONCE)

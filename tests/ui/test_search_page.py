@@ -212,7 +212,7 @@ def test_thousands_of_results_are_one_view(
 ) -> None:
     request = typed(qtbot, window, client, "many")
     client.reply(SearchResults(request.id, many(10_000), final=True))
-    assert window.search.model.rowCount() == 10_000
+    qtbot.waitUntil(lambda: window.search.model.rowCount() == 10_000)
     assert len(window.search.view.viewport().children()) == 0
 
 
