@@ -59,6 +59,7 @@ SENTENCES = (
     "core/download.py", "core/settings.py", "core/files/defaults.py", "core/files/rules.py",
     "core/files/scan.py", "core/files/watch.py",
     "core/index/limit.py", "core/index/quarantine.py", "core/index/room.py",
+    "core/llm/kv/native_cells.py", "core/llm/runtime.py",
     "core/llm/admit.py", "core/llm/gguf.py", "core/llm/experts/slim.py",
     "core/text/archive.py", "core/text/convert.py", "core/text/document.py",
     "core/text/epub.py", "core/text/formats.py", "core/text/notebook.py",
