@@ -17,10 +17,13 @@ from typing import Any
 import psutil
 import pytest
 from faulting import Faults
-from helpers import ROOT, satchel_json
+from helpers import ROOT, Indexed, satchel_json
 from running import Running
 
 from core.messages import (
+    AnswerDone,
+    Ask,
+    ConversationGet,
     Doctor,
     Failed,
     Index,
@@ -327,3 +330,33 @@ def test_a_folder_that_cannot_be_watched(desk: Desk) -> None:
         _, said = watching.communicate(timeout=60)
     assert "Traceback" not in said
     desk.all_is_well()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0, 4, 12])
+def test_a_disk_that_fills_while_it_answers(
+    own_sample: Indexed, models: Path, tmp_path: Path, after: int
+) -> None:
+    """The conversation, and what the model has read of it, are kept whole or not at all."""
+    faults = Faults(tmp_path, own_sample.home)
+    environment = {"SATCHEL_MODELS": str(models), **faults.environment}
+    running = Running(own_sample.home, environment, window=False)
+    try:
+        first = running.ask(Ask(running.next_id(), "What is the rent of the workshop?"))
+        assert isinstance(first, AnswerDone), first
+        faults.set(write_errno=errno.ENOSPC, writes_left=after)
+        second = running.ask(Ask(running.next_id(), "When does the ferry leave?", conversation=1))
+        assert isinstance(second, AnswerDone) or in_words(second)
+        faults.over()
+        third = running.ask(Ask(running.next_id(), "Who has the keys?", conversation=1))
+        assert isinstance(third, AnswerDone), third
+        shown = running.report(ConversationGet(running.next_id(), 1))["turns"]
+        assert (shown[0]["question"], shown[-1]["question"]) == (
+            "What is the rent of the workshop?", "Who has the keys?",
+        )  # fmt: skip
+        assert all(turn["answer"] for turn in shown)
+        assert "Traceback" not in running.told()
+    finally:
+        running.end()
+    assert satchel_json(own_sample.home, "doctor", "--repair")["healthy"]
+    assert satchel_json(own_sample.home, "doctor")["findings"] == []

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, Indexed, one_line, satchel_json, watching
+from helpers import ROOT, Indexed, one_line, satchel, satchel_json, watching
+
+from app.address import address
+from app.local import InProcess
+from core.errors import UserError
+from core.holder import hold
+from core.home import Home, find_home
 
 ELSEWHERE = ("unshare", "--mount", "--uts")
 
@@ -64,3 +76,78 @@ def test_a_home_of_a_machine_that_is_gone_is_taken_over(
     taken = elsewhere(second_machine, own_sample.home, "doctor", "--take-over", "--json")
     assert taken.returncode == 0, taken.stderr
     assert satchel_json(own_sample.home, "search", "rent", "-k", "1")["results"]
+
+
+# --- two people, two programs ------------------------------------------------------------
+
+NOBODY = 65_534
+
+
+def as_another_user(tell: Connection, home: Home, root: Path) -> None:
+    """What somebody else on this machine comes to with a home that is not theirs."""
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    refused: list[str] = []
+    for path in (home.data, home.history, home.catalogue, home.settings):
+        try:
+            path.read_bytes() if path.suffix else list(path.iterdir())
+        except PermissionError:
+            refused.append(path.name)
+    try:
+        with address(home) as where:
+            Client(where)
+    except PermissionError:
+        refused.append("socket")
+    said = ""
+    try:
+        InProcess(home, {})
+    except UserError as error:
+        said = error.title
+    own = find_home(str(root / "theirs"), {})
+    own.create()
+    hold(own)
+    tell.send((refused, said, own.data.stat().st_uid))
+
+
+def test_another_user_reads_nothing_and_has_a_home_of_their_own(own_sample: Indexed) -> None:
+    if os.name != "posix" or os.geteuid():
+        pytest.skip("only root can become another user")
+    root = Path(tempfile.mkdtemp())
+    root.chmod(0o777)
+    shutil.copytree(own_sample.home, root / "mine")
+    home = find_home(str(root / "mine"), os.environ)
+    caller = InProcess(home, os.environ)
+    try:
+        told, tell = multiprocessing.get_context("fork").Pipe(duplex=False)
+        child = os.fork()
+        if not child:
+            try:
+                as_another_user(tell, home, root)
+            finally:
+                os._exit(0)
+        assert told.poll(30)
+        refused, said, owner = told.recv()
+        os.waitpid(child, 0)
+    finally:
+        caller.close()
+        shutil.rmtree(root)
+    assert refused == ["data", "history.db", "catalogue.db", "settings.toml", "socket"]
+    assert "cannot use" in said
+    assert owner == NOBODY
+
+
+@pytest.mark.slow
+def test_commands_beside_a_service_change_and_read_at_once(own_sample: Indexed) -> None:
+    home = own_sample.home
+    with watching(home):
+        commands = [
+            ("index",), ("search", "rent", "-k", "1"), ("status",), ("tag", "add", "house",
+             str(own_sample.files / "workshop-lease.pdf")), ("search", "garage", "-k", "1"),
+            ("index",), ("budget", "--disk", "400MB"), ("recent", "list"),
+        ]  # fmt: skip
+        with ThreadPoolExecutor(len(commands)) as threads:
+            done = list(threads.map(lambda one: satchel(home, *one, "--json"), commands))
+    assert [one.returncode for one in done] == [0] * len(commands), [one.stderr for one in done]
+    assert satchel_json(home, "budget")["limits"]["disk_bytes"] == 400_000_000
+    assert satchel_json(home, "doctor")["findings"] == []
