@@ -2,8 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test test-slow check format gallery lock third-party docs desktop bundle \
-	deb appimage flatpak clean
+.PHONY: help setup run test test-slow check format gallery lock third-party docs desktop bundle deb appimage flatpak clean
 
 PYTEST = PYTEST_QT_API=pyside6 .venv/bin/python -m pytest
 # The window's test plugin cannot even load where Qt's system libraries are missing.

@@ -14,7 +14,7 @@ from app.session import Session
 from core.chat.assistant import Answer, Model
 from core.chat.remote import RemoteRequest
 from core.chat.routing import Route, Size, route, signs_of
-from core.errors import UserError
+from core.errors import ModelMissingError, UserError
 from core.llm.store import installed
 from core.messages import AnswerNote, Ask, Made
 
@@ -124,7 +124,7 @@ def use_model(service: Service, name: str) -> None:
     here = {model.name: model for model in installed(service.home.models)}
     if name not in here:
         known = ", ".join(sorted(here)) or "none"
-        raise UserError(
+        raise ModelMissingError(
             f"The language model {name} is not installed (installed: {known}).",
             f"Fetch it with `satchel models fetch {name}`, or name another with --model.",
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.crash_reports import kept_reports
 from app.reports import Table
 from core.budget.measure import models_bytes
+from core.home import Home
 from core.llm.kv.saved import forget_conversation
 from core.messages import KeptRequest
 from core.store.kept_answers import KeptAnswerTable
@@ -17,6 +20,8 @@ from core.store.memories import MemoryTable
 
 if TYPE_CHECKING:
     from app.service import Service
+
+SHOWN_REPORTS, LONGEST_REPORT = 3, 40_000
 
 
 def kept_data(service: Service, message: KeptRequest) -> Table:
@@ -69,8 +74,19 @@ def kept_data(service: Service, message: KeptRequest) -> Table:
             "data": str(home.data),
             "cache": str(home.cache),
             "models": str(home.models),
+            "crash_reports": crash_reports(home),
         },
     }  # fmt: skip
+
+
+def crash_reports(home: Home) -> list[dict[str, str]]:
+    """The newest reports of mistakes, to be read and copied: where each is, and its text."""
+    found = []
+    for path in kept_reports(home)[:SHOWN_REPORTS]:
+        with contextlib.suppress(OSError):  # it was removed meanwhile
+            text = path.read_text("utf-8", "replace")
+            found.append({"path": str(path), "text": text[:LONGEST_REPORT]})
+    return found
 
 
 def forget_conversations(service: Service, numbers: Sequence[int]) -> None:

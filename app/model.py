@@ -14,7 +14,7 @@ from pathlib import Path
 from app.children import Child, ChildGone, ChildSlow
 from app.replies import Replies
 from core.chat.assistant import Model, ModelAnswer
-from core.errors import Cancelled, UserError
+from core.errors import Cancelled, ModelMissingError, UserError
 from core.messages import (
     INTERRUPTED,
     Cancel,
@@ -236,7 +236,7 @@ class ModelWorker:
     def _ready(self, wanted: Wanted | None, cancelled: Callable[[], bool]) -> Child | None:
         """A worker with the wanted model loaded; None when cancelled meanwhile."""
         if wanted is None:
-            raise UserError("No language model is chosen.", "See `satchel models list`.")
+            raise ModelMissingError("No language model is chosen.", "See `satchel models list`.")
         if self._child is not None and not self._child.alive:
             self._end()
         if self._child is None:

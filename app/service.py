@@ -42,7 +42,7 @@ from app.session import HomeBusy, Session
 from app.tags import Tags
 from app.work import Work
 from core.budget.facts import Corpus, Speeds
-from core.errors import Cancelled, FileError, UserError
+from core.errors import Cancelled, FileError, ModelMissingError, UserError
 from core.holder import hold, let_go, refuse_another
 from core.home import Home
 from core.index.bits import CodecError
@@ -391,7 +391,8 @@ class Service:
             session.reply(Failed(number, "Cancelled.", ""))
         except UserError as error:
             told = self.presence.problem or error  # without its home much else fails, too
-            session.reply(Failed(number, told.title, told.advice))
+            no_model = isinstance(told, ModelMissingError)
+            session.reply(Failed(number, told.title, told.advice, "model" if no_model else None))
         except FileError as error:
             again = "Index again to have it read anew." if error.problem == "changed" else ""
             session.reply(Failed(number, f"{error.path} {error.reason}.", again))

@@ -22,12 +22,11 @@ from types import TracebackType
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.cli import HOME_VARIABLE
 from app.identity import APP_ID, announce
 from app.mistakes import as_mistake
 from core.bundle import module_command
 from core.errors import UserError
-from core.home import find_home
+from core.home import HOME_VARIABLE, find_home
 from ui.client import Client
 from ui.icons import Icons
 from ui.language import speak

@@ -22,6 +22,10 @@ class UserError(Exception):
         self.advice = advice
 
 
+class ModelMissingError(UserError):
+    """A language model is not on this computer."""
+
+
 class NoRoomError(UserError):
     """The disk, or the budget for it, has no room for something. What was there is as it was."""
 

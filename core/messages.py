@@ -247,11 +247,15 @@ class Cancel(Message, frozen=True):
 
 
 class Failed(Message, frozen=True):
-    """Ends a request that could not be done: what happened and what to do."""
+    """Ends a request that could not be done: what happened and what to do.
+
+    `missing` says that a model has to be chosen first.
+    """
 
     id: int
     title: str
     advice: str
+    missing: Literal["model"] | None = None
 
 
 # --- extractor ----------------------------------------------------------------------------

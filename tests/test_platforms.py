@@ -8,7 +8,7 @@ from pathlib import Path
 
 import appdirs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.address import address
@@ -113,6 +113,7 @@ def test_a_model_called_like_a_device_gets_another_name(name: str) -> None:
     assert safe_name(f"{name}a") == f"{name}a"
 
 
+@settings(deadline=None)  # the first example loads the window's modules
 @given(NAMES)
 def test_windows_takes_every_name_of_an_exported_conversation(title: str) -> None:
     chat_head = pytest.importorskip("ui.chat_head", exc_type=ImportError)

@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QFrame, QPlainTextEdit
 
 from core.messages import Doctor, Failed, Message, Report
 from ui.client import Asker
-from ui.parts import Banner, Look, button, column, label, row, rule
-from ui.tables import Row, text_of
+from ui.flow import FlowLayout
+from ui.parts import Banner, Look, button, column, label, rule
+from ui.tables import Row, rows_of, text_of
 from ui.text import shown, tame, tr
 
 LICENCE = "Apache-2.0"
@@ -39,18 +40,16 @@ class AboutCard(QFrame):
         self.places = label(role="small", wrap=True)
         self.check_button = button(tr("Check Satchel"), self.check)
         self.copy_button = button(tr("Copy the report"), self.copy, "primary")
+        self.crash_button = button(tr("Show the last crash report"), self.show_crash)
+        self.crash_button.hide()
+        self._crash = ""
         self.first_button = button(tr("Show the first steps"), self.first_steps_asked.emit)
         self.report = QPlainTextEdit()
         self.report.setReadOnly(True)
         self.report.setTabChangesFocus(True)
         self.report.setFixedHeight(REPORT_PX)
         self.report.setAccessibleName(tr("Report of the check"))
-        self.note = label(
-            tr("It names folders and files of yours, and none of their text. Look before you "
-               "send it to anybody."),
-            "small",
-            wrap=True,
-        )  # fmt: skip
+        self.note = label(role="small", wrap=True)
         for part in (self.report, self.copy_button, self.note):
             part.hide()
         inside = column(
@@ -58,7 +57,9 @@ class AboutCard(QFrame):
             self.licence,
             self.places,
             rule(),
-            row(self.check_button, self.copy_button, 1, self.first_button),
+            FlowLayout(
+                self.check_button, self.crash_button, self.copy_button, self.first_button, spacing=8
+            ),
             self.banner,
             self.report,
             self.note,
@@ -82,6 +83,26 @@ class AboutCard(QFrame):
             "\n".join(f"{name}: {shown(text_of(about, key))}" for key, name in names.items())
         )
 
+        crashes = rows_of(about, "crash_reports")
+        self._crash = text_of(crashes[0], "text") if crashes else ""
+        self.crash_button.setVisible(bool(self._crash))
+
+    def show_crash(self) -> None:
+        """Show the newest report of a mistake, to be read before it is copied."""
+        said = tr(
+            "It holds versions and places in Satchel's own program: no name and no text of a "
+            "file, and no question."
+        )
+        self._show_report(self._crash, said)
+
+    def _show_report(self, text: str, said: str) -> None:
+        self.report.setPlainText(tame(text))
+        self.note.setText(said)
+        self.copy_button.setText(tr("Copy the report"))
+        for part in (self.report, self.copy_button, self.note):
+            part.show()
+        self.report.setFocus()
+
     def check(self) -> None:
         """Have the store, the models and the device checked."""
         self.check_button.setEnabled(False)
@@ -94,10 +115,12 @@ class AboutCard(QFrame):
             self.banner.fail(message, self.check)
         elif isinstance(message, Report):
             body = {"satchel": self._about, "check": message.body}
-            self.report.setPlainText(tame(json.dumps(body, indent=2, ensure_ascii=False)))
-            for part in (self.report, self.copy_button, self.note):
-                part.show()
-            self.copy_button.setFocus()
+            text = json.dumps(body, indent=2, ensure_ascii=False)
+            said = tr(
+                "It names folders and files of yours, and none of their text. Look before you "
+                "send it to anybody."
+            )
+            self._show_report(text, said)
 
     def copy(self) -> None:
         """Put the report on the clipboard."""

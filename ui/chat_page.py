@@ -48,6 +48,7 @@ class ChatPage(QWidget):
     target_chosen = Signal(object)
     search_asked = Signal(str)
     folders_asked = Signal()
+    models_asked = Signal()
 
     def __init__(self, look: Look, client: Asker) -> None:
         super().__init__()
@@ -169,6 +170,7 @@ class ChatPage(QWidget):
         turn.memory_refused.connect(lambda text: self._remember("refuse", text))
         turn.search_asked.connect(self.search_asked)
         turn.folders_asked.connect(self.folders_asked)
+        turn.models_asked.connect(self.models_asked)
         return turn
 
     def _last(self) -> int | None:

@@ -328,7 +328,7 @@ class PreviewPane(QWidget):
     def _show_text(self, message: PreviewText) -> None:
         if self.target is not None:
             self._copier.know(self.target, message)
-        self.text.show_passage(message)
+        self.text.show_passage(message, () if self.target is None else self.target.words)
         self.body.setCurrentWidget(self.text)
         if not message.text.strip():
             self.banner.tell(tr("This file has no text to show."))

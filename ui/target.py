@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
 from core.messages import Citation, Hit, Locator
 from ui.text import place_text, split_path, tame, tr
@@ -17,12 +18,19 @@ class Target:
     start: int = 0
     end: int = 0
     quote: str | None = None
+    # That were looked for, in small letters; the place is the same whichever they are.
+    words: frozenset[str] = field(default=frozenset(), compare=False)
 
     @staticmethod
     def of(what: Hit | Citation) -> Target:
         """The place that a result or a citation points at."""
         if isinstance(what, Hit):
-            return Target(what.path, what.locator, what.start, what.end)
+            words = frozenset(
+                word.casefold()
+                for start, end in what.marks
+                for word in re.findall(r"\w+", what.snippet[start:end])
+            )
+            return Target(what.path, what.locator, what.start, what.end, words=words)
         return Target(what.path, what.locator, quote=what.quote)
 
     @property

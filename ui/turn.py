@@ -47,6 +47,7 @@ class TurnView(QWidget):
     search_asked = Signal(str)
     everywhere_asked = Signal()
     folders_asked = Signal()
+    models_asked = Signal()
     memory_kept = Signal(str)
     memory_refused = Signal(str)
 
@@ -333,12 +334,15 @@ class TurnView(QWidget):
         """Say why there is no answer."""
         self.state = "failed"
         self.status.hide()
+        to_models = tr("Choose a model") if failed.missing == "model" else ""
         self.note.tell(
             failed.title,
             failed.advice,
             "error",
             tr("Retry"),
             self.retried.emit,
+            to_models,
+            self.models_asked.emit,
         )
 
     def _cited(self, number: int) -> None:

@@ -125,6 +125,7 @@ class MainWindow(QMainWindow):
         self.chat.target_chosen.connect(lambda target: self._target("chat", target))
         self.chat.search_asked.connect(self._search_for)
         self.chat.folders_asked.connect(self._first_folder)
+        self.chat.models_asked.connect(lambda: self.open_page("models"))
         self.folders.folders_known.connect(self.search.know_folders)
         self.folders.folders_known.connect(self._folders_known)
         self.first_run.finished.connect(self._first_run_finished)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from service_desk import last, serving
 
+from app.crash_reports import keep_report, report_of
 from core.chat.instructions import LONGEST_INSTRUCTIONS, instructions_as_turns
 from core.messages import (
     Failed,
@@ -37,6 +38,12 @@ def test_each_kind_is_counted_and_leaves_the_disk_when_deleted(tmp_path: Path) -
         seen = counts(found)
         assert (seen["conversations"], seen["memories"], seen["searches"]) == (1, 1, 1)
         assert found.body["about"]["data"] == str(tmp_path / "home" / "data")
+        assert found.body["about"]["crash_reports"] == []
+        path = keep_report(service.home, report_of(KeyError(SECRET), "window"))
+        [report] = last(caller, KeptRequest(caller.next_id())).body["about"]["crash_reports"]
+        assert report["path"] == str(path)
+        assert report["text"].startswith("Satchel ")
+        assert "KeyError" in report["text"]
         assert all(row["bytes"] > 0 for row in found.body["kept"] if row["kind"] != "memories"
                    and row["kind"] not in ("answers", "models"))  # fmt: skip
         for kind in ("conversations", "memories", "searches", "answers"):

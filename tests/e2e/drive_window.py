@@ -33,10 +33,10 @@ POLL_MS = 10
 class Driver:
     """Runs a scenario: each step it yields is waited for until it says yes."""
 
-    def __init__(self, application: QApplication, home: str) -> None:
+    def __init__(self, application: QApplication, home: str, hidden: bool) -> None:
         self.found: dict[str, Any] = {}
         self.began = time.monotonic()
-        self.desktop = Desktop(application, service_command(home))
+        self.desktop = Desktop(application, service_command(home), hidden)
         self.window = self.desktop.window
         self._script: Script | None = None
         self._step: Step | None = None
@@ -140,7 +140,7 @@ def search(driver: Driver) -> Script:
     driver.found["threads"] = threading.active_count()
     driver.found["numpy"] = "numpy" in sys.modules
     driver.found["core"] = sorted(name for name in sys.modules if name.startswith("core"))
-    driver.found["app"] = sorted(name for name in sys.modules if name.startswith("app"))
+    driver.found["app"] = sorted(n for n in sys.modules if n.split(".")[0] == "app")
 
 
 def ask(driver: Driver) -> Script:
@@ -265,6 +265,17 @@ def raised(driver: Driver) -> Script:
     driver.found["raised"] = True
 
 
+def stays_hidden(driver: Driver) -> Script:
+    """Started with the session: it works unseen until a second start brings it forward."""
+    yield driver.indexed
+    longest_s = time.monotonic() + 1.5  # a window that is to be seen is there by then
+    yield lambda: driver.window.isVisible() or time.monotonic() > longest_s
+    seen = driver.window.isVisible()
+    print(json.dumps({"seen": seen, "indexed": driver.indexed()}), flush=True)
+    yield driver.window.isVisible
+    driver.found["raised"] = True
+
+
 def quit_while_indexing(driver: Driver) -> Script:
     """Add a folder and quit before it is indexed."""
     yield driver.settled
@@ -374,6 +385,7 @@ SCENARIOS = {
         worker_killed,
         service_killed,
         raised,
+        stays_hidden,
         quit_while_indexing,
         first_run,
         second_run,
@@ -384,7 +396,8 @@ SCENARIOS = {
 
 def main() -> int:
     application = QApplication(sys.argv[:1])
-    driver = Driver(application, sys.argv[sys.argv.index("--home") + 1])
+    home = sys.argv[sys.argv.index("--home") + 1]
+    driver = Driver(application, home, hidden=sys.argv[1] == stays_hidden.__name__)
     driver.run(SCENARIOS[sys.argv[1]](driver))
     code = application.exec()
     driver.found["exit"] = code

@@ -280,6 +280,7 @@ def chat_states(g: Gallery, mode: str) -> None:
             n,
             "The language model smollm2-135m-instruct is not installed (installed: none).",
             "Fetch it with `satchel models fetch smollm2-135m-instruct`.",
+            "model",
         )
     )
     g.shoot("chat-no-model", mode)

@@ -175,6 +175,9 @@ def models() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+CRASH = "Satchel 0.1.0, window\nPython 3.11.2, Linux\n\nKeyError at\n  ui/sidebar.py:12 select\n"
+
+
 def kept() -> dict[str, object]:
     """What is kept of the person, as the service reports it."""
     history = "/home/ana/.local/share/satchel/home/data/history.db"
@@ -191,5 +194,6 @@ def kept() -> dict[str, object]:
         "about": {
             "version": "0.1.0", "python": "3.11.2", "system": "Linux", "settings": "/home/ana/c",
             "data": "/home/ana/data", "cache": "/home/ana/cache", "models": "/home/ana/models",
+            "crash_reports": [{"path": "/home/ana/crashes/1.txt", "text": CRASH}],
         },
     }  # fmt: skip

@@ -21,6 +21,7 @@ from core.messages import (
     ConversationDelete,
     ConversationGet,
     ConversationsList,
+    Failed,
     MemoriesRequest,
     MemoryOffer,
     Preview,
@@ -161,6 +162,16 @@ def test_a_failed_question_can_be_put_again(
     assert client.last(Ask).question == asked.question
     assert client.last(Ask).conversation is None
     assert len(window.chat.turns) == 1
+
+
+def test_a_missing_model_leads_to_where_one_is_chosen(
+    window: MainWindow, client: ScriptedClient, asked: Ask
+) -> None:
+    client.reply(Failed(asked.id, "The language model x is not installed.", "Fetch it.", "model"))
+    note = turn(window).note
+    assert note._other.isVisible()
+    note._other.click()
+    assert window.page() == "models"
 
 
 def test_a_follow_up_stays_in_its_conversation(

@@ -117,8 +117,9 @@ def test_the_preview_shows_the_passage_in_its_place(
     shown = window.preview.text
     assert "<b>it</b>" in shown.toPlainText()
     assert "\u202e" not in shown.toPlainText()
-    (mark,) = shown.extraSelections()
-    assert mark.cursor.selectedText() == text[20:30]
+    passage, *words = [mark.cursor.selectedText() for mark in shown.extraSelections()]
+    assert passage == text[20:30]
+    assert words == ["lease"]
     window.preview.reveal_button.click()
     assert opener.revealed == [hits()[0].path]
     opener.problem = "The file is no longer there."
