@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import shutil
@@ -263,17 +264,34 @@ def test_benchmarks_import_what_there_is() -> None:
     for script in (ROOT / "benchmarks").glob("*.py"):
         for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith(("app", "core")):
-                module = ROOT / str(node.module).replace(".", "/")
-                source = module.with_suffix(".py")
-                text = source.read_text(encoding="utf-8") if source.is_file() else ""
-                told = r"^(?:(?:class|def|from|import) .*)?\b{}\b"
+                names = names_of(ROOT / str(node.module).replace(".", "/"))
                 lost += [
                     f"{script.name}: {node.module}.{alias.name}"
                     for alias in node.names
-                    if not re.search(told.format(alias.name), text, re.MULTILINE)
-                    and not (module / f"{alias.name}.py").is_file()
+                    if alias.name not in names
                 ]
     assert not lost
+
+
+@functools.cache
+def names_of(module: Path) -> set[str]:
+    """What can be imported from a module or a package."""
+    source = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+    names = {part.stem for part in module.glob("*.py")}
+    if not source.is_file():
+        return names
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                names.add(name)
+            case ast.ImportFrom(names=found) | ast.Import(names=found):
+                names.update(alias.asname or alias.name for alias in found)
+            case ast.Assign() | ast.AnnAssign():
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names.update(
+                    name.id for t in targets for name in ast.walk(t) if isinstance(name, ast.Name)
+                )
+    return names
 
 
 @pytest.mark.slow
