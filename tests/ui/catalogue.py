@@ -44,6 +44,7 @@ MOST_ALTERNATIVES = 24
 SHOWN = {
     "UserError": (0, 1),
     "NoRoomError": (0, 1),
+    "ModelMissingError": (0, 1),
     "Failed": (1, 2),
     "FileError": (1,),
     "AnswerNote": (1,),
