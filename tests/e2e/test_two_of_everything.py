@@ -149,5 +149,5 @@ def test_commands_beside_a_service_change_and_read_at_once(own_sample: Indexed) 
         with ThreadPoolExecutor(len(commands)) as threads:
             done = list(threads.map(lambda one: satchel(home, *one, "--json"), commands))
     assert [one.returncode for one in done] == [0] * len(commands), [one.stderr for one in done]
-    assert satchel_json(home, "budget")["limits"]["disk_bytes"] == 400_000_000
+    assert satchel_json(home, "status")["budgets"]["disk_bytes"] == 400_000_000
     assert satchel_json(home, "doctor")["findings"] == []
