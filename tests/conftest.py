@@ -18,9 +18,14 @@ from helpers import (
     satchel,
     small_rotation,
 )
+from hypothesis import HealthCheck, settings
 
 from core.index.codes import Rotation
 from core.index.fetch_model import fetch_embedding
+
+# A machine that does much else is no reason for a property not to hold.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,8 @@ def unpack(name: str, root: Path) -> OldStore:
     """Unpack a fixture below a folder, and tell it that its files are there now."""
     with tarfile.open(STORES / f"{name}.tar.xz") as archive:
         archive.extractall(root, filter="data")
+    for path in (root / "home", *(root / "home").rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
     for file in (root / "files").iterdir():
         os.utime(file, (WRITTEN_S, WRITTEN_S))
     held = json.loads((root / "store.json").read_text())

@@ -87,7 +87,7 @@ class ModelCard(QWidget):
         self.good_for.setText(tame(spoken(text_of(model, "good_for"))))
         self.good_for.setVisible(bool(self.good_for.text()))
         self.facts.setText(" · ".join(facts_of(model)))
-        self.memory_note.setText(tame(text_of(model, "memory_note")))
+        self.memory_note.setText(tame(spoken(text_of(model, "memory_note"))))
         self.memory_note.setVisible(bool(self.memory_note.text()))
         fetch = tr("Go on, %1 left") if whole_of(model, "fetched_bytes") else tr("Fetch %1")
         self.fetch_button.setText(fetch.replace("%1", size_text(left_bytes(model))))

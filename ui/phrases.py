@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-LONGEST_CHARS = 4000  # of a text that is looked up; a longer one is no sentence of ours
+LONGEST_CHARS = 1000  # of a text that is looked up; a longer one is no sentence of ours
 DEEPEST = 6  # texts inside texts
 _GAP = re.compile(r"%([LT]?)([1-9])")
 _NUMBER = re.compile(r"(\d[\d.,]*)(%?)")
@@ -30,21 +30,32 @@ class _Template:
     def letters(self) -> int:
         return sum(map(len, self.parts))
 
-    def fill(self, text: str) -> dict[str, str] | None:
-        """What stands in the gaps of this text; None when it is another text."""
+    def fills(self, text: str) -> Iterator[dict[str, str]]:
+        """What may stand in the gaps of this text; nothing when it is another text.
+
+        Each part is looked for from the left. Of two gaps, such as a path and a reason, every
+        way to part them is told, for a path may hold what stands between them.
+        """
         first, *between, last = self.parts
         end = len(text) - len(last)
         if not (text.startswith(first) and text.endswith(last) and end >= len(first)):
-            return None
-        found, at = [], len(first)
+            return
+        starts = [len(first)]
+        if len(between) == 1:
+            cut = text.find(between[0], len(first), end)
+            while cut >= 0:
+                after = text[cut + len(between[0]) : end]
+                yield dict(zip(self.gaps, (text[len(first) : cut], after), strict=True))
+                cut = text.find(between[0], cut + 1, end)
+            return
+        found = []
         for part in between:
-            cut = text.find(part, at, end)
+            cut = text.find(part, starts[-1], end)
             if cut < 0:
-                return None
-            found.append(text[at:cut])
-            at = cut + len(part)
-        found.append(text[at:end])
-        return dict(zip(self.gaps, found, strict=True))
+                return
+            found.append(text[starts[-1] : cut])
+            starts.append(cut + len(part))
+        yield dict(zip(self.gaps, [*found, text[starts[-1] : end]], strict=True))
 
 
 def gaps_of(text: str) -> tuple[str, ...]:
@@ -92,9 +103,9 @@ class Phrases:
         if (said := self._whole.get(text)) is not None or not depth:
             return said
         for template in self._templates:
-            found = template.fill(text)
-            if found is not None and (said := self._put(template, found, depth)) is not None:
-                return said
+            for found in template.fills(text):
+                if (said := self._put(template, found, depth)) is not None:
+                    return said
         return None
 
     def _put(self, template: _Template, found: Mapping[str, str], depth: int) -> str | None:

@@ -65,13 +65,14 @@ def _escape(character: str) -> str:
 def tame(text: str) -> str:
     """Text of a document, character for character, without controls and overrides.
 
-    The length stays, so that ranges inside the text stay true. Line feeds and tabs are kept.
+    The length stays, so that ranges inside the text stay true. Line feeds and tabs are kept, and
+    what isolates a name, as `shown` does, where each beginning has its end.
     """
     if text.isprintable():
         return text
-    return "".join(
-        c if c.isprintable() or c in "\n\t" or c in _JOINERS else _tamed(c) for c in text
-    )
+    closed = text.count(_FIRST_STRONG_ISOLATE) == text.count(_POP_ISOLATE)
+    kept = "\n\t" + _JOINERS + (_FIRST_STRONG_ISOLATE + _POP_ISOLATE if closed else "")
+    return "".join(c if c.isprintable() or c in kept else _tamed(c) for c in text)
 
 
 def _tamed(character: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,11 @@ def home(small_sample: Path, tmp_path: Path) -> Path:
     """A copy of the small home; the three files are shared."""
     shutil.copytree(small_sample, tmp_path / "home", ignore=shutil.ignore_patterns("socket"))
     return tmp_path / "home"
+
+
+@pytest.fixture(autouse=True)
+def owners_only() -> Iterator[None]:
+    """Files that a service in this process makes are the owner's, as those of its own process."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)

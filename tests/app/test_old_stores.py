@@ -96,7 +96,7 @@ def works(store: OldStore, models: Path) -> None:
         assert files_of(words_only) == ["garden.md"]
         assert words_only.hits[0].snippet
         health = report(caller, Doctor(number()))
-        assert all(one["repaired"] for one in health["findings"]), health
+        assert all(one["repaired"] for one in health["findings"]), health["findings"]
         assert not any("damaged" in one["problem"] for one in health["findings"]), health
     now = contents(store.home)
     assert now["turns"] == held["turns"]

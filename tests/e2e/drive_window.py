@@ -36,7 +36,7 @@ class Driver:
     def __init__(self, application: QApplication, home: str, hidden: bool) -> None:
         self.found: dict[str, Any] = {}
         self.began = time.monotonic()
-        self.desktop = Desktop(application, service_command(home), hidden)
+        self.desktop = Desktop(application, service_command(home), hidden, "en")
         self.window = self.desktop.window
         self._script: Script | None = None
         self._step: Step | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -43,13 +43,14 @@ MOST_ALTERNATIVES = 24
 # Where a text that is shown stands among the arguments of these.
 SHOWN = {
     "UserError": (0, 1),
-    "NoRoomError": (0, 1),
     "Failed": (1, 2),
     "FileError": (1,),
     "AnswerNote": (1,),
     "Setting": (2,),
 }
-A_SHOWN_CALL = re.compile(rf"\b({'|'.join(SHOWN)})\(")
+A_CLASS = re.compile(r"^class (\w+)\((\w+)\):", re.MULTILINE)
+
+Shown = Mapping[str, tuple[int, ...]]
 # Modules whose every sentence may be shown in the window.
 SENTENCES = (
     "app/extractors.py", "app/limits.py", "app/mistakes.py", "app/model_shape.py",
@@ -59,6 +60,7 @@ SENTENCES = (
     "core/download.py", "core/settings.py", "core/files/defaults.py", "core/files/rules.py",
     "core/files/scan.py", "core/files/watch.py",
     "core/index/limit.py", "core/index/quarantine.py", "core/index/room.py",
+    "core/llm/kv/native_cells.py", "core/llm/runtime.py",
     "core/llm/admit.py", "core/llm/gguf.py", "core/llm/experts/slim.py",
     "core/text/archive.py", "core/text/convert.py", "core/text/document.py",
     "core/text/epub.py", "core/text/formats.py", "core/text/notebook.py",
@@ -86,14 +88,28 @@ def service_texts() -> tuple[set[str], set[str]]:
     these and such as have no words beside their gaps.
     """
     found = _good_for()
-    for folder in ("app", "core"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            name, source = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
-            every_sentence = name in SENTENCES
-            if name not in NOT_SHOWN and (every_sentence or A_SHOWN_CALL.search(source)):
-                found |= _texts_of(ast.parse(source), every_sentence)
+    sources = {
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+        for folder in ("app", "core")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+    shown = _with_kinds(sources.values())
+    call = re.compile(rf"\b({'|'.join(shown)})\(")
+    for name, source in sources.items():
+        every_sentence = name in SENTENCES
+        if name not in NOT_SHOWN and (every_sentence or call.search(source)):
+            found |= _texts_of(ast.parse(source), shown, every_sentence)
     every = {_numbered(text) for text in found if not DATA.match(text)}
     return {text for text in every if _has_words(text)}, every
+
+
+def _with_kinds(sources: Iterable[str]) -> Shown:
+    """The same for the kinds of these errors, which are called alike."""
+    shown = dict(SHOWN)
+    classes = [pair for source in sources for pair in A_CLASS.findall(source)]
+    while new := {kind: shown[of] for kind, of in classes if of in shown and kind not in shown}:
+        shown.update(new)
+    return shown
 
 
 def _good_for() -> set[str]:
@@ -106,7 +122,7 @@ def _good_for() -> set[str]:
     return {one["good_for"] for one in models if "good_for" in one}
 
 
-def _texts_of(module: ast.Module, every_sentence: bool) -> set[str]:
+def _texts_of(module: ast.Module, shown: Shown, every_sentence: bool) -> set[str]:
     of_module = _assigned(module.body)
     functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
     found: set[str] = set()
@@ -114,8 +130,8 @@ def _texts_of(module: ast.Module, every_sentence: bool) -> set[str]:
         inside = list(ast.walk(scope)) if scope is not module else list(_beside_functions(module))
         env = {**of_module, **_assigned(inside)} if scope is not module else of_module
         for node in inside:
-            for shown in _shown(node):
-                found.update(_alternatives(shown, env))
+            for text in _shown(node, shown):
+                found.update(_alternatives(text, env))
         if every_sentence:
             texts = (text for node in _outermost(scope, env) for text in _alternatives(node, env))
             found.update(text for text in texts if " " in text and "\\" not in text)
@@ -129,10 +145,10 @@ def _beside_functions(node: ast.AST) -> Iterator[ast.AST]:
             yield from _beside_functions(child)
 
 
-def _shown(node: ast.AST) -> Iterator[ast.expr]:
+def _shown(node: ast.AST, shown: Shown) -> Iterator[ast.expr]:
     if isinstance(node, ast.Call):
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        for at in SHOWN.get(name, ()):
+        for at in shown.get(name, ()):
             if at < len(node.args):
                 yield node.args[at]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 from catalogue import ROOT, service_texts, tables, window_texts
 from PySide6.QtCore import QDate, QLocale
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu
 
+from app.window import chosen_language
 from core.budget.govern import Cause, Decision, Readings, Stage, _in_words
 from core.budget.words import level_in_words
 from core.index.levels import LEVELS
@@ -175,3 +177,32 @@ def test_sentences_of_the_service_are_put_into_the_language_as_they_come() -> No
     assert getattr(heard(results), "note", "") == "Abgebrochen."
     assert heard(SearchResults(2, (), True)) == SearchResults(2, (), True)
     assert heard(State(0, "idle")) == State(0, "idle")
+
+
+@pytest.mark.parametrize(
+    ("settings", "language"),
+    [
+        (b'[window]\nlanguage = "de"\n', "de"),
+        (b'[window]\ntheme = "dark"\n', "system"),
+        (b"window = 3\n", "system"),
+        (b"[window\n", "system"),
+        (b"\xff\xfe", "system"),
+        (None, "system"),
+    ],
+)
+def test_the_window_reads_its_language_before_the_service_answers(
+    tmp_path: Path, settings: bytes | None, language: str
+) -> None:
+    if settings is not None:
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "settings.toml").write_bytes(settings)
+    assert chosen_language(str(tmp_path)) == language
+
+
+def test_a_bundle_has_qt_s_own_texts_in_each_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "packaging"))
+    import bundle_rules
+
+    where = "PySide6/Qt/translations/qtbase_%s.qm"
+    assert not any(bundle_rules.is_dead_weight(where % language) for language in OTHERS)
+    assert bundle_rules.is_dead_weight(where % "fr")

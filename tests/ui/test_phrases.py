@@ -57,6 +57,15 @@ def test_several_sentences_are_said_only_when_each_is_known() -> None:
     assert found.say("Cancelled.; Nobody knows this.") is None
 
 
+def test_a_path_may_hold_what_stands_between_it_and_the_reason() -> None:
+    texts = {"%1 %2.": "%1 %T2.", "is no longer there": "ist nicht mehr da"}
+    found = Phrases(texts, JOINTS, ",", ".")
+    assert found.say("/home/ana/my old lease.pdf is no longer there.") == (
+        "/home/ana/my old lease.pdf ist nicht mehr da."
+    )
+    assert found.say("/home/ana/my old lease.pdf is nowhere.") is None
+
+
 def test_a_gap_may_be_empty() -> None:
     assert phrases().say("There is no .") == "Es gibt nicht: ."
     assert phrases().say("because ") == "weil "

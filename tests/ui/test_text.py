@@ -15,7 +15,8 @@ ANY = st.text(st.characters(codec=None, exclude_categories=()))
 @given(ANY)
 def test_a_tamed_text_keeps_its_length_and_hides_nothing(text: str) -> None:
     assert len(tame(text)) == len(text)
-    assert all(c.isprintable() or c in "\n\t\u200c\u200d" for c in tame(text))
+    assert all(c.isprintable() or c in "\n\t\u200c\u200d\u2068\u2069" for c in tame(text))
+    assert tame(text).count("\u2068") == tame(text).count("\u2069")
     assert "\n" not in one_line(text)
 
 
@@ -30,6 +31,11 @@ def test_overrides_become_visible_and_right_to_left_names_are_isolated() -> None
     assert shown("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert shown("عقد.pdf") == "\u2068عقد.pdf\u2069"
     assert shown("bad\udcff") == "bad\\udcff"
+
+
+def test_a_name_stays_isolated_in_a_sentence() -> None:
+    assert tame("Remove \u2068عقد.pdf\u2069?") == "Remove \u2068عقد.pdf\u2069?"
+    assert tame("no end \u2068 and \u202e") == "no end \ufffd and \ufffd"
 
 
 @given(st.text(), st.integers(0, 50))
