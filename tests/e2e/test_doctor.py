@@ -233,7 +233,6 @@ def test_many_faults_at_once(used: tuple[Home, dict[str, str]]) -> None:
     own = own_files(home)
     caller = InProcess(home, environment)
     try:
-        assert_named(faults, report(caller, Doctor(caller.next_id())), mended=False)
         assert_named(faults, report(caller, Doctor(caller.next_id(), repair=True)), mended=True)
         report(caller, Index(caller.next_id()))
         assert table(report(caller, Doctor(caller.next_id())))["findings"] == []
