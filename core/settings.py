@@ -339,6 +339,12 @@ DECLARED: tuple[Setting, ...] = (
         "date when you search.",
     ),
     Setting(
+        "window.global_shortcut",
+        False,
+        "Your desktop is asked for a key that brings Satchel forward from any other window; on "
+        "Linux, where the desktop has such keys.",
+    ),
+    Setting(
         "window.welcomed",
         False,
         "The first steps are done; off, they are shown when the window opens.",

@@ -9,6 +9,7 @@ packages=(
     libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0
     tesseract-ocr                                # reads scanned pages; tests of it skip without
     desktop-file-utils appstream                 # judge the desktop's files; their test skips without
+    dbus-daemon                                  # asks a desktop's part for a shortcut; skips without
     strace                                       # shows that nothing leaves; tests of it skip without
 )
 

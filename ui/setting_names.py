@@ -67,6 +67,7 @@ def name_and_unit(key: str) -> tuple[str, str]:
         "window.theme": tr("Colours"),
         "window.text_percent": tr("Size of text"),
         "window.language": tr("Language"),
+        "window.global_shortcut": tr("A key that works everywhere"),
         "files.use_gitignore": tr("Mind .gitignore files"),
         "files.hidden": tr("Hidden files"),
         "files.offline_days": tr("Days out of reach"),

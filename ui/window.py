@@ -15,6 +15,7 @@ from ui.chat_page import ChatPage
 from ui.client import Client, Link
 from ui.first_run import AUTOSTART, WELCOMED, FirstRun
 from ui.folders_page import FoldersPage
+from ui.global_shortcut import GlobalShortcut
 from ui.models_page import ModelsPage
 from ui.opening import Opener
 from ui.parts import Banner, Look, column, row, rule
@@ -77,6 +78,7 @@ class MainWindow(QMainWindow):
         self.first_run = FirstRun(look, client, self.activity)
         self._lay_out()
         self.tray = Tray(look, self.activity, self)
+        self.global_shortcut = GlobalShortcut(self)
         self._connect()
         self._shortcuts()
         self.open_page("search")
@@ -140,6 +142,8 @@ class MainWindow(QMainWindow):
         self.tray.open_asked.connect(self.come_forward)
         self.tray.search_asked.connect(self.search_now)
         self.tray.quit_asked.connect(self.quit_asked)
+        self.global_shortcut.pressed.connect(self.search_now)
+        self.global_shortcut.changed.connect(self.settings.shortcut.tell)
         self._client.link_changed.connect(self._link)
         self._client.raise_asked.connect(self.come_forward)
 
@@ -326,6 +330,7 @@ class MainWindow(QMainWindow):
         if self._welcomed is None and WELCOMED in values:
             self._welcomed = values.get(WELCOMED) is True
             self._look_for_first_run()
+        self.global_shortcut.switch(values.get("window.global_shortcut") is True)
         self.first_run.ready.know(values.get(AUTOSTART) is True)
         self.chat.remote.know(str(values.get("remote.address") or ""))
 
