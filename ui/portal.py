@@ -105,7 +105,7 @@ def hear(portal: Portal, heard: Heard) -> Outcome:
     if heard.answers != portal.awaited:
         return Outcome(portal)
     if heard.kind == "error":
-        return Outcome(replace(portal, step="lost" if portal.step == "bind" else "none"))
+        return Outcome(replace(portal, step="none"))
     if portal.step == "hello" and heard.body and isinstance(heard.body[0], str):
         return _look_for_portal(replace(portal, own_name=heard.body[0]))
     if portal.step == "version":
@@ -172,12 +172,12 @@ def _response(portal: Portal, body: tuple[Any, ...]) -> Outcome:
     code, results = body if len(body) == 2 else (2, {})
     if code != 0 or not isinstance(results, Mapping):
         denied = portal.step == "bind" and code == 1
-        return Outcome(replace(portal, step="denied" if denied else "lost"))
+        return Outcome(replace(portal, step="denied" if denied else "none"))
     if portal.step == "create":
         session = _value(results, "session_handle")
         if isinstance(session, str) and session.startswith("/"):
             return _bind(portal, session)
-        return Outcome(replace(portal, step="lost"))
+        return Outcome(replace(portal, step="none"))
     if portal.step == "bind":
         keys = _keys(_value(results, "shortcuts"))
         bound = keys is not None

@@ -39,8 +39,9 @@ class ShortcutCard(QFrame):
         words, by_hand = words_for(portal, QGuiApplication.platformName())
         if by_hand:
             words = tr(
-                "%1 Give it a key in the keyboard settings of your system: choose a custom "
-                "shortcut that runs this command. It opens Satchel, or brings its window forward."
+                "%1 You can give Satchel a key yourself, in the keyboard settings of your system: "
+                "choose a custom shortcut that runs this command. It opens Satchel, or brings its "
+                "window forward."
             ).replace("%1", words)
         self._words.setText(words)
         self._by_hand.setVisible(by_hand)

@@ -71,6 +71,7 @@ from core.messages import (
 )
 from ui.client import Link
 from ui.language import ENGLISH, LANGUAGES, speak
+from ui.portal import Portal
 from ui.shortcut_sheet import ShortcutSheet
 
 ANSWER = (
@@ -486,6 +487,13 @@ def other_states(g: Gallery, mode: str) -> None:
     for section in ("window", "about", "privacy"):
         g.window.settings.open_section(section)
         g.shoot(f"settings-{section}", mode)
+    g.window.settings.open_section("window")
+    g.window.settings.shortcut.tell(Portal("", "", "", "on", keys="Ctrl+Alt+Space"))
+    g.scroll_to(g.window.settings, g.window.settings.shortcut)
+    g.shoot("settings-key", mode)
+    g.window.settings.shortcut.tell(Portal("", "", "", "denied"))
+    g.shoot("settings-key-declined", mode)
+    g.window.settings.open_section("privacy")
     g.window.settings.privacy.ask_to_delete("conversations")
     g.shoot("settings-delete", mode)
     g.scroll_to(g.window.settings, g.window.settings.remote)

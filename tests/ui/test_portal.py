@@ -82,7 +82,7 @@ def test_it_listens_before_it_asks_and_tells_who_it_is_first() -> None:
 
 @pytest.mark.parametrize(
     ("step", "becomes"),
-    [("hello", "none"), ("version", "none"), ("create", "none"), ("bind", "lost"), ("on", "on")],
+    [("hello", "none"), ("version", "none"), ("create", "none"), ("bind", "none"), ("on", "on")],
 )
 def test_an_error_to_what_counts_ends_it(step: str, becomes: str) -> None:
     portal = up_to(step).portal
@@ -94,14 +94,14 @@ def test_an_error_to_what_counts_ends_it(step: str, becomes: str) -> None:
 def test_the_person_or_the_desktop_may_refuse() -> None:
     portal = up_to("bind").portal
     assert hear(portal, response(portal, 1)).portal.step == "denied"
-    assert hear(portal, response(portal, 2)).portal.step == "lost"
+    assert hear(portal, response(portal, 2)).portal.step == "none"
     nothing = response(portal, 0, shortcuts=("a(sa{sv})", []))
     assert hear(portal, nothing).portal.step == "denied"
     without_key = response(portal, 0, shortcuts=("a(sa{sv})", [("show", {})]))
     outcome = hear(portal, without_key).portal
     assert (outcome.step, outcome.keys) == ("on", "")
     creating = up_to("create").portal
-    assert hear(creating, response(creating, 0)).portal.step == "lost"
+    assert hear(creating, response(creating, 0)).portal.step == "none"
 
 
 def test_only_our_shortcut_of_our_session_brings_the_window() -> None:
