@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.identity import APP_ID, announce
 from app.mistakes import as_mistake
-from core.bundle import module_command
+from core.bundle import module_command, program_folder
 from core.errors import UserError
 from core.home import HOME_VARIABLE, find_home
 from ui.client import Client
@@ -141,7 +141,7 @@ def open_window(home: str | None, hidden: bool = False) -> int:
     sys.excepthook = functools.partial(tell_mistake, home)
     announce()
     application = QApplication(sys.argv[:1])
-    command = start_command(home, os.environ, shutil.which("satchel"), Path(sys.executable).parent)
+    command = start_command(home, os.environ, shutil.which("satchel"), program_folder())
     desktop = Desktop(application, service_command(home), hidden, chosen_language(home), command)
     # Ctrl+C and a polite kill quit like the menu does. Python looks at signals
     # only when it runs, so a timer gives it a moment now and then.

@@ -24,6 +24,11 @@ def is_bundle() -> bool:
     return bool(getattr(sys, "frozen", False))
 
 
+def program_folder() -> Path:
+    """The folder of the program that runs this: of the bundle, or of the environment."""
+    return Path(sys.executable).parent
+
+
 def module_command(module: str, *arguments: str) -> list[str]:
     """The command line that runs one of `MODULES` in a process of its own."""
     if module not in MODULES:
