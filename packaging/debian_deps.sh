@@ -7,6 +7,7 @@ packages=(
     xvfb fonts-dejavu-core                       # a screen nobody sees, and letters to draw on it
     libegl1 libgl1 libxkbcommon0 libfontconfig1  # what Qt links to
     libdbus-1-3 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0
+    x11-utils                                    # tells which windows are seen; a test skips without
     tesseract-ocr                                # reads scanned pages; tests of it skip without
     desktop-file-utils appstream                 # judge the desktop's files; their test skips without
     dbus-daemon                                  # asks a desktop's part for a shortcut; skips without

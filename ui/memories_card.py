@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtWidgets import QFrame, QLineEdit, QWidget
 
 from core.messages import Failed, MemoriesRequest, Message, Report
@@ -101,7 +103,14 @@ class MemoriesCard(QFrame):
         ]
         for made in self.rows:
             self._list.addWidget(made)
+        self._order_keys()
         self.nothing.setVisible(not self.rows)
+
+    def _order_keys(self) -> None:
+        """Tab goes down the card: through the rows, and then to the field below them."""
+        parts = [part for made in self.rows for part in (made.field, made.remove_button)]
+        for before, after in pairwise((self.field, *parts, self.field) if parts else ()):
+            QWidget.setTabOrder(before, after)
 
 
 class MemoryRow(QWidget):

@@ -173,7 +173,7 @@ class Problems(QWidget):
 
     def _remark(self, files: int) -> str:
         if files >= MOST_FILES:
-            return tr("Only the first %1 are listed.").replace("%1", str(MOST_FILES))
+            return tr("Only the first %1 are listed.").replace("%1", count_text(MOST_FILES))
         if self.kind == "skipped" and self._rules:
             counts = sorted(((n, rule) for rule, n in self._rules.items() if isinstance(n, int)))
             said = [f"{shown(spoken(rule))} ({count_text(n)})" for n, rule in reversed(counts)]

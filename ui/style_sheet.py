@@ -90,10 +90,10 @@ QPushButton[kind="nav"]:checked {{ background: {c.surface}; color: {c.text}; fon
 QPushButton[kind="nav"]:focus {{ border-color: {c.accent}; }}
 
 QLineEdit, QPlainTextEdit, QComboBox, QSpinBox, QDoubleSpinBox {{ background: {c.surface};
-    border: 2px solid {c.border}; border-radius: 8px; padding: 5px 9px;
+    border: 2px solid {c.strong_border}; border-radius: 8px; padding: 5px 9px;
     selection-background-color: {c.accent}; selection-color: {c.on_accent}; }}
 QLineEdit:hover, QComboBox:hover, QSpinBox:hover, QDoubleSpinBox:hover {{
-    border-color: {c.strong_border}; }}
+    border-color: {c.muted}; }}
 QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{
     border-color: {c.accent}; }}
 QLineEdit[role="entry"] {{ font-size: {points * 1.25:g}pt; padding: 10px 14px;
@@ -101,7 +101,7 @@ QLineEdit[role="entry"] {{ font-size: {points * 1.25:g}pt; padding: 10px 14px;
 QLineEdit, QPlainTextEdit {{ placeholder-text-color: {c.muted}; }}
 QAbstractSpinBox QLineEdit {{ border: none; border-radius: 0; padding: 0; margin: 0;
     background: transparent; }}
-QDateEdit {{ background: {c.surface}; border: 2px solid {c.border}; border-radius: 8px;
+QDateEdit {{ background: {c.surface}; border: 2px solid {c.strong_border}; border-radius: 8px;
     padding: 4px 6px; }}
 QDateEdit:focus {{ border-color: {c.accent}; }}
 QDateEdit::drop-down {{ border: none; width: 22px; }}

@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import psutil
+from drive_conversation import converse
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -33,10 +34,10 @@ POLL_MS = 10
 class Driver:
     """Runs a scenario: each step it yields is waited for until it says yes."""
 
-    def __init__(self, application: QApplication, home: str, hidden: bool) -> None:
+    def __init__(self, application: QApplication, home: str) -> None:
         self.found: dict[str, Any] = {}
         self.began = time.monotonic()
-        self.desktop = Desktop(application, service_command(home), hidden, "en")
+        self.desktop = Desktop(application, service_command(home), language="en")
         self.window = self.desktop.window
         self._script: Script | None = None
         self._step: Step | None = None
@@ -97,6 +98,19 @@ class Driver:
     def turn_state(self) -> str:
         turns = self.window.chat.turns
         return turns[-1].state if turns else ""
+
+    def answered(self) -> bool:
+        ended = ("answered", "unsupported", "not found", "failed")
+        return not self.window.chat.answering and self.turn_state() in ended
+
+    def sources(self) -> list[str]:
+        """The files that the newest answer was given."""
+        return [source.path for source in self.window.chat.turns[-1]._sources.values()]
+
+    def version(self, at: int = -1) -> list[str]:
+        """Which version of a turn is shown, of how many, and its question."""
+        turns = self.window.chat.turns
+        return [turns[at].asked.count.text(), turns[at].question] if turns else ["", ""]
 
 
 def search(driver: Driver) -> Script:
@@ -265,17 +279,6 @@ def raised(driver: Driver) -> Script:
     driver.found["raised"] = True
 
 
-def stays_hidden(driver: Driver) -> Script:
-    """Started with the session: it works unseen until a second start brings it forward."""
-    yield driver.indexed
-    longest_s = time.monotonic() + 1.5  # a window that is to be seen is there by then
-    yield lambda: driver.window.isVisible() or time.monotonic() > longest_s
-    seen = driver.window.isVisible()
-    print(json.dumps({"seen": seen, "indexed": driver.indexed()}), flush=True)
-    yield driver.window.isVisible
-    driver.found["raised"] = True
-
-
 def quit_while_indexing(driver: Driver) -> Script:
     """Add a folder and quit before it is indexed."""
     yield driver.settled
@@ -380,12 +383,12 @@ SCENARIOS = {
     for script in (
         search,
         ask,
+        converse,
         pause,
         budget,
         worker_killed,
         service_killed,
         raised,
-        stays_hidden,
         quit_while_indexing,
         first_run,
         second_run,
@@ -397,7 +400,7 @@ SCENARIOS = {
 def main() -> int:
     application = QApplication(sys.argv[:1])
     home = sys.argv[sys.argv.index("--home") + 1]
-    driver = Driver(application, home, hidden=sys.argv[1] == stays_hidden.__name__)
+    driver = Driver(application, home)
     driver.run(SCENARIOS[sys.argv[1]](driver))
     code = application.exec()
     driver.found["exit"] = code

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from scripted import ScriptedClient
 
 from core.messages import MemoriesRequest
@@ -50,6 +55,30 @@ def test_a_sentence_is_changed_and_removed(window: MainWindow, client: ScriptedC
     card.banner._action.click()
     removed = client.last(MemoriesRequest)
     assert (removed.action, removed.memory) == ("remove", 4)
+
+
+def test_the_tab_key_goes_down_the_card(window: MainWindow, client: ScriptedClient) -> None:
+    two = {"memories": [*KEPT["memories"], {"id": 5, "text": "I am allergic to nuts."}]}
+    card = opened(window, client, KEPT)
+    card.reload()
+    client.report(client.last(MemoriesRequest), two)
+    window.activateWindow()
+    card.field.setText("I prefer short answers.")
+    QApplication.processEvents()  # rows are shown with the next turn
+    first, second = card.rows
+    passed: list[QWidget] = [first.field]
+    passed[0].setFocus()
+    for _ in range(5):
+        QTest.keyClick(passed[-1], Qt.Key.Key_Tab)
+        passed.append(cast("QWidget", QApplication.focusWidget()))
+    assert passed == [
+        first.field,
+        first.remove_button,
+        second.field,
+        second.remove_button,
+        card.field,
+        card.add_button,
+    ]
 
 
 def test_a_damaged_list_does_no_harm(window: MainWindow, client: ScriptedClient) -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QCheckBox
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDateEdit,
+    QLineEdit,
+    QPlainTextEdit,
+    QSpinBox,
+    QWidget,
+)
 
 from ui.parts import Look
 from ui.theme import CONTRAST_DARK, CONTRAST_LIGHT, DARK, LIGHT, Colours, colours_for
@@ -78,6 +86,22 @@ def test_a_box_to_tick_is_seen(qtbot: Any, look: Look, theme: str, ticked: bool)
     assert 2 <= seen.count(True) < len(across)
     if ticked:
         assert any(contrast(colour, look.theme.colours.fill) >= 4.5 for colour in across)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "contrast"])
+@pytest.mark.parametrize("kind", [QLineEdit, QPlainTextEdit, QComboBox, QSpinBox, QDateEdit])
+def test_the_border_of_a_field_is_seen(
+    qtbot: Any, look: Look, theme: str, kind: type[QWidget]
+) -> None:
+    look.theme.choose(theme)
+    field = kind()
+    qtbot.addWidget(field)
+    field.ensurePolished()
+    field.resize(160, 40)
+    picture = field.grab().toImage()
+    edge = picture.pixelColor(0, picture.height() // 2).name()
+    grounds = [getattr(look.theme.colours, name) for name in GROUNDS]
+    assert min(contrast(edge, ground) for ground in grounds) >= 3.0
 
 
 @pytest.mark.parametrize(
