@@ -105,6 +105,18 @@ def test_the_model_that_searches_came_with_it_and_cannot_be_removed(bundle: Bund
     assert not (bundle.models / "embedding").exists()
 
 
+def test_it_changes_to_another_prepared_model(bundle: Bundle, two_models: Path) -> None:
+    other = "renamed-minilm"
+    shutil.copytree(two_models / "embedding" / other, bundle.models / "embedding" / other)
+    bundle.json("models", "use", other, "--yes")
+    assert bundle.json("index")["files"]["indexed"] > 5
+    status = bundle.json("status")
+    assert status["model"]["embedding"] == other
+    assert status["index"]["moving"] is None
+    [hit, *_] = bundle.json("search", "boiler warranty", "--mode", "semantic")["results"]
+    assert hit["path"].endswith("house-notes.md")
+
+
 def test_the_window_opens_and_ends_when_asked(bundle: Bundle) -> None:
     process = subprocess.Popen(
         [bundle.folder / "satchel", "--home", "other-home"],
