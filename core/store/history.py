@@ -326,6 +326,7 @@ class History:
         with errors(self._path), self._db:
             gone = [int(number) for (number,) in self._db.execute("SELECT id FROM conversation")]
             self._db.execute("DELETE FROM conversation")
+        self.own.drop_damaged()
         self.own.scrub()
         return gone
 

@@ -125,6 +125,11 @@ class PersonalDb:
         with self.lock, errors(self.path), self.db:
             yield self.db
 
+    def drop_damaged(self) -> None:
+        """Remove the damaged files that were kept aside; only where the person gives up all."""
+        for copy in self.path.parent.glob(f"{self.path.stem}-damaged-*"):
+            copy.unlink(missing_ok=True)
+
     def scrub(self) -> None:
         """Leave nothing of deleted rows in the file, its log or a copy; SQLite has made them
         zeros.

@@ -52,6 +52,19 @@ def test_what_is_deleted_is_not_kept_in_the_copy(tmp_path: Path) -> None:
     assert not any(b"Cinnabar" in file.read_bytes() for file in tmp_path.iterdir())
 
 
+def test_a_damaged_file_kept_aside_goes_with_all_conversations_and_not_before(
+    tmp_path: Path,
+) -> None:
+    history = History(old_store(tmp_path))
+    for name in ("history-damaged-1.db", "history-damaged-1.db-wal"):
+        (tmp_path / name).write_bytes(b"Cinnabar.")
+    history.delete(77)
+    assert (tmp_path / "history-damaged-1.db").exists()  # of other conversations it may be all
+    history.delete_all()
+    history.close()
+    assert not any(b"Cinnabar" in file.read_bytes() for file in tmp_path.iterdir())
+
+
 def test_no_copy_where_there_is_no_room_and_none_of_a_new_store(tmp_path: Path) -> None:
     path = old_store(tmp_path)
     history = History(path, room=lambda: 0)
