@@ -38,6 +38,7 @@ class SearchPage(QWidget):
         self._asked_for = ""
         self._size = 0
         self._has_folders = True
+        self._indexing = False
         self._build_top(look)
         self.banner = Banner(look)
         self.status = label("", "small")
@@ -133,6 +134,18 @@ class SearchPage(QWidget):
                     "Nothing leaves this computer."
                 ),
             )
+
+    def know_indexing(self, indexing: bool) -> None:
+        """Whether files are being read, so that what is not found may still come."""
+        if indexing != self._indexing:
+            self._indexing = indexing
+            if self.body.currentWidget() is self.nothing:
+                self._tell_nothing()
+
+    def look_again(self) -> None:
+        """The index has changed: what was not found may be there now."""
+        if self.body.currentWidget() is self.nothing:
+            self._again()
 
     # --- asking -------------------------------------------------------------------------
 
@@ -233,13 +246,17 @@ class SearchPage(QWidget):
 
     def _tell_nothing(self) -> None:
         narrowed = self.filters.narrows
-        if self._has_folders and narrowed:
+        title = tr("Nothing found")
+        if self._has_folders and self._indexing:
+            title = tr("Nothing found yet")
+            text = tr("Files are still being read. This search is made again when they are in.")
+        elif self._has_folders and narrowed:
             text = tr("No passage in what you narrowed the search to has these words.")
         elif self._has_folders:
             text = tr("No passage has these words or comes close in meaning.")
         else:
             text = tr("No folder is watched yet, so there is nothing to search.")
-        self.nothing.change("nothing", tr("Nothing found"), text)
+        self.nothing.change("nothing", title, text)
         self.ask_instead.setVisible(self._has_folders and not narrowed)
         self.search_everywhere.setVisible(narrowed)
         self.body.setCurrentWidget(self.nothing)

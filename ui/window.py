@@ -130,6 +130,8 @@ class MainWindow(QMainWindow):
         self.chat.models_asked.connect(lambda: self.open_page("models"))
         self.folders.folders_known.connect(self.search.know_folders)
         self.folders.folders_known.connect(self._folders_known)
+        self.activity.changed.connect(self._index_changed)
+        self.activity.settled.connect(self.search.look_again)
         self.first_run.finished.connect(self._first_run_finished)
         self.first_run.question_asked.connect(self.ask)
         self.settings.values_known.connect(self._settings_known)
@@ -170,6 +172,9 @@ class MainWindow(QMainWindow):
         shortcut.activated.connect(run)
         if keys != "Ctrl+Q":
             self._keys.append(shortcut)
+
+    def _index_changed(self) -> None:
+        self.search.know_indexing(self.activity.doing == "indexing")
 
     def show_keys(self) -> None:
         """Show what every key does."""

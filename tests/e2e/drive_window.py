@@ -56,7 +56,10 @@ class Driver:
             return
         if late and self._step is not None:
             note = self.window.chat.turns[-1].note if self.window.chat.turns else None
-            self.found["late"] = [self.turn_state(), note.accessibleName() if note else ""]
+            line = self._script.gi_frame.f_lineno  # the one that waits
+            doing = self.window.activity.statement()
+            said = note.accessibleName() if note else ""
+            self.found["late"] = [line, doing, self.turn_state(), said]
             self._timer.stop()
             self.desktop.quit()
             return
@@ -342,9 +345,8 @@ def first_course(driver: Driver) -> Script:
     yield window.first_run.isVisible
     window.first_run.finish()
     window.folders.add([words["folder"]])
-    yield lambda: window.activity.progress is not None
-    yield driver.indexed
-    driver.search(words["query"])
+    yield lambda: window.search._has_folders
+    driver.search(words["query"])  # found as soon as the file has been read
     yield driver.searched
     driver.found["hits"] = [hit.path for hit in window.search.model.hits]
     yield window.preview.text.toPlainText

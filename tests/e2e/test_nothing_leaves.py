@@ -37,14 +37,14 @@ class Watch(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.seen: dict[int, str] = {}
+        self.seen: set[str] = set()  # a process that ends shows itself once more, without arguments
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.wait(0.1):
             for process in psutil.Process().children(recursive=True):
                 try:
-                    self.seen[process.pid] = f"{process.name()} {process.cmdline()}"
+                    self.seen.add(f"{process.name()} {process.cmdline()}")
                 except psutil.Error:
                     continue  # it has just ended
 
@@ -107,7 +107,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[C
     ):
         command = [sys.executable, "-m", "app.cli", "--home", str(home), *arguments]
         commands.append(traced(command, person / f"{number}.trace", environment))
-    yield Course(person, home, window, tuple(commands), tuple(watch.seen.values()))
+    yield Course(person, home, window, tuple(commands), tuple(watch.seen))
 
 
 def test_the_course_was_run(course: Course) -> None:

@@ -22,6 +22,7 @@ from core.messages import (
     Search,
     SearchProgress,
     SearchResults,
+    State,
 )
 from ui.client import Link
 from ui.entry import MOST_CHARS
@@ -163,6 +164,24 @@ def test_nothing_found_late_and_failed(
     assert "It broke." in window.search.banner.accessibleName()
     window.search.banner._action.click()
     assert len(client.all(Search)) == 3
+
+
+def test_what_is_not_found_is_looked_for_again_when_files_are_in(
+    qtbot: Any, window: MainWindow, client: ScriptedClient
+) -> None:
+    request = typed(qtbot, window, client, "xyzzy")
+    client.reply(SearchResults(request.id, (), final=True))
+    assert window.search.nothing.title.text() == "Nothing found"
+    client.news.emit(State(0, "indexing"))
+    assert window.search.nothing.title.text() == "Nothing found yet"
+    before = len(client.all(Search))
+    client.news.emit(State(0, "idle"))
+    assert len(client.all(Search)) == before + 1
+    client.reply(SearchResults(client.last(Search).id, hits(), final=True))
+    assert window.search.body.currentWidget() is window.search.view
+    client.news.emit(State(0, "indexing"))
+    client.news.emit(State(0, "idle"))
+    assert len(client.all(Search)) == before + 1  # results that stand are left alone
 
 
 def test_an_empty_query_goes_back_to_the_start(
