@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from core.budget.probe import Probe
 from core.budget.query_speed import QuerySpeed
 from core.errors import UserError
 from core.files.folders import WatchedFolder, load_folders, save_folders
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from app.service import Service
 
 OWNER_ONLY = 0o077
-TEMPORARY = ".tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +59,9 @@ def all_ailments(service: Service) -> Iterator[Ailment]:
         ("saved", "of what a model's parts were used for is damaged", _traces(home)),
         ("saved", "is a digest that cannot be read", service.digests.kept.damaged()),
         ("caches", "cannot be read", _caches(home)),
-        ("leftovers", "was left by a write that was broken off",
-         leftovers(home.roots(), service.opened_at_s)),
     ):  # fmt: skip
         yield from (_remove(home, part, path, what) for path in damaged)
     yield from _permissions(home)
-
-
-def leftovers(roots: Iterable[Path], before_s: float) -> list[Path]:
-    """Temporary files that were written before some moment (Unix time): nobody writes them now."""
-    found = []
-    for path in _everything(roots):
-        if path.suffix == TEMPORARY:
-            status = _status(path)
-            if status is not None and stat.S_ISREG(status.st_mode) and status.st_mtime < before_s:
-                found.append(path)
-    return found
 
 
 def copies_kept(home: Home) -> Iterator[str]:
@@ -199,11 +184,10 @@ def _traces(home: Home) -> list[Path]:
 
 
 def _caches(home: Home) -> list[Path]:
+    """Those that cannot be read, but for what the doctor measures anew whenever it looks."""
     forms: tuple[tuple[Path, object], ...] = (
         (home.query_speed, QuerySpeed),
-        (home.probe, Probe),
         (home.model_speeds, list[dict[str, object]]),
-        (home.gpus, dict[str, object]),
         (home.fingerprints, list[dict[str, object]]),
     )
     return [path for path, form in forms if path.exists() and not _is_json(path, form)]

@@ -10,6 +10,7 @@ from app.ailments import Ailment, all_ailments, copies_kept
 from app.crash_reports import kept_reports
 from app.fingerprints import look_at_catalogue, look_at_models
 from app.machine import look_for_gpus, probe_machine
+from app.quantities import size
 from app.reports import readers_report
 from core.budget.facts import MB
 from core.budget.measure import measure_device
@@ -50,7 +51,7 @@ def examine(service: Service, repair: bool) -> dict[str, object]:
         findings.append(
             {
                 "part": "device",
-                "problem": f"the disk has only {device.disk_free_bytes / MB:.0f} MB free",
+                "problem": f"the disk has only {size(device.disk_free_bytes)} free",
                 "repaired": False,
             }
         )

@@ -49,6 +49,7 @@ from core.index.bits import CodecError
 from core.index.embedder import EmbeddingModel
 from core.index.engine import Engine
 from core.index.segment import SegmentError
+from core.leftovers import clear_leftovers
 from core.llm.kv.saved import shrink, total_bytes
 from core.memory import keep_one_heap
 from core.messages import (
@@ -90,6 +91,7 @@ from core.messages import (
     TagsRequest,
 )
 from core.settings import Settings
+from core.spare import keep_spare, use_spare
 from core.store.catalogue import Catalogue
 from core.store.database import StoreDamagedError, errors
 from core.store.history import History
@@ -159,7 +161,6 @@ class Service:
         refuse_another(home)
         home.create()
         self.home = home
-        self.opened_at_s = time.time()
         self._lock = filelock.FileLock(home.lock, mode=0o600)
         try:
             self._lock.acquire(timeout=0)
@@ -171,14 +172,16 @@ class Service:
                 "Choose a home on a disk of this machine with --home.",
             ) from error
         try:
-            hold(home)
-            self._open(environment)
+            use_spare(home)
+            clear_leftovers(home.roots(), time.time())
+            self._open(environment, ended_badly=hold(home))
+            keep_spare(home, self.engine.room())
         except BaseException:
             let_go(home)
             self._lock.release()
             raise
 
-    def _open(self, environment: Mapping[str, str]) -> None:
+    def _open(self, environment: Mapping[str, str], ended_badly: bool) -> None:
         keep_one_heap()
         home = self.home
         refuse_newer(home.catalogue, CATALOGUE, "catalogue")  # before either is changed
@@ -186,7 +189,8 @@ class Service:
         self.settings = Settings(home.settings)
         threads = processors()
         self.plan = plan_for(home, Choices(self.settings), Corpus(), Speeds())
-        self.engine = Engine(home, self.settings, self.plan, threads)
+        # What the disk does not give of a mapped file may have been what ended the last one.
+        self.engine = Engine(home, self.settings, self.plan, threads, careful=ended_badly)
         self.history = self._open_history()
         self.deaths: list[str] = []
         self.index_readers = self.make_readers("index", self.engine.model)
@@ -512,6 +516,7 @@ class Service:
         self.index_readers.close()
         self.query_readers.close()
         self.history.close()
+        keep_spare(self.home, self.engine.room())
         self.engine.close()
         let_go(self.home)
         self._lock.release()

@@ -86,8 +86,9 @@ def in_use(home: Home, holder: Holder) -> UserError:
     )
 
 
-def hold(home: Home) -> None:
-    """Write down that this machine has the home. Its lock has to be held.
+def hold(home: Home) -> bool:
+    """Write down that this machine has the home; whether one here ended without letting it go.
+    Its lock has to be held.
 
     Raises UserError where another has it. Where nothing can be written the lock is all there is:
     on a full disk a home can be searched still.
@@ -102,11 +103,12 @@ def hold(home: Home) -> None:
                 time.sleep(WRITTEN_IN_S)
             refuse_another(home)
             write_atomic(home.holder, ours)  # of a service here that was killed, or damaged
-            return
+            return True
         with os.fdopen(handle, "wb") as file:
             file.write(ours)
             file.flush()
             os.fsync(file.fileno())
+    return False
 
 
 def let_go(home: Home) -> None:

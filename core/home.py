@@ -126,6 +126,11 @@ class Home:
         return self.data / "holder.json"
 
     @property
+    def spare(self) -> Path:
+        """Room that is given up to open the home where the disk is full; nothing is in it."""
+        return self.data / "spare"
+
+    @property
     def socket(self) -> Path:
         """Where a running service listens."""
         return self.data / "socket"

@@ -14,6 +14,7 @@ from typing import Literal
 import filelock
 
 from core.errors import UserError
+from core.holder import refuse_another
 from core.home import Home
 from core.index.succession import next_home
 
@@ -88,8 +89,9 @@ def _places(home: Home) -> Iterator[Path]:
 def remove(home: Home, kept: Sequence[Kept]) -> None:
     """Delete what is listed, then the folders that this leaves empty.
 
-    Links are deleted, never what they point to. Raises UserError when a running Satchel has the
-    home, with nothing deleted, or when something could not be deleted, after all the rest.
+    Links are deleted, never what they point to. Raises UserError when a running Satchel or
+    another machine has the home, with nothing deleted, or when something could not be deleted,
+    after all the rest.
     """
     failures: list[OSError] = []
     lock_goes = not home.lock.exists() or any(one.path == home.lock for one in kept)
@@ -111,10 +113,14 @@ def remove(home: Home, kept: Sequence[Kept]) -> None:
 
 @contextlib.contextmanager
 def _alone(home: Home) -> Iterator[None]:
-    """Hold the home's lock, where there is a home. Raises UserError."""
+    """Hold the home's lock, where there is a home.
+
+    Raises UserError, also where another machine has the home.
+    """
     if not home.data.is_dir():
         yield
         return
+    refuse_another(home)
     lock = filelock.FileLock(home.lock, mode=0o600)
     try:
         lock.acquire(timeout=0)

@@ -309,4 +309,6 @@ def _in_words(cause: Cause, now: Readings) -> str:
 def _free(free_bytes: int | None) -> str:
     if free_bytes is None:
         return ""
+    if free_bytes < MB:
+        return " (less than 1 MB free)"
     return f" ({round(free_bytes / MB, -1 if free_bytes >= 100 * MB else 0):.0f} MB free)"

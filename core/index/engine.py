@@ -66,8 +66,10 @@ class Engine:
         *,
         model: EmbeddingModel | None = None,
         room: Callable[[], int] | None = None,
+        careful: bool = False,
     ) -> None:
-        """Open or create the store, for the model that is named or the one it is used with.
+        """Open or create the store, for the model that is named or the one it is used with; with
+        `careful` all of the index is read.
 
         A catalogue that SQLite cannot read is set aside and rebuilt from the
         files; `repaired` tells. Without an embedding model the store opens all
@@ -80,6 +82,7 @@ class Engine:
         self._loading = threading.Lock()
         self.repaired: list[str] = []
         self._fixed = model
+        self._careful = careful
         self.model = model
         self.limit = Limit(home, settings, room)
         self._plan = plan
@@ -127,6 +130,7 @@ class Engine:
                     level,
                     self.limit.error,
                     self.limit.words_within(self._plan.words, catalogue.notes),
+                    self._careful,
                 )
         except BaseException:
             catalogue.close()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.index.bits import CodecError
-from core.index.segment import Body, Segment, SegmentError, write_segment
+from core.index.segment import SUFFIX, Body, Segment, SegmentError, write_segment
 from core.index.view import View
 from core.index.word_build import merge
 from core.store.adopt import adopt, out_of_reach
@@ -73,4 +73,4 @@ def carry_out_of_reach(old: Catalogue, view: View, new: Catalogue, folder: Path)
 
 def new_path(folder: Path) -> Path:
     """A name for a new segment."""
-    return folder / f"{uuid.uuid4().hex[:16]}.segment"
+    return folder / f"{uuid.uuid4().hex[:16]}{SUFFIX}"

@@ -41,11 +41,17 @@ class Limit:
 
     def check_to_talk(self) -> None:
         """Raises NoRoomError when a conversation could not be kept inside the disk budget."""
-        if not self._room.to_talk():
+        if self._room.to_talk():
+            return
+        if self._room.is_the_disk():
             raise NoRoomError(
-                "The disk budget is used up, and an answer could not be kept.",
-                "Delete conversations, or give Satchel more with `satchel budget --disk SIZE`.",
+                "The disk is full, and an answer could not be kept.",
+                "Free some space; what was kept before is kept still, and can be searched.",
             )
+        raise NoRoomError(
+            "The disk budget is used up, and an answer could not be kept.",
+            "Delete conversations, or give Satchel more with `satchel budget --disk SIZE`.",
+        )
 
     def level_within(self, wished: Level, notes: Notes) -> Level:
         """The level wished for, or the cheaper one while it was given up within this budget."""

@@ -38,8 +38,12 @@ class Room:
 
     def error(self) -> NoRoomError:
         """What to say when something does not fit."""
+        return disk_full() if self.is_the_disk() else budget_used_up()
+
+    def is_the_disk(self) -> bool:
+        """Whether the disk leaves less than the budget does."""
         left, by_budget = self._left()
-        return budget_used_up() if left == by_budget else disk_full()
+        return left < by_budget
 
     def _left(self) -> tuple[int, int]:
         by_budget = self._budget_bytes() - measure_disk(self._home).total

@@ -40,6 +40,9 @@ TOGETHER = 6  # the first format whose documents' spans are packed together
 WORDS_OPTIONAL = 7  # the first format in which the words may be absent
 FORMAT = 7  # since 5 codes may be absent, and embeddings there
 OLDEST_FORMAT = 3
+SUFFIX, TEMPORARY = ".segment", ".tmp"
+HEAD_BYTES = 65_536  # in which the header ends
+PIECE_BYTES = 1_048_576  # read at once
 
 Ints = NDArray[np.int64]
 
@@ -197,7 +200,7 @@ def write_segment(
     blob = [MAGIC, len(header).to_bytes(4, "little"), header, *bodies.values()]
     total = sum(len(piece) for piece in blob)
     check(total)
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_suffix(TEMPORARY)
     try:
         with temporary.open("wb") as file:
             file.writelines(blob)
@@ -228,9 +231,13 @@ def _sizes(parts: dict[str, Part], total: int) -> Sizes:
 class Segment:
     """An open segment, mapped into memory and checked."""
 
-    def __init__(self, path: Path) -> None:
-        """Open and check a segment file. Raises SegmentError, or NewerSegmentError."""
+    def __init__(self, path: Path, careful: bool = False) -> None:
+        """Open and check a segment file. Raises SegmentError, or NewerSegmentError.
+
+        With `careful` all of it is read, so that nothing in it is out of the disk's reach.
+        """
         self.path = path
+        self._read_through(0, sys.maxsize if careful else HEAD_BYTES)
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -292,10 +299,29 @@ class Segment:
         if not whole:
             raise SegmentError(f"{self.path.name} is cut off, or longer than it was")
 
+    def _read_through(self, start: int, length: int) -> None:
+        """Read some of it as files are read. Raises SegmentError when the disk does not give it.
+
+        To touch what is mapped and cannot be read ends the process. What was read is in the
+        system's cache and can be touched.
+        """
+        piece = memoryview(bytearray(min(PIECE_BYTES, length)))
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                file.seek(start)
+                while length > 0 and (count := file.readinto(piece[: min(PIECE_BYTES, length)])):
+                    length -= count
+        except FileNotFoundError:
+            return  # given up while it is searched, or told by who opens it
+        except OSError as error:
+            reason = error.strerror or error
+            raise SegmentError(f"{self.path.name} cannot be read: {reason}") from error
+
     def _part(self, name: str) -> memoryview:
         self.check_whole()
         part = self.header.parts[name]
         start = self._body + part.offset
+        self._read_through(start, part.length)
         data = self._view[start : start + part.length]
         if len(data) != part.length or zlib.crc32(data) != part.crc32:
             raise SegmentError(f"the {name} of {self.path.name} are damaged")

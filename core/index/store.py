@@ -28,6 +28,8 @@ from core.index.room import budget_used_up, disk_full, is_full
 from core.index.rotations import ENOUGH_CHUNKS
 from core.index.segment import (
     FORMAT,
+    SUFFIX,
+    TEMPORARY,
     Body,
     NewerSegmentError,
     Segment,
@@ -94,8 +96,9 @@ class SegmentStore:
         level: Level | None = None,
         no_room: Callable[[], NoRoomError] = budget_used_up,
         words: bool = True,
+        careful: bool = False,
     ) -> None:
-        """Open every published segment.
+        """Open every published segment; with `careful` all of each is read.
 
         A damaged or missing one is dropped and its files wait to be read again;
         `repaired` says which. One of another embedding model serves for words until
@@ -120,15 +123,17 @@ class SegmentStore:
         self._embeddings: OrderedDict[int, Halves] = OrderedDict()
         self._tokenizer = Tokenizer()
         self.repaired: list[str] = []
-        self._open()
+        self._open(careful)
         self.view = self._make_view()
 
-    def _open(self) -> None:
+    def _open(self, careful: bool) -> None:
         rows = self._catalogue.documents()
         damaged: list[tuple[SegmentRow, SegmentError]] = []
         for row in self._catalogue.segments():
             try:
-                self._segments[row.id] = self._open_one(row, rows.select(rows.segment == row.id))
+                self._segments[row.id] = self._open_one(
+                    row, rows.select(rows.segment == row.id), careful
+                )
             except SegmentError as error:
                 damaged.append((row, error))
             except NewerSegmentError as error:
@@ -140,13 +145,12 @@ class SegmentStore:
         for row, what in damaged:
             files = self._catalogue.forget_segment(row.id, str(what))
             self.repaired.append(f"{what}; its {files} files are read again")
-        published = {segment.path.name for segment in self._segments.values()}
-        for path in self._folder.iterdir():
-            if path.name not in published:
+        for path in self.strays():
+            with contextlib.suppress(OSError):  # the doctor names it
                 path.unlink(missing_ok=True)
 
-    def _open_one(self, row: SegmentRow, documents: DocumentTable) -> Segment:
-        segment = Segment(self._folder / row.name)
+    def _open_one(self, row: SegmentRow, documents: DocumentTable, careful: bool) -> Segment:
+        segment = Segment(self._folder / row.name, careful)
         if not is_as_published(segment, row, documents):
             raise SegmentError(f"{row.name} is not the one that was published")
         if row.model != self._model:
@@ -339,9 +343,15 @@ class SegmentStore:
         return problems
 
     def strays(self) -> list[Path]:
-        """Files among the segments that are none of them."""
+        """Files of segments that are not part of the index; what did not come from here is not
+        meant.
+        """
         published = {segment.path.name for segment in self._segments.values()}
-        return [path for path in self._folder.iterdir() if path.name not in published]
+        return [
+            path
+            for path in self._folder.iterdir()
+            if path.suffix in (SUFFIX, TEMPORARY) and path.name not in published
+        ]
 
     def drop(
         self, segments: Iterable[int], damage: Mapping[int, str] = MappingProxyType({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from core.errors import NoRoomError, UserError
 
 PAGE_BYTES = 2048
 _LOG_PAGES = 128  # of the log; with more it is folded into the database
+SHARED_BYTES = 32_768  # the index of the log, which every connection needs
 LOG_BYTES = 450_000  # what the log takes with that and some small transactions
 
 
@@ -71,8 +73,16 @@ def errors(path: Path) -> Iterator[None]:
         raise ours from error
 
 
+def _full(path: Path) -> bool:
+    """Whether the disk has no room for what SQLite keeps beside a database to open it."""
+    try:
+        return shutil.disk_usage(path.parent).free < SHARED_BYTES
+    except OSError:
+        return False
+
+
 def _ours(path: Path, error: BaseException) -> UserError | StoreDamagedError | None:
-    if isinstance(error, apsw.FullError):
+    if isinstance(error, apsw.FullError) or (isinstance(error, apsw.IOError) and _full(path)):
         return NoRoomError(
             f"The disk is full: {path} cannot grow.",
             "Free some space and run it again; what was indexed before is kept.",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import filelock
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UserError
+from core.holder import Holder, take_over
 from core.home import Home, find_home
 from core.removal import is_own, kept_in_home, kept_models, not_own, remove
 
@@ -74,6 +76,17 @@ def test_models_go_only_where_they_are_named(home: Home) -> None:
     assert [one.size_bytes for one in kept_models(home)] == [3]
     remove(home, kept_models(home))
     assert not home.models.exists()
+
+
+def test_a_home_of_another_machine_is_left_whole(home: Home) -> None:
+    home.history.write_bytes(b"1")
+    home.holder.write_bytes(msgspec.json.encode(Holder("elsewhere", "m", "b", 1.0)))
+    with pytest.raises(UserError, match="in use on another machine, elsewhere"):
+        remove(home, kept_in_home(home))
+    assert home.history.exists()
+    take_over(home)
+    remove(home, kept_in_home(home))
+    assert not home.history.exists()
 
 
 def test_a_home_in_use_is_left_whole(home: Home) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,6 @@ from core.store.history import History
 
 QUERY, SAME_SCORE = "rent of the workshop", 0.002
 TITLE = "Where is the key of the workshop?"
-YESTERDAY_S = time.time() - 86_400
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,6 @@ def write(path: Path, data: bytes = b"broken", mode: int = 0o600) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_bytes(data)
     path.chmod(mode)
-
-
-def leave(path: Path) -> None:
-    write(path)
-    os.utime(path, (YESTERDAY_S, YESTERDAY_S))
 
 
 def sql(database: Path, *statements: str) -> None:
@@ -115,10 +108,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "speeds of searches": Fault(lambda h: write(h.query_speed), "caches", "cannot be read"),
     "speeds of models": Fault(lambda h: write(h.model_speeds), "caches", "cannot be read"),
-    "the machine": Fault(lambda h: write(h.probe), "caches", "cannot be read"),
     "recent searches": Fault(lambda h: write(h.recent_searches), "searches", "cannot be read"),
-    "a write broken off": Fault(lambda h: leave(h.config / ".settings.toml.tmp"), "leftovers", ""),
-    "a copy broken off": Fault(lambda h: leave(h.data / "history-before-9.tmp"), "leftovers", ""),
     "open to others": Fault(
         lambda h: write(h.config / "mine", mode=0o644), "permissions", "others may read"
     ),
@@ -142,8 +132,8 @@ FAULTS: dict[str, Fault] = {
 # Those that can be in one home at once, so that one round of commands sees them all.
 TOGETHER = (
     "a flipped bit in a segment", "a kept text", "a saved part", "traces of experts", "a digest",
-    "a kept answer", "speeds of models", "recent searches", "a write broken off",
-    "a copy broken off", "open to others", "the list of folders", "a page of citations",
+    "a kept answer", "speeds of models", "recent searches", "open to others", "the list of folders",
+    "a page of citations",
 )  # fmt: skip
 
 
