@@ -83,9 +83,11 @@ class Work:
         self._finish_leaving()
 
     def _finish_leaving(self) -> None:
-        folders = load_folders(self._service.home.folders)
-        if folders or self._service.engine.leaving.paths:  # a list that is gone says nothing
-            self._service.engine.finish_leaving(folders)
+        listed = self._service.home.folders
+        if (
+            listed.exists() or self._service.engine.leaving.paths
+        ):  # a list that is gone says nothing
+            self._service.engine.finish_leaving(load_folders(listed))
 
     def _next(self) -> tuple[Session, Message | Mend] | None:
         """The next change that was asked for; what is to be done anyway when there is none."""

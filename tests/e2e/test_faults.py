@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from helpers import Indexed, one_line, satchel, satchel_json
+from running import Passages, Running
+
+from core.messages import Failed, FoldersRemove, Index, StatusRequest
 
 
 @pytest.fixture
@@ -50,3 +53,39 @@ def test_too_few_files_may_be_open(own_sample: Indexed, files: int) -> None:
     assert not list((own_sample.home / "data").glob("*damaged*")), "nothing is set aside for it"
     assert satchel_json(own_sample.home, "search", "rent", "-k", "1")["results"]
     assert satchel_json(own_sample.home, "status")["index"]["files"]["indexed"] == 14
+
+
+@pytest.mark.parametrize("removed", [("one",), ("one", "two")], ids=["one of two", "all"])
+def test_a_service_killed_while_a_removal_can_be_undone(
+    tmp_path: Path, models: Path, removed: tuple[str, ...]
+) -> None:
+    """The removal holds: nothing of it is found or kept where the home is opened again."""
+    environment = {"SATCHEL_MODELS": str(models)}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "note.txt").write_text(f"The ferry number {name} leaves at noon.")
+        satchel_json(tmp_path / "home", "folders", "add", str(tmp_path / name))
+    running = Running(tmp_path / "home", environment, window=False)
+    try:
+        running.ask(Index(running.next_id()))
+        assert len(found(running)) == 2
+        gone = tuple(str(tmp_path / name) for name in removed)
+        running.ask(FoldersRemove(running.next_id(), gone, undo_s=30.0))
+        assert len(found(running)) == 2 - len(removed)
+        running.process.kill()
+        running.process.wait()
+        running.end()
+        running = Running(tmp_path / "home", environment, window=False)
+        # A change waits for what is done when a home is opened.
+        running.ask(Index(running.next_id()))
+        assert len(found(running)) == 2 - len(removed)
+        files = running.report(StatusRequest(running.next_id()))["index"]["files"]
+        assert files["indexed"] == 2 - len(removed)
+    finally:
+        running.end()
+
+
+def found(running: Running) -> Passages:
+    hits = running.search("the ferry leaves at noon", "semantic")
+    assert not isinstance(hits, Failed), hits
+    return hits
