@@ -41,7 +41,7 @@ WORDS_OPTIONAL = 7  # the first format in which the words may be absent
 FORMAT = 7  # since 5 codes may be absent, and embeddings there
 OLDEST_FORMAT = 3
 SUFFIX, TEMPORARY = ".segment", ".tmp"
-HEAD_BYTES = 65_536  # in which the header ends
+HEAD_BYTES = 4096  # in which the header ends
 PIECE_BYTES = 1_048_576  # read at once
 
 Ints = NDArray[np.int64]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -15,11 +17,12 @@ from pathlib import Path
 import pytest
 from file_server import serving
 from helpers import Indexed, one_line, satchel, satchel_json
-from running import Running
+from running import Running, ServiceGoneError
 
 from core.errors import UserError
 from core.home import find_home
-from core.messages import Index, Report, Search, SearchResults, StatusRequest
+from core.index.segment import Segment
+from core.messages import Index, Report, Search, SearchResults, Shutdown, StatusRequest
 from core.web import Address, part_bytes, url_download
 
 BLOCK_BYTES = 4096
@@ -42,14 +45,24 @@ class LoopDisk:
         subprocess.run(command, check=True, capture_output=True)
         self.mount.chmod(0o700)
 
-    def detach(self) -> None:
+    def move(self, mount: Path) -> None:
+        """Mount it elsewhere."""
+        self._detach()
+        self.mount = mount
+        self._attach()
+
+    def _detach(self) -> None:
         subprocess.run(["umount", str(self.mount)], check=True)
+
+    def give_up(self) -> None:
+        """Unmount it, whoever still uses it."""
+        subprocess.run(["umount", "-l", str(self.mount)], check=True)
 
     def lose(self, file: Path, block: int) -> None:
         """Lose all of the disk from a block of a file on, and what is remembered of it."""
         with file.open("rb") as opened:
             said = fcntl.ioctl(opened, FIBMAP, struct.pack("i", block))
-        self.detach()
+        self._detach()
         self._attach()
         os.truncate(self.image, struct.unpack("i", said)[0] * BLOCK_BYTES)
         with pytest.raises(OSError, match="Input/output error"):
@@ -83,7 +96,7 @@ def disk(tmp_path: Path) -> Iterator[LoopDisk]:
     except subprocess.CalledProcessError:
         pytest.skip("a file cannot be mounted as a disk here (needs the rights of root)")
     yield made
-    subprocess.run(["umount", "-l", str(mount)], check=True)
+    made.give_up()
 
 
 def test_a_home_on_a_full_disk_is_searched(own_sample: Indexed, disk: LoopDisk) -> None:
@@ -114,31 +127,51 @@ def test_a_home_on_a_full_disk_is_searched(own_sample: Indexed, disk: LoopDisk) 
     assert {finding["part"] for finding in findings} <= {"device"}  # the disk is small indeed
 
 
-@pytest.mark.parametrize("block", [pytest.param(0, marks=pytest.mark.slow), 1])
+def block_of_words(path: Path) -> int:
+    """The first block with nothing but words in it, and what comes after them."""
+    parts = Segment(path).header.parts
+    body = path.stat().st_size - max(part.offset + part.length for part in parts.values())
+    words = parts["words"]
+    block = -(-(body + words.offset) // BLOCK_BYTES)
+    assert block * BLOCK_BYTES < body + words.offset + words.length
+    return block
+
+
+@pytest.mark.parametrize("part", [pytest.param("header", marks=pytest.mark.slow), "words"])
 def test_a_segment_that_the_disk_does_not_give(
-    disk: LoopDisk, tmp_path: Path, models: Path, block: int
+    disk: LoopDisk, tmp_path: Path, models: Path, part: str
 ) -> None:
-    """The segments alone are on the disk, so that the rest of the home goes on."""
+    """The segments alone are on the disk, so that the rest of the home goes on.
+
+    Its words are read when they are searched: that the disk does not give them may end the
+    service, once. The next one reads all before it serves.
+    """
     files, home = tmp_path / "files", tmp_path / "home"
     files.mkdir()
     for number in range(200):
-        text = f"Note {number}. The ferry number {number * 37} is at the place of the town."
+        names = " ".join(f"quay{number * 20 + at}" for at in range(20))
+        text = f"Note {number}. The ferry number {number * 37} is at {names} of the town."
         (files / f"note-{number}.txt").write_text(text)
     satchel_json(home, "folders", "add", str(files))
     segments = find_home(str(home), {}).segments
-    disk.detach()
-    disk.mount = segments
-    disk._attach()
+    disk.move(segments)
     environment = {"SATCHEL_MODELS": str(models)}
     running = Running(home, environment, window=False)
     try:
         assert isinstance(running.ask(Index(running.next_id())), Report)
         before = running.search("the ferry of the town", "semantic")
+        running.ask(Shutdown(running.next_id()))
+        running.process.wait(30)
         running.end()
         [segment] = segments.glob("*.segment")
-        assert segment.stat().st_size > BLOCK_BYTES
-        disk.lose(segment, block)
+        disk.lose(segment, 0 if part == "header" else block_of_words(segment))
         running = Running(home, environment, window=False)
+        with contextlib.suppress(ServiceGoneError):
+            running.search("town quay7 quay1999 quay3333", "lexical")
+        if part == "words":
+            assert running.process.wait(30) == -signal.SIGBUS
+            running.end()
+            running = Running(home, environment, window=False)
         found = running.ask(Search(running.next_id(), "the ferry of the town"))
         assert isinstance(found, SearchResults)
         assert "Input/output error" in (found.note or "")
@@ -151,9 +184,6 @@ def test_a_segment_that_the_disk_does_not_give(
         assert running.report(StatusRequest(running.next_id()))["index"]["damage"] is None
     finally:
         running.end()
-        subprocess.run(["umount", "-l", str(segments)], check=True)
-        disk.mount = tmp_path / "mount"
-        disk._attach()
 
 
 def test_a_download_that_fills_the_disk_goes_on_later(disk: LoopDisk, tmp_path: Path) -> None:
