@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from core.errors import Cancelled, UserError
+from core.index import store, upkeep
 from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation
 from core.index.digest import content_digest
 from core.index.foreign import write_part
 from core.index.merging import MERGE_RATIO, MOST_JOINED, plan_merge
 from core.index.rotations import fit_to_sample
-from core.index.segment import Segment
+from core.index.segment import Segment, SegmentError
 from core.store.rows import FileState
 
 TOPICS = ("harbour", "lighthouse", "bicycle", "garden", "recipe", "lease", "insurance", "club")
@@ -399,6 +400,56 @@ def test_orphans_are_removed_at_opening(lab: Lab) -> None:
     assert only_segment(lab)
     assert lab.store.repaired == []
     assert lab.names("marker1x0")[0] == "note-1.txt"
+
+
+def refuse(*_: object) -> None:
+    raise SegmentError("it cannot be read back")
+
+
+@pytest.mark.parametrize("at", ["Segment", "publish"], ids=["it is opened", "it is catalogued"])
+def test_a_new_segment_that_fails_leaves_no_file_and_is_tried_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    fill(lab, 3)
+    with monkeypatch.context() as failing:
+        failing.setattr(store if at == "Segment" else lab.catalogue, at, refuse)
+        with pytest.raises(SegmentError):
+            lab.index()
+    assert list(lab.segments.iterdir()) == []
+    assert lab.index().stopped is None
+    assert lab.names("marker1x0")[0] == "note-1.txt"
+
+
+@pytest.mark.parametrize("at", ["Segment", "replace_segments"], ids=["opened", "catalogued"])
+def test_a_merge_that_fails_leaves_the_old_segments_alone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    for part in range(3):
+        fill(lab, 9, 9 * part)
+        with monkeypatch.context() as unmerged:
+            unmerged.setattr(lab.store, "merge_once", lambda: False)
+            lab.index()
+    before, files = contents(lab), sorted(lab.segments.iterdir())
+    assert len(files) == 3
+    with monkeypatch.context() as failing:
+        failing.setattr(upkeep if at == "Segment" else lab.catalogue, at, refuse)
+        with pytest.raises(SegmentError):
+            lab.store.merge_once()
+    assert sorted(lab.segments.iterdir()) == files
+    assert contents(lab) == before
+    assert lab.store.merge_once()
+    assert contents(lab) == before
+
+
+def test_what_is_not_of_the_index_stays_among_its_segments(lab: Lab) -> None:
+    fill(lab, 3)
+    lab.index()
+    (lab.segments / "lost+found").mkdir()
+    (lab.segments / "mine.txt").write_text("mine")
+    lab.reopen()
+    assert lab.store.strays() == []
+    assert (lab.segments / "mine.txt").read_text() == "mine"
+    assert (lab.segments / "lost+found").is_dir()
 
 
 def of_another_model(lab: Lab) -> None:
