@@ -44,8 +44,10 @@ def choose_mode(asked: Mode, means: Means, *, phrases: bool = False) -> tuple[Mo
         )
     if asked == "hybrid" and means.has_words:
         if not means.has_model:
-            note = "Found by words only: the embedding model is missing; run `make setup`."
-            return "lexical", note
+            return "lexical", (
+                "Found by words only: the embedding model is missing; choose or fetch one "
+                "(`satchel models list`, or Models in the window)."
+            )
         if not means.has_memory:
             return "lexical", "Found by words only: other programs need the memory."
     if asked == "semantic" or not means.wordless_chunks:
