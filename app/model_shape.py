@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.model import Shape
+from app.model_process import Shape
 from app.planning import Choices, model_needs
 from core.budget.fewer import share_with_model
 from core.errors import UserError

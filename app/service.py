@@ -18,9 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import filelock
 
 from app.answers import Answers
-from app.budget_report import is_preview
 from app.children import python_child
-from app.conversations import KINDS as CONVERSATION_KINDS
 from app.conversations import Conversations
 from app.crash_reports import keep_report, report_of
 from app.digests import Digests
@@ -31,13 +29,15 @@ from app.idle import IdleKeeper
 from app.lookups import Lookups
 from app.memories import Memories
 from app.mistakes import as_environment, as_mistake
-from app.model import ModelWorker, SavedPlace
+from app.model import ModelWorker
+from app.model_process import SavedPlace
 from app.pinned import Pins
 from app.planning import Choices, measure_corpus, plan_for
 from app.presence import Presence
 from app.readers import make_readers
 from app.recent import Recent
 from app.remote import Remote
+from app.routes import shows_tables, thread_for, writes
 from app.session import HomeBusy, Session
 from app.tags import Tags
 from app.work import Work
@@ -53,42 +53,19 @@ from core.leftovers import clear_leftovers
 from core.llm.kv.saved import shrink, total_bytes
 from core.memory import keep_one_heap
 from core.messages import (
-    Ask,
-    BudgetRequest,
     Cancel,
-    ConversationGet,
-    ConversationsList,
     Digest,
-    Doctor,
     Done,
     Failed,
-    FilesList,
-    FoldersAdd,
-    FoldersCheck,
-    FoldersList,
-    FoldersRemove,
-    Forget,
     Index,
-    KeptRequest,
-    MemoriesRequest,
     Message,
-    ModelsRequest,
-    PagePreview,
     Pause,
-    Preview,
     Raise,
-    Related,
     RemoteSetup,
-    Retry,
     Search,
-    SearchesRequest,
-    SettingsGet,
-    SettingsSet,
     Shutdown,
     State,
-    StatusRequest,
     Subscribe,
-    TagsRequest,
 )
 from core.settings import Settings
 from core.spare import keep_spare, use_spare
@@ -99,54 +76,6 @@ from core.store.migrations import CATALOGUE, HISTORY, refuse_newer
 from core.store.salvage import set_aside
 
 MEND_HISTORY = "Run `satchel doctor --repair`: what can be read is kept, and a copy of the rest."
-WORK = (
-    Index,
-    Retry,
-    FoldersAdd,
-    FoldersRemove,
-    Forget,
-    Doctor,
-    BudgetRequest,
-    SettingsSet,
-    ModelsRequest,
-)
-SEARCH = (Search, Related, Preview, PagePreview)
-WRITES_NOTHING = (
-    *SEARCH,
-    StatusRequest,
-    FoldersList,
-    FoldersCheck,
-    FilesList,
-    SettingsGet,
-    ConversationsList,
-    ConversationGet,
-    Pause,
-    Subscribe,
-    Raise,
-    Shutdown,
-)
-LOOK = (
-    StatusRequest,
-    FoldersList,
-    FoldersCheck,
-    FilesList,
-    SettingsGet,
-    *CONVERSATION_KINDS,
-    KeptRequest,
-    MemoriesRequest,
-    SearchesRequest,
-    TagsRequest,
-)
-
-
-def _suggests(message: Message) -> bool:
-    """Whether a request about tags needs a search."""
-    return isinstance(message, TagsRequest) and message.action == "suggest"
-
-
-def _only_looks(message: Message) -> bool:
-    """Whether a request of a kind that changes things changes nothing."""
-    return isinstance(message, BudgetRequest) and is_preview(message)
 
 
 class Service:
@@ -303,7 +232,7 @@ class Service:
         problem = self.presence.problem
         if self._stopping.is_set():
             session.close()
-        elif problem is not None and not isinstance(message, WRITES_NOTHING):
+        elif problem is not None and writes(message):
             session.reply(Failed(number, problem.title, problem.advice))
         elif is_fetch(message):
             self._fetches.submit(session, message)
@@ -311,14 +240,20 @@ class Service:
             self.remote.submit(session, message)
         elif isinstance(message, Digest):
             self.digests.submit(session, message)
-        elif isinstance(message, WORK) and not _only_looks(message):
+        else:
+            self._hand_over(session, message, number)
+
+    def _hand_over(self, session: Session, message: Message, number: int) -> None:
+        """Let the thread that a request is for carry it out."""
+        thread = thread_for(message)
+        if thread == "work":
             self.work.submit(session, message)
-        elif isinstance(message, SEARCH) or _suggests(message):
-            self._search.submit(self._run, "search", session, message, self.lookups.search)
-        elif isinstance(message, Ask):
-            self._ask.submit(self._run, "ask", session, message, self._answers.answer)
-        elif isinstance(message, LOOK) or _only_looks(message):
-            self._look.submit(self._run, "look", session, message, self.lookups.look)
+        elif thread == "search":
+            self._search.submit(self._run, thread, session, message, self.lookups.search)
+        elif thread == "ask":
+            self._ask.submit(self._run, thread, session, message, self._answers.answer)
+        elif thread == "look":
+            self._look.submit(self._run, thread, session, message, self.lookups.look)
         else:
             self._control(session, message, number)
 
@@ -374,7 +309,7 @@ class Service:
         number = int(getattr(message, "id", 0))
         with self.first_things_first(), self._answering[thread]:
             self.guard(session, number, lambda: handle(session, message))
-        if not isinstance(message, LOOK):  # a window that shows tables needs no model in memory
+        if not shows_tables(message):  # a window that shows tables needs no model in memory
             with self._gate:
                 self._used_at = time.monotonic()
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.children import python_child
-from app.model import Wanted
 from app.model_check import check_in_child
+from app.model_process import Wanted
 from app.model_shape import shape_for
 from app.own_texts import own_texts
 from core.atomic import sync_folder

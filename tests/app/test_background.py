@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.children import python_child
-from app.model import ModelWorker, SavedPlace, Shape
+from app.model import ModelWorker
+from app.model_process import SavedPlace, Shape
 from core.chat.assistant import ModelAnswer
 from core.errors import UserError
 from core.llm.kv.saved import saved_files

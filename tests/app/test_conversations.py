@@ -11,7 +11,8 @@ from helpers import Indexed
 from service_desk import last, serving
 
 from app.children import python_child
-from app.model import ModelWorker, SavedPlace, Shape
+from app.model import ModelWorker
+from app.model_process import SavedPlace, Shape
 from core.chat.assistant import ModelAnswer
 from core.home import find_home
 from core.llm.kv.saved import saved_files

@@ -90,7 +90,7 @@ def test_a_pinned_file_is_read_once_and_comes_back_from_disk(
         assert shown(caller, talk)["pinned"] == str(ferry)
         until_saved(home, talk)
         worker = caller._service.model
-        child = worker._child
+        child = worker._process.child
         assert child is not None
         child._process.kill()  # as the system does when memory is short
         child._process.wait()

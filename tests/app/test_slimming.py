@@ -17,7 +17,7 @@ from tiny_models import write_split, write_tiny
 
 from app import fetches, slimming
 from app.local import InProcess
-from app.model import Shape, Wanted
+from app.model_process import Shape, Wanted
 from app.model_shape import shape_for
 from app.planning import model_needs
 from core.download import Progress

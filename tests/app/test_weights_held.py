@@ -14,7 +14,8 @@ from service_desk import last, serving
 
 from app.children import python_child
 from app.local import InProcess
-from app.model import ModelWorker, Shape
+from app.model import ModelWorker
+from app.model_process import Shape
 from core.budget.govern import MB, Readings, Stage
 from core.errors import UserError
 from core.messages import Report, StatusRequest, WeightsHeld
@@ -63,7 +64,7 @@ def test_room_is_given_up_and_taken_back_in_the_middle_of_an_answer(
     def watch() -> None:
         last = None
         while not over.wait(0.005):
-            held = worker._held
+            held = worker._process.held
             if held is not None and held is not last and held.step != "fits":
                 rooms.append((time.monotonic(), held))
                 last = held
