@@ -98,6 +98,9 @@ class Part:
     header: GgufHeader
 
 
+PIECE_BYTES = 1_048_576  # read at once
+READ_FIRST_BYTES = 32 * PIECE_BYTES  # in which every header ends that a model has
+
 _CUT = "it ends in the middle of its header"
 _IMPOSSIBLE = "its header declares an impossible number of entries"
 _SPLIT_COUNT, _SPLIT_PLACE = "split.count", "split.no"
@@ -235,6 +238,10 @@ def _read(path: Path, *, later_part: bool) -> GgufHeader:
                 raise _Bad(f"it is not a GGUF file but {kind}")
             if not head.startswith(b"GGUF"):
                 raise _Bad("it does not begin like a GGUF file")
+            # To touch a mapped page that the disk does not give would end the process.
+            for _ in range(READ_FIRST_BYTES // PIECE_BYTES):
+                if not file.read(PIECE_BYTES):
+                    break
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _parse(data, later_part=later_part)
     except _Bad as error:

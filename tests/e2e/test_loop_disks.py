@@ -186,6 +186,17 @@ def test_a_segment_that_the_disk_does_not_give(
         running.end()
 
 
+def test_a_model_whose_header_the_disk_does_not_give(
+    disk: LoopDisk, tmp_path: Path, models: Path
+) -> None:
+    model = disk.mount / "part-of-a-model.gguf"
+    with next((models / "llm").glob("*.gguf")).open("rb") as whole:
+        model.write_bytes(whole.read(4_000_000))
+    disk.lose(model, 100)  # in its vocabulary
+    said = one_line(satchel(tmp_path / "home", "models", "add", str(model)))
+    assert "cannot be read: Input/output error" in said
+
+
 def test_a_download_that_fills_the_disk_goes_on_later(disk: LoopDisk, tmp_path: Path) -> None:
     served = tmp_path / "served"
     served.mkdir()
