@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from core.messages import Failed, KeptKind, KeptRequest, Message, Report
 from ui.client import Asker
+from ui.command_line import CommandLine
 from ui.parts import Banner, Elided, Look, button, card, clear, column, label, row, rule
 from ui.tables import Row, row_of, rows_of, text_of, whole_of
 from ui.text import count_text, counted, shown, size_text, tr
@@ -24,8 +25,11 @@ class PrivacyCards(QWidget):
         client: Asker,
         deleted: Callable[[KeptKind], None],
         about: Callable[[Row], None],
+        command: str,
     ) -> None:
-        """`deleted` is called after a kind was deleted, `about` with what is known of Satchel."""
+        """`deleted` is called after a kind was deleted, `about` with what is known of Satchel;
+        `command` starts Satchel with this home.
+        """
         super().__init__()
         self._client = client
         self._deleted = deleted
@@ -34,6 +38,7 @@ class PrivacyCards(QWidget):
         self.loading = label(tr("Looking at what is kept…"), "muted")
         self.buttons: dict[str, QPushButton] = {}
         self._list = column(spacing=12)
+        self.removing = CommandLine(f"{command} remove-data")
         disk = tr(
             "All of it is readable by your account only. Satchel does not encrypt it: who takes "
             "the disk can read it, unless your system encrypts the disk."
@@ -44,6 +49,16 @@ class PrivacyCards(QWidget):
             self.banner,
             self.loading,
             self._list,
+            rule(),
+            label(
+                tr(
+                    "To delete all of it and the settings, quit Satchel and run this in a "
+                    "terminal. It shows what there is and asks before anything goes."
+                ),
+                "small",
+                wrap=True,
+            ),
+            self.removing,
             spacing=12,
             margin=18,
         )

@@ -65,7 +65,7 @@ class SettingsPage(QWidget):
         self.memories = MemoriesCard(look, client)
         self.about = AboutCard(look, client)
         self.about.first_steps_asked.connect(self.first_steps_wanted)
-        self.privacy = PrivacyCards(look, client, self._deleted, self.about.know)
+        self.privacy = PrivacyCards(look, client, self._deleted, self.about.know, command)
         self.shortcut = ShortcutCard(command)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(tr("Find a setting…"))

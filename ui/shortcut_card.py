@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QWidget
+from PySide6.QtWidgets import QFrame
 
-from ui.parts import button, column, label, row
+from ui.command_line import CommandLine
+from ui.parts import column, label
 from ui.portal import Portal
 from ui.text import shown, tr
 
@@ -17,17 +18,13 @@ class ShortcutCard(QFrame):
         """`command` opens this window, or brings it forward."""
         super().__init__()
         self.setProperty("card", "true")
-        self.command = command
-        self.copy_button = button(tr("Copy"), self.copy)
-        self.copy_button.setAccessibleName(tr("Copy the command"))
         self._words = label("", "small", wrap=True)
-        self._by_hand = QWidget(self)
-        self._by_hand.setLayout(row(label(shown(command), "key", wrap=True), self.copy_button, 1))
+        self.by_hand = CommandLine(command)
         self.setLayout(
             column(
                 label(tr("A key that works everywhere"), "heading"),
                 self._words,
-                self._by_hand,
+                self.by_hand,
                 spacing=10,
                 margin=18,
             )
@@ -44,12 +41,7 @@ class ShortcutCard(QFrame):
                 "window forward."
             ).replace("%1", words)
         self._words.setText(words)
-        self._by_hand.setVisible(by_hand)
-
-    def copy(self) -> None:
-        """Put the command on the clipboard."""
-        QGuiApplication.clipboard().setText(self.command)
-        self.copy_button.setText(tr("Copied"))
+        self.by_hand.setVisible(by_hand)
 
 
 def words_for(portal: Portal, platform: str) -> tuple[str, bool]:

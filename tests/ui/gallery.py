@@ -154,6 +154,9 @@ def search_states(g: Gallery, mode: str) -> None:
     g.client.script[Search] = lambda m: SearchResults(number(m), (), True)
     g.query("xyzzy")
     g.shoot("search-nothing", mode)
+    g.window.search.know_indexing(True)
+    g.shoot("search-nothing-yet", mode)
+    g.window.search.know_indexing(False)
     g.client.script[Search] = lambda m: Failed(
         number(m), "The index is damaged.", "Run `satchel doctor --repair`; no file is lost."
     )
@@ -487,6 +490,8 @@ def other_states(g: Gallery, mode: str) -> None:
     for section in ("window", "about", "privacy"):
         g.window.settings.open_section(section)
         g.shoot(f"settings-{section}", mode)
+    g.scroll_to(g.window.settings, g.window.settings.privacy.removing)
+    g.shoot("settings-remove-data", mode)
     g.window.settings.open_section("window")
     g.window.settings.shortcut.tell(Portal("", "", "", "on", keys="Ctrl+Alt+Space"))
     g.scroll_to(g.window.settings, g.window.settings.shortcut)

@@ -79,7 +79,7 @@ def test_a_press_brings_the_window_forward(
     qtbot.waitUntil(lambda: window.global_shortcut.portal.step == "on")
     assert "Press Ctrl+Alt+Space anywhere" in said(window)
     card = window.settings.shortcut
-    assert not card.copy_button.isVisibleTo(card)
+    assert not card.by_hand.copy_button.isVisibleTo(card)
     window.open_page("folders")
     window.hide()
     desktop.stdin.write("\n")
@@ -91,7 +91,7 @@ def test_a_press_brings_the_window_forward(
     switch(window, client, False)
     assert desktop.stdout.readline() == "closed\n"
     assert "Press" not in said(window)
-    assert card.copy_button.isVisibleTo(card)
+    assert card.by_hand.copy_button.isVisibleTo(card)
 
 
 def test_a_key_that_was_declined_is_told_and_can_be_asked_for_again(

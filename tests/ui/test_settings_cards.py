@@ -48,6 +48,9 @@ def test_what_is_kept_is_waited_for_shown_refused_and_deleted(
     client.fail(asked, "The disk is full.", "Free some.")
     assert "The disk is full." in said(page, "privacy")
     assert "12 · 41 questions" in said(page, "privacy")  # what was shown stays
+    assert "satchel remove-data" in said(page, "privacy")
+    page.privacy.removing.copy_button.click()
+    assert QApplication.clipboard().text() == "satchel remove-data"
 
 
 def test_a_report_is_read_before_it_is_copied(page: SettingsPage, client: ScriptedClient) -> None:

@@ -32,8 +32,8 @@ def test_the_card_shows_and_copies_it(qtbot: Any) -> None:
     said = " ".join(label.text() for label in card.findChildren(QLabel))
     assert "--home '/srv/my files'" in said
     assert why_not(QApplication.platformName()) in said
-    card.copy_button.click()
-    assert QApplication.clipboard().text() == card.command
+    card.by_hand.copy_button.click()
+    assert QApplication.clipboard().text() == card.by_hand.command
 
 
 @pytest.mark.parametrize(
