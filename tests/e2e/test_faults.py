@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from helpers import Indexed, one_line, satchel, satchel_json
 from running import Passages, Running
 
 from core.messages import Failed, FoldersRemove, Index, StatusRequest
+
+resource = pytest.importorskip("resource", reason="the tests are of POSIX systems")
 
 
 @pytest.fixture

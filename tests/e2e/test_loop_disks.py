@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from core.index.segment import Segment
 from core.messages import Index, Report, Search, SearchResults, Shutdown, StatusRequest
 from core.web import Address, part_bytes, url_download
 
+fcntl = pytest.importorskip("fcntl", reason="the tests are of POSIX systems")
 BLOCK_BYTES = 4096
 FIBMAP = 1  # the call that tells where on the disk a block of a file lies
 
