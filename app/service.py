@@ -104,7 +104,7 @@ class Service:
             use_spare(home)
             clear_leftovers(home.roots(), time.time())
             self._open(environment, ended_badly=hold(home))
-            keep_spare(home, self.engine.room())
+            keep_spare(home, self.engine.room)
         except BaseException:
             let_go(home)
             self._lock.release()
@@ -451,7 +451,7 @@ class Service:
         self.index_readers.close()
         self.query_readers.close()
         self.history.close()
-        keep_spare(self.home, self.engine.room())
+        keep_spare(self.home, self.engine.room)
         self.engine.close()
         let_go(self.home)
         self._lock.release()

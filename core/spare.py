@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 
 from core.budget.measure import measure_free
 from core.home import Home
@@ -16,10 +17,9 @@ SPARE_BYTES = 128_000
 PLENTY_BYTES = 8 * SPARE_BYTES  # with less left, the room is somebody else's
 
 
-def keep_spare(home: Home, room_bytes: int) -> None:
-    """Keep the room, where disk and budget have far more of it; `room_bytes` is of the budget."""
-    free = measure_free(home)[1]
-    if home.spare.exists() or free is None or min(free, room_bytes) < PLENTY_BYTES:
+def keep_spare(home: Home, room: Callable[[], int]) -> None:
+    """Keep the room, where disk and budget have far more of it; `room` tells how much there is."""
+    if home.spare.exists() or room() < PLENTY_BYTES:
         return
     with contextlib.suppress(OSError):  # done without, the home is as good as any
         # Random, or a file system that compresses would keep no room at all.
