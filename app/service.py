@@ -48,7 +48,7 @@ from core.home import Home
 from core.index.bits import CodecError
 from core.index.embedder import EmbeddingModel
 from core.index.engine import Engine
-from core.index.segment import SegmentError
+from core.index.segment_format import SegmentError
 from core.leftovers import clear_leftovers
 from core.llm.kv.saved import shrink, total_bytes
 from core.memory import keep_one_heap

@@ -13,7 +13,7 @@ from core.files.watch import Watcher
 from core.index.bits import CodecError
 from core.index.embedder import EmbeddingModel
 from core.index.indexer import Outcome
-from core.index.segment import SegmentError
+from core.index.segment_format import SegmentError
 from core.messages import IndexProgress
 from core.store.database import StoreDamagedError
 

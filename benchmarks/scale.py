@@ -45,7 +45,8 @@ from core.index.passages import Work
 from core.index.ranking import LEXICAL_DEPTH, fuse
 from core.index.scores import Scores
 from core.index.search import LEXICAL_SEEDS, Query, Searcher
-from core.index.segment import Segment, write_segment
+from core.index.segment import Segment
+from core.index.segment_format import write_segment
 from core.index.spans import pack_document
 from core.index.terms import Tokenizer
 from core.index.text_cache import TextCache

@@ -17,7 +17,8 @@ from core.index.drift import Part, has_drifted
 from core.index.levels import OWN_CHUNKS, Level
 from core.index.merging import can_become
 from core.index.rotations import ENOUGH_CHUNKS
-from core.index.segment import Holding, Segment
+from core.index.segment import Segment
+from core.index.segment_format import Holding
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]

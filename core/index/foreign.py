@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.index.bits import CodecError
-from core.index.segment import SUFFIX, Body, Segment, SegmentError, write_segment
+from core.index.segment import Segment
+from core.index.segment_format import SUFFIX, Body, SegmentError, write_segment
 from core.index.view import View
 from core.index.word_build import merge
 from core.store.adopt import adopt, out_of_reach

@@ -15,7 +15,8 @@ from core.index.bits import CodecError
 from core.index.codes import Rotation
 from core.index.graph import Edges, build_edges, tidy
 from core.index.levels import HUB_SHARE, Kept
-from core.index.segment import Body, Holding, Segment, SegmentError
+from core.index.segment import Segment
+from core.index.segment_format import Body, Holding, SegmentError
 from core.index.stored import Stored, hubs_of, joined, store
 from core.index.word_build import merge
 from core.store.rows import DocumentTable

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from core.index.segment import SegmentError
+from core.index.segment_format import SegmentError
 from core.index.view import View
 from core.store.rows import Loss
 

@@ -26,13 +26,13 @@ from core.index.levels import DEFAULT_LEVEL, Level, level_named
 from core.index.merging import MOST_JOINED, derive
 from core.index.room import budget_used_up, disk_full, is_full
 from core.index.rotations import ENOUGH_CHUNKS
-from core.index.segment import (
+from core.index.segment import Segment
+from core.index.segment_format import (
     FORMAT,
     SUFFIX,
     TEMPORARY,
     Body,
     NewerSegmentError,
-    Segment,
     SegmentError,
     Sizes,
     write_segment,

@@ -31,7 +31,8 @@ from core.index.merging import (
 )
 from core.index.room import disk_full, is_full
 from core.index.rotations import ENOUGH_CHUNKS
-from core.index.segment import Body, Segment, SegmentError
+from core.index.segment import Segment
+from core.index.segment_format import Body, SegmentError
 from core.index.store import ROTATION_BYTES, SegmentStore
 from core.index.word_build import build
 from core.memory import return_memory

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from core.index.codes import Rotation, scan
 from core.index.levels import GRAPH_EFFORT
-from core.index.segment import Holding, Segment
+from core.index.segment import Segment
+from core.index.segment_format import Holding
 from core.index.spans import DocumentSpans
 from core.index.word_search import WordSearch
 from core.store.rows import DocumentTable

@@ -19,7 +19,7 @@ from service_desk import names as files_of
 from app.local import Caller
 from core.errors import UserError
 from core.home import find_home
-from core.index import segment, words
+from core.index import segment_format, words
 from core.llm.kv import saved as saved_kv
 from core.messages import (
     ConversationGet,
@@ -139,7 +139,7 @@ def test_each_format_has_a_fixture() -> None:
     """Who changes a format makes one, with the code that wrote it: see make_store.py."""
     newest = unpacked_formats(NAMES[-1])
     assert newest == {
-        "catalogue": len(CATALOGUE), "history": len(HISTORY), "segment": segment.FORMAT,
+        "catalogue": len(CATALOGUE), "history": len(HISTORY), "segment": segment_format.FORMAT,
         "words": words.FORMAT, "kv": int(saved_kv.MAGIC[-1:]),
     }  # fmt: skip
     for what, oldest in (("catalogue", 1), ("history", 1), ("segment", 1), ("words", 1)):

@@ -16,7 +16,8 @@ from app.service import Service
 from app.session import Session
 from app.upkeep import Upkeep
 from core.errors import UserError
-from core.index.segment import FORMAT, MAGIC, Segment, seal
+from core.index.segment import Segment
+from core.index.segment_format import FORMAT, MAGIC, seal
 from core.messages import Index, Report, SettingsSet
 
 

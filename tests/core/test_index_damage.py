@@ -12,7 +12,8 @@ from helpers import Lab
 from core.errors import UserError
 from core.index.bits import CodecError
 from core.index.quarantine import Quarantine
-from core.index.segment import FORMAT, MAGIC, Segment, SegmentError, seal
+from core.index.segment import Segment
+from core.index.segment_format import FORMAT, MAGIC, SegmentError, seal
 from core.store.database import StoreDamagedError
 
 TOPICS = ("harbour", "lighthouse", "bicycle", "garden")

@@ -380,7 +380,7 @@ def test_killed_at_any_point_of_a_move(
         turn(lab, name)
         with monkeypatch.context() as patch:
             if where == "write":
-                patch.setattr("core.index.segment.os.fsync", die)
+                patch.setattr("core.index.segment_format.os.fsync", die)
             else:
                 patch.setattr(lab.catalogue, where, die)
             try:

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from core.index.graph import build_edges
 from core.index.levels import Kept
-from core.index.segment import (
+from core.index.segment import Segment
+from core.index.segment_format import (
     FORMAT,
     MAGIC,
     Body,
     Holding,
     NewerSegmentError,
-    Segment,
     SegmentError,
     seal,
     unseal,

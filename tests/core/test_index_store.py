@@ -19,7 +19,8 @@ from core.index.digest import content_digest
 from core.index.foreign import write_part
 from core.index.merging import MERGE_RATIO, MOST_JOINED, plan_merge
 from core.index.rotations import fit_to_sample
-from core.index.segment import Segment, SegmentError
+from core.index.segment import Segment
+from core.index.segment_format import SegmentError
 from core.store.rows import FileState
 
 TOPICS = ("harbour", "lighthouse", "bicycle", "garden", "recipe", "lease", "insurance", "club")

@@ -24,7 +24,8 @@ from kill_truth import QUERIES, SUBJECTS, Truth, content, watch
 from running import ANSWER_S, START_S, Running, ServiceGoneError
 
 from core.home import Home
-from core.index.segment import Segment, SegmentError
+from core.index.segment import Segment
+from core.index.segment_format import SegmentError
 from core.messages import (
     AnswerDone,
     AnswerSources,
