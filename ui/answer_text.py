@@ -293,6 +293,7 @@ class CodePart(QFrame):
         self.text.setReadOnly(True)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # as code is in any language
         self.text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setAccessibleName(tr("Code"))
@@ -302,7 +303,7 @@ class CodePart(QFrame):
         )
         self.text.setTabChangesFocus(True)
         head = row(self._language, 1, self.copy_button, spacing=8)
-        head.setContentsMargins(12, 0, 0, 0)
+        head.setContentsMargins(8, 0, 8, 0)  # the same in a window that is mirrored
         inside = column(head, self.text, spacing=0)
         inside.setContentsMargins(4, 4, 4, 8)
         self.setLayout(inside)

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 import pytest
 from gallery_stage import usual
 from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 from samples import grouped
 from scripted import ScriptedClient
 
 from core.messages import Search, SearchResults
+from ui.answer_text import CodePart
+from ui.markdown import Block
 from ui.parts import Look, label
 from ui.result_card import ResultDelegate, more_text
 from ui.result_rows import Row
@@ -111,3 +114,15 @@ def test_the_arrow_of_a_menu_is_seen_at_the_left(searched: MainWindow) -> None:
         for y in range(middle - 3, middle + 4)
     }
     assert len(colours) > 1
+
+
+def test_code_begins_at_the_left(mirrored: None, look: Look, qtbot: QtBot) -> None:  # noqa: ARG001
+    part = CodePart(look)
+    qtbot.addWidget(part)
+    part.resize(300, 120)
+    code = "total = 0  # " + "a long line " * 20
+    part.show_blocks([Block("code", 0, len(code), code=code)], ())
+    part.show()
+    assert part.text.horizontalScrollBar().maximum() > 0
+    start = QTextCursor(part.text.document())
+    assert 0 <= part.text.cursorRect(start).x() < 20
