@@ -412,7 +412,7 @@ def test_no_models_on_disk(own_sample: Indexed, tmp_path: Path) -> None:
     words = satchel(own_sample.home, "search", "rent", "--json", environment=empty)
     assert words.returncode == 0, words.stderr
     assert json.loads(words.stdout)["results"]
-    assert "make setup" in words.stderr + json.loads(words.stdout).get("note", "")
+    assert "satchel models list" in words.stderr + json.loads(words.stdout).get("note", "")
     for command in (["search", "rent", "--mode", "semantic"], ["index"]):
         done = satchel(own_sample.home, *command, environment=empty)
         assert "Traceback" not in done.stderr
