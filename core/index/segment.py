@@ -5,10 +5,12 @@ What a segment file holds, and writing one, is in `core.index.segment_format`.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import sys
 import zlib
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,8 @@ from core.index.stored import Stored, unpack_ids
 from core.index.words import WordIndex, pack_words
 
 PIECE_BYTES = 1_048_576  # read at once
+TOUCHED = ("codes", "table")  # when a segment is opened
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 Ints = NDArray[np.int64]
 
@@ -39,22 +43,28 @@ class Segment:
     """An open segment, mapped into memory and checked."""
 
     def __init__(self, path: Path, careful: bool = False) -> None:
-        """Open and check a segment file. Raises SegmentError, or NewerSegmentError.
+        """Open and check a segment file. Raises SegmentError, or NewerSegmentError, or OSError
+        where the system lacks what it takes to open any file.
 
         With `careful` all of it is read, so that nothing in it is out of the disk's reach.
         """
         self.path = path
-        self._read_through(0, sys.maxsize if careful else HEAD_BYTES)
         try:
-            with path.open("rb") as file:
+            with path.open("rb", buffering=0) as file:
+                _read_through(file, 0, sys.maxsize if careful else HEAD_BYTES)
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self._view = memoryview(self._map)
+                self.header, self._body = read_header(self._view, path.name)
+                parts = self.header.parts
+                for part in [parts[name] for name in TOUCHED if name in parts and not careful]:
+                    _read_through(file, self._body + part.offset, part.length)
         except FileNotFoundError as error:
             raise SegmentError(f"{path.name} is not there") from error
         except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) in PASSING:
+                raise  # it says nothing of the file
             reason = getattr(error, "strerror", None) or error
-            raise SegmentError(f"{path.name} cannot be opened: {reason}") from error
-        self._view = memoryview(self._map)
-        self.header, self._body = read_header(self._view, path.name)
+            raise SegmentError(f"{path.name} cannot be read: {reason}") from error
         codes = self._part("codes") if self.header.code_bytes else b""
         self._codes: CodeArray = np.frombuffer(codes, dtype=np.uint8).reshape(
             self.header.chunks, self.header.code_bytes
@@ -74,29 +84,10 @@ class Segment:
         if not whole:
             raise SegmentError(f"{self.path.name} is cut off, or longer than it was")
 
-    def _read_through(self, start: int, length: int) -> None:
-        """Read some of it as files are read. Raises SegmentError when the disk does not give it.
-
-        To touch what is mapped and cannot be read ends the process. What was read is in the
-        system's cache and can be touched.
-        """
-        piece = memoryview(bytearray(min(PIECE_BYTES, length)))
-        try:
-            with self.path.open("rb", buffering=0) as file:
-                file.seek(start)
-                while length > 0 and (count := file.readinto(piece[: min(PIECE_BYTES, length)])):
-                    length -= count
-        except FileNotFoundError:
-            return  # given up while it is searched, or told by who opens it
-        except OSError as error:
-            reason = error.strerror or error
-            raise SegmentError(f"{self.path.name} cannot be read: {reason}") from error
-
     def _part(self, name: str) -> memoryview:
         self.check_whole()
         part = self.header.parts[name]
         start = self._body + part.offset
-        self._read_through(start, part.length)
         data = self._view[start : start + part.length]
         if len(data) != part.length or zlib.crc32(data) != part.crc32:
             raise SegmentError(f"the {name} of {self.path.name} are damaged")
@@ -240,3 +231,15 @@ class Segment:
         for document in range(self.header.documents):
             self.spans(document)
         _ = self.edges, self.stored
+
+
+def _read_through(file: FileIO, start: int, length: int) -> None:
+    """Read some of a file as files are read. Raises OSError when the disk does not give it.
+
+    To touch what is mapped and cannot be read ends the process. What was read is in the system's
+    cache and can be touched.
+    """
+    piece = memoryview(bytearray(min(PIECE_BYTES, length)))
+    file.seek(start)
+    while length > 0 and (count := file.readinto(piece[: min(PIECE_BYTES, length)])):
+        length -= count
