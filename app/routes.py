@@ -90,11 +90,6 @@ def writes(message: Message) -> bool:
     return not isinstance(message, _WRITES_NOTHING)
 
 
-def shows_tables(message: Message) -> bool:
-    """Whether a request needs no model in memory."""
-    return isinstance(message, _LOOK)
-
-
 def _suggests(message: Message) -> bool:
     """Whether a request about tags needs a search."""
     return isinstance(message, TagsRequest) and message.action == "suggest"

@@ -37,7 +37,7 @@ from app.presence import Presence
 from app.readers import make_readers
 from app.recent import Recent
 from app.remote import Remote
-from app.routes import shows_tables, thread_for, writes
+from app.routes import Thread, thread_for, writes
 from app.session import HomeBusy, Session
 from app.tags import Tags
 from app.work import Work
@@ -300,7 +300,7 @@ class Service:
 
     def _run(
         self,
-        thread: str,
+        thread: Thread,
         session: Session,
         message: Message,
         handle: Callable[[Session, Message], None],
@@ -309,7 +309,7 @@ class Service:
         number = int(getattr(message, "id", 0))
         with self.first_things_first(), self._answering[thread]:
             self.guard(session, number, lambda: handle(session, message))
-        if not shows_tables(message):  # a window that shows tables needs no model in memory
+        if thread != "look":  # a window that shows tables needs no model in memory
             with self._gate:
                 self._used_at = time.monotonic()
 

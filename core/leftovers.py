@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-TEMPORARY = ".tmp"
+from core.atomic import TEMPORARY
+
 SETTLED_S = 10.0  # a process that is not the service may be writing a younger one
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from core.atomic import sync_folder
+from core.atomic import TEMPORARY, sync_folder
 from core.index.bits import CodecError, pack_buckets
 from core.index.codes import CodeArray
 from core.index.graph import Edges, pack_edges
@@ -35,7 +35,7 @@ TOGETHER = 6  # the first format whose documents' spans are packed together
 WORDS_OPTIONAL = 7  # the first format in which the words may be absent
 FORMAT = 7  # since 5 codes may be absent, and embeddings there
 OLDEST_FORMAT = 3
-SUFFIX, TEMPORARY = ".segment", ".tmp"
+SUFFIX = ".segment"
 HEAD_BYTES = 4096  # in which the header ends
 
 

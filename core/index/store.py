@@ -17,6 +17,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from core.atomic import TEMPORARY
 from core.errors import NoRoomError, UserError
 from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation
@@ -30,7 +31,6 @@ from core.index.segment import Segment
 from core.index.segment_format import (
     FORMAT,
     SUFFIX,
-    TEMPORARY,
     Body,
     NewerSegmentError,
     SegmentError,

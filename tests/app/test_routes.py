@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.routes import Thread, shows_tables, thread_for, writes
+from app.routes import Thread, thread_for, writes
 from core.messages import (
     Ask,
     BudgetRequest,
@@ -44,4 +44,3 @@ ROUTES: tuple[tuple[Message, Thread | None, bool], ...] = (
 def test_who_carries_it_out(message: Message, thread: Thread | None, may_write: bool) -> None:
     assert thread_for(message) == thread
     assert writes(message) == may_write
-    assert not shows_tables(message) or thread in ("look", "search")
