@@ -8,13 +8,16 @@ import os
 import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Client
+from typing import Literal
 
 from core.errors import UserError
 from core.home import Home
 from core.messages import Done, ProtocolError, Raise, decode, encode
 
 LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 on macOS
-RAISE_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 20.0  # a machine that is short of memory or busy takes seconds for little
+
+Other = Literal["raised", "no window", "nobody", "silent"]
 
 
 @contextlib.contextmanager
@@ -39,13 +42,22 @@ def address(home: Home) -> Iterator[str]:
         os.close(folder)
 
 
-def raise_other_window(home: Home) -> bool:
-    """Ask a running service of this home to bring its window forward; whether there was one."""
+def raise_other_window(home: Home, timeout_s: float = ANSWER_TIMEOUT_S) -> Other:
+    """Ask a running service of this home to bring its window forward; what came of it."""
     try:
         with address(home) as where, Client(where) as connection:
             connection.send_bytes(encode(Raise(1)).encode("ascii"))
-            if not connection.poll(RAISE_TIMEOUT_S):
-                return False
-            return isinstance(decode(connection.recv_bytes()), Done)
+            if not connection.poll(timeout_s):
+                return "silent"
+            done = isinstance(decode(connection.recv_bytes()), Done)
+            return "raised" if done else "no window"
     except (OSError, EOFError, ProtocolError, UserError):
-        return False
+        return "nobody"
+
+
+def does_not_answer(home: Home) -> UserError:
+    """What to say of a process that has a home open and keeps silent."""
+    return UserError(
+        f"Another Satchel holds {home.data} and does not answer.",
+        "End it, or choose another home with --home.",
+    )

@@ -17,10 +17,9 @@ from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Client, Connection, Listener
 from typing import TYPE_CHECKING, Protocol
 
-from app.address import address
+from app.address import ANSWER_TIMEOUT_S, address, does_not_answer
 from app.crash_reports import watched
 from app.session import HomeBusy, Session
-from core.errors import UserError
 from core.holder import refuse_another
 from core.home import Home
 from core.messages import (
@@ -38,8 +37,8 @@ from core.messages import (
 if TYPE_CHECKING:
     from app.service import Service
 
-CONNECT_TIMEOUT_S = 20.0
 LINGER_S = 30.0
+MOST_WAITING = 32  # connections that are not taken up yet; the next one would wait silently
 
 
 class Server:
@@ -51,7 +50,7 @@ class Server:
         old = os.umask(0o177) if os.name == "posix" else None
         try:
             with address(service.home) as where:
-                self._listener = Listener(where)
+                self._listener = Listener(where, backlog=MOST_WAITING)
                 # The listener would remove its file by an address that may not last.
                 finalizer = getattr(self._listener, "_listener", None)
                 unlink = getattr(finalizer, "_unlink", None)
@@ -221,7 +220,7 @@ def connect(home: Home, environment: Mapping[str, str]) -> Caller:
     Raises UserError when the home is held by a process that does not answer, or by another
     machine.
     """
-    deadline = time.monotonic() + CONNECT_TIMEOUT_S
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
     refuse_another(home)
     while True:
         if sys.platform == "win32" or os.path.exists(home.socket):  # noqa: PTH110 - may be too long
@@ -230,8 +229,5 @@ def connect(home: Home, environment: Mapping[str, str]) -> Caller:
         with contextlib.suppress(HomeBusy):
             return InProcess(home, environment)
         if time.monotonic() > deadline:
-            raise UserError(
-                f"Another Satchel holds {home.data} and does not answer.",
-                "End it, or choose another home with --home.",
-            )
+            raise does_not_answer(home)
         time.sleep(0.1)

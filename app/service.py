@@ -281,11 +281,11 @@ class Service:
                 self.governor.waive()
             session.reply(Done(number))
         elif isinstance(message, Subscribe):
-            session.subscription = number
+            session.listens = True
             session.end(number)
             session.reply(State(number, *self.work.standing.now()))
         elif isinstance(message, Raise):
-            if any(other.subscription is not None for other in self._sessions):
+            if any(other.listens for other in self._sessions):
                 self.broadcast(message)
                 session.reply(Done(number))
             else:
@@ -413,7 +413,7 @@ class Service:
     def broadcast(self, message: Message) -> None:
         """Send an event to every client that subscribed."""
         for session in list(self._sessions):
-            if session.subscription is not None and not session.closed:
+            if session.listens and not session.closed:
                 session.reply(message)
 
     def pids(self) -> dict[str, list[int]]:

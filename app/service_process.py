@@ -16,7 +16,7 @@ import time
 from multiprocessing.connection import Client
 from typing import TYPE_CHECKING, Protocol
 
-from app.address import address, raise_other_window
+from app.address import ANSWER_TIMEOUT_S, Other, address, does_not_answer, raise_other_window
 from app.stdio import Channel, child_channel
 from core.errors import UserError
 from core.home import Home, find_home
@@ -25,8 +25,6 @@ from core.messages import Done, Failed, Hello, ProtocolError, decode, encode
 
 if TYPE_CHECKING:
     from app.service import Service
-
-CONNECT_TIMEOUT_S = 20.0
 
 
 def main() -> int:
@@ -38,13 +36,13 @@ def main() -> int:
     if os.name == "posix":
         os.umask(0o077)
     home = find_home(options.home, os.environ)
-    raised = options.raise_other and raise_other_window(home)
+    # Before the heavy libraries load and before the greeting, at which the window shows itself.
+    other: Other = raise_other_window(home) if options.raise_other else "nobody"
     channel = child_channel(Hello("service", os.getpid()))
-    if raised:
-        channel.send(Done(0))
-        return 0
     try:
-        return serve(home, channel)
+        if told_of(other, home, channel):
+            return 0
+        return serve(home, channel, options.raise_other)
     except UserError as error:
         channel.send(Failed(0, error.title, error.advice))
         return 1
@@ -52,33 +50,46 @@ def main() -> int:
         return 0
 
 
-def serve(home: Home, channel: Channel) -> int:
-    """Open the home and answer the window, or pass on to who has it open. Raises UserError."""
+def told_of(other: Other, home: Home, channel: Channel) -> bool:
+    """Whether another window has come forward, of which this one is told. Raises UserError."""
+    if other == "silent":
+        raise does_not_answer(home)
+    if other == "raised":
+        channel.send(Done(0))
+    return other == "raised"
+
+
+def serve(home: Home, channel: Channel, raise_other: bool) -> int:
+    """Open the home and answer the window, or pass on to who has it open. Raises UserError.
+
+    With `raise_other` a window that is open comes forward instead, and this one is told so.
+    """
     keep_numpy_small()
-    # Late, so that a second start is told from a first one before the heavy libraries load.
     from app.crash_reports import watched
     from app.service import Service
     from app.session import HomeBusy
     from core.store.database import StoreDamagedError
 
-    deadline = time.monotonic() + CONNECT_TIMEOUT_S
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while True:
         try:
             service = Service(home, os.environ)
             with watched(home, "service"):
                 return answer(service, channel)
         except HomeBusy:
-            with contextlib.suppress(OSError, EOFError), address(home) as where:
-                return bridge(Client(where), channel)
+            # Who has it may not listen yet: two starts at once, as a double click makes them.
+            other: Other = raise_other_window(home) if raise_other else "no window"
+            if told_of(other, home, channel):
+                return 0
+            if other == "no window":
+                with contextlib.suppress(OSError, EOFError), address(home) as where:
+                    return bridge(Client(where), channel)
         except StoreDamagedError as error:
             raise UserError(
                 f"{error}.", "Run `satchel doctor --repair`; no file is lost."
             ) from error
         if time.monotonic() > deadline:
-            raise UserError(
-                f"Another Satchel holds {home.data} and does not answer.",
-                "End it, then try again.",
-            )
+            raise does_not_answer(home)
         time.sleep(0.1)
 
 
@@ -87,9 +98,10 @@ def answer(service: Service, channel: Channel) -> int:
     from app.local import Server
     from app.session import Session
 
-    server = Server(service)
     session = Session(channel.send)
+    session.listens = True  # a second start may ask for the window before it says anything
     service.attach(session)
+    server = Server(service)
 
     def leave() -> None:
         server.close()

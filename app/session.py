@@ -23,7 +23,7 @@ class Session:
         self._newest_search = 0
         self._lock = threading.Lock()
         self.closed = False
-        self.subscription: int | None = None
+        self.listens = False  # to what happens, asked for or not
 
     def begin(self, request_id: int, lasting: bool = False) -> None:
         """Note that a request has come; a `lasting` one is not work that anybody waits for."""

@@ -52,6 +52,7 @@ from core.store.rows import FileRef
 from core.text.sketch import sketch
 from core.web import Address
 
+PATIENCE_S = 120.0  # with what should come in no time, on a machine that has much else to do
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "resources" / "sample-folder"
 DIMENSIONS = 96
@@ -340,4 +341,4 @@ def watching(
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)

@@ -153,6 +153,7 @@ class Searcher:
             if query.mode == "hybrid" and not query.typing and len(question.tokens):
                 work.question = question
             work.clock("embed_query", mark)
+            deadline_s += time.perf_counter() - mark  # a model just loaded finds what others do
             seeds = lexical[:LEXICAL_SEEDS] if lexical is not None else None
             if exact:
                 semantic = self._scores.of_all(vector, allowed, work)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from helpers import PATIENCE_S
+
 from app.local import Caller, InProcess
 from core.home import find_home
 from core.messages import Message, Report, Search, SearchResults, StatusRequest
@@ -50,7 +52,7 @@ def index_state(caller: InProcess) -> dict[str, Any]:
     return state
 
 
-def until_whole(caller: InProcess, timeout_s: float = 30) -> None:
+def until_whole(caller: InProcess, timeout_s: float = PATIENCE_S) -> None:
     """Wait until nothing is missing."""
     deadline = time.monotonic() + timeout_s
     while index_state(caller)["damage"] or index_state(caller)["files"]["waiting"]:

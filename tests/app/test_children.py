@@ -6,7 +6,9 @@ from typing import Any
 
 import psutil
 import pytest
+from helpers import PATIENCE_S
 
+from app import extractors
 from app.children import Child, ChildGone, ChildSlow
 from app.extractors import ExtractorPool
 from app.model import ModelWorker
@@ -45,12 +47,10 @@ def test_a_child_that_does_not_greet(command: list[str]) -> None:
 
 
 def test_a_slow_child_is_told_apart_from_a_dead_one() -> None:
-    child = Child(script("time.sleep(60)"))
+    child = Child(script("time.sleep(600)"))
     with pytest.raises(ChildSlow):
         child.receive(0.1)
-    started = time.monotonic()
     child.close()
-    assert time.monotonic() - started < 5
     with pytest.raises(ChildGone, match="signal 9"):
         raise ChildGone(child.ending())
 
@@ -59,9 +59,7 @@ def test_a_child_that_writes_without_end_is_held_back_and_ended() -> None:
     child = Child(script(f"while True: print({encode(Cancel(1))!r}, flush=True)"))
     assert isinstance(child.receive(20), Cancel)
     time.sleep(0.3)
-    started = time.monotonic()
     child.close()
-    assert time.monotonic() - started < 6
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups are not of Windows")
@@ -81,7 +79,7 @@ def test_a_child_takes_with_it_what_it_started() -> None:
 
 def gone(pid: int) -> bool:
     """Whether a process ends within a few seconds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
             if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -113,12 +111,10 @@ def test_a_file_that_kills_its_reader_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_takes_too_long_is_set_aside(tmp_path: Path) -> None:
     deaths: list[str] = []
-    readers = pool(script("time.sleep(60)"), 0.5, deaths)
-    started = time.monotonic()
+    readers = pool(script("time.sleep(600)"), 0.5, deaths)
     with pytest.raises(FileError, match=r"took longer than 0\.5 s") as caught:
         list(readers.extract(FileRef(str(tmp_path / "slow.pdf"), 1, 1, False)))
     assert caught.value.problem == "crashed"
-    assert time.monotonic() - started < 10
     assert readers.pids() == []
     readers.close()
 
@@ -127,29 +123,30 @@ SIGN_OF_LIFE = encode(Chunks(1, ()))
 EXTRACTED = encode(Extracted(1, 0, 0, (), "text", UNTITLED, False))
 
 
-def test_a_reader_that_gives_signs_of_life_may_take_longer_but_not_for_ever() -> None:
+def test_a_reader_that_gives_signs_of_life_may_take_longer_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     deaths: list[str] = []
-    signs = f"    print({SIGN_OF_LIFE!r}, flush=True); time.sleep(0.1)\n"
-    slow = f"sys.stdin.readline()\nfor _ in range(12):\n{signs}print({EXTRACTED!r}, flush=True)"
-    readers = pool(script(slow + "\ntime.sleep(60)"), 1, deaths)
+    signs = f"    print({SIGN_OF_LIFE!r}, flush=True); time.sleep(0.2)\n"
+    slow = f"sys.stdin.readline()\nfor _ in range(15):\n{signs}print({EXTRACTED!r}, flush=True)"
+    readers = pool(script(slow + "\ntime.sleep(600)"), 2, deaths)
     replies = list(readers.extract(FileRef("a.doc", 1, 1, False)))
     assert isinstance(replies[-1], Extracted)
     assert deaths == []
     readers.close()
-    endless = pool(script(f"while True:\n{signs}"), 0.3, deaths)
-    with pytest.raises(FileError, match="took longer than 3 s"):
+    monkeypatch.setattr(extractors, "LONGEST_TIMES", 2)
+    endless = pool(script(f"while True:\n{signs}"), 2, deaths)
+    with pytest.raises(FileError, match="took longer than 4 s"):
         list(endless.extract(FileRef("a.doc", 1, 1, False)))
     endless.close()
 
 
 def test_a_reader_that_does_not_limit_its_memory_is_watched() -> None:
     deaths: list[str] = []
-    body = "sys.stdin.readline(); a = b'x' * 200_000_000; time.sleep(60)"
+    body = "sys.stdin.readline(); a = b'x' * 200_000_000; time.sleep(600)"
     readers = pool(script(body), 30, deaths, memory_mb=100)
-    started = time.monotonic()
     with pytest.raises(FileError, match="needs more than the 100 MB"):
         list(readers.extract(FileRef("large.pdf", 1, 1, False)))
-    assert time.monotonic() - started < 10
     assert readers.pids() == []
     assert "large.pdf" in deaths[0]
     readers.close()
@@ -209,7 +206,7 @@ def test_an_idle_worker_leaves_memory(tmp_path: Path) -> None:
     body = (
         f"sys.stdin.readline(); print({loaded!r}, flush=True)\n"
         f"sys.stdin.readline(); print({token!r}); print({done!r}, flush=True)\n"
-        "time.sleep(60)"
+        "time.sleep(600)"
     )
     worker = ModelWorker(script(body), 512, 16, 1, 0.5)
     worker.use(tmp_path / "m.gguf")
@@ -217,7 +214,7 @@ def test_an_idle_worker_leaves_memory(tmp_path: Path) -> None:
     answer = worker.answer("q", ["p"], [], pieces.append, lambda: False)
     assert (answer.text, answer.stopped, pieces) == ("Yes.", "end", ["Yes."])
     assert worker.pid is not None
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while worker.pid is not None and time.monotonic() < deadline:
         time.sleep(0.05)
     assert worker.pid is None
@@ -232,7 +229,7 @@ def test_a_cancelled_answer_gives_what_was_said(tmp_path: Path) -> None:
     body = (
         f"sys.stdin.readline(); print({loaded!r}, flush=True)\n"
         f"sys.stdin.readline(); print({token!r}, flush=True)\n"
-        "time.sleep(60)"
+        "time.sleep(600)"
     )
     worker = ModelWorker(script(body), 512, 16, 1, 60)
     worker.use(tmp_path / "m.gguf")

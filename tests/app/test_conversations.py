@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import Indexed
+from helpers import PATIENCE_S, Indexed
 from service_desk import last, serving
 
 from app.children import python_child
@@ -74,7 +74,7 @@ def ask(worker: ModelWorker, history: list[ChatTurn]) -> ModelAnswer:
 
 def settled(folder: Path, conversation: int, count: int) -> list[Path]:
     """The files of a conversation, once so many are there: they are written after the answer."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while len(files := list((folder / str(conversation)).glob("*.kv"))) < count:
         assert time.monotonic() < deadline, files
         time.sleep(0.02)
@@ -128,7 +128,7 @@ def test_a_pinned_text_is_read_once_also_by_the_next_worker(
     warm = complete(worker, "Who writes?")
     assert warm.reused_tokens > 150
     assert cold.prompt_tokens - cold.reused_tokens > 150
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while len(list((folder / "shared").glob("*.kv"))) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -171,7 +171,7 @@ def test_a_worker_that_is_killed_at_any_moment_leaves_nothing_that_is_wrong(
         answer = ask(worker, turns(1, 5))
         assert answer.text, f"seed {seed}"
         settled(folder, 5, 4)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while {path.suffix for path in saved_files(folder)} != {".kv"}:
             assert time.monotonic() < deadline, f"seed {seed}"
             time.sleep(0.05)

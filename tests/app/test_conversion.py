@@ -16,6 +16,7 @@ import msgspec
 import psutil
 import pypdfium2
 import pytest
+from helpers import PATIENCE_S
 from test_extractor import SAMPLE, Child, extract, read_spans, started
 
 from core.messages import (
@@ -195,7 +196,7 @@ def test_a_page_that_takes_too_long_is_named(tmp_path: Path) -> None:
 
 
 def a_child_of(reader: Child) -> int:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         for child in psutil.Process(reader.process.pid).children():
             return child.pid
@@ -204,7 +205,7 @@ def a_child_of(reader: Child) -> int:
 
 
 def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
             if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -309,11 +310,9 @@ def test_an_old_document_is_converted(reader: Child, tmp_path: Path, suffix: str
 @pytest.mark.slow
 def test_a_conversion_that_has_no_room_is_ended(reader: Child, tmp_path: Path) -> None:
     path = old_file(tmp_path, "doc")
-    started = time.monotonic()
     _, told = ask(reader, msgspec.structs.replace(extract(path), max_scratch_bytes=LEAST_BYTES - 1))
     assert isinstance(told, FileFailed), told
     assert "needs more room to be converted than the disk budget leaves" in told.reason
-    assert time.monotonic() - started < 5, "it is not even begun"
     assert not (tmp_path / "scratch" / "converting").exists()
 
 

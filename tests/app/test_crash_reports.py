@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, Indexed, satchel_json, watching
+from helpers import PATIENCE_S, ROOT, Indexed, satchel_json, watching
 
 import app.changes
 from app.cli import run
@@ -148,7 +148,7 @@ def test_the_places_of_a_native_crash_hold_no_folders() -> None:
 def test_a_native_crash_is_reported_at_the_next_start(own_sample: Indexed) -> None:
     with watching(own_sample.home) as service:
         os.kill(service.pid, signal.SIGSEGV)
-        assert service.wait(30) == -signal.SIGSEGV
+        assert service.wait(PATIENCE_S) == -signal.SIGSEGV
     body = satchel_json(own_sample.home, "doctor")
     assert body["healthy"]
     (report,) = map(Path, body["crash_reports"])

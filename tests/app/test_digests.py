@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE_S
 from service_desk import last, search, serving
 
 from app.cli import run
@@ -127,7 +128,7 @@ def test_given_up_it_goes_on_from_there_and_searches_go_first(
     assert waiting
     assert 0 < told[-1].chars_done < len(path.read_text())
     digests = home / "data" / "digests"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not list(digests.glob("*.json")):
         assert time.monotonic() < deadline
         time.sleep(0.05)

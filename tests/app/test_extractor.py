@@ -15,6 +15,7 @@ from pathlib import Path
 
 import appdirs
 import pytest
+from helpers import PATIENCE_S
 
 from app.reading import RecentTexts
 from core.messages import (
@@ -235,14 +236,14 @@ def test_too_little_memory_is_a_reason_not_a_death(tmp_path: Path) -> None:
 def test_it_ends_with_its_parent(child: Child) -> None:
     assert child.process.stdin is not None
     child.process.stdin.close()
-    assert child.process.wait(20) == 0
+    assert child.process.wait(PATIENCE_S) == 0
 
 
 def test_nonsense_ends_it(child: Child) -> None:
     assert child.process.stdin is not None
     child.process.stdin.write(b"hello\n")
     child.process.stdin.flush()
-    assert child.process.wait(20) == 2
+    assert child.process.wait(PATIENCE_S) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells children on Linux only")
@@ -261,7 +262,7 @@ def test_it_dies_with_its_parent_even_if_the_pipe_stays_open(tmp_path: Path) -> 
         [sys.executable, "-c", middle], cwd=REPOSITORY, pass_fds=[reader], stdout=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while not (started_file.is_file() and started_file.read_text()):
             assert time.monotonic() < deadline
             time.sleep(0.05)

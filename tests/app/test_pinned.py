@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Indexed
+from helpers import PATIENCE_S, Indexed
 from service_desk import last, serving
 
 from app.local import InProcess
@@ -34,7 +34,6 @@ FILL = (
     "Passengers are asked to keep the gangway clear while the ship is made fast at the pier. "
     "Luggage is stowed below the stairs, and the crew is glad to help with anything heavy. "
 )
-SAVED_WAIT_S = 20.0
 
 
 def asked(caller: InProcess, question: str, **more: Any) -> AnswerDone:
@@ -62,7 +61,7 @@ def saved(home: Path, conversation: int) -> list[Path]:
 
 
 def until_saved(home: Path, conversation: int) -> None:
-    deadline = time.monotonic() + SAVED_WAIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while not any(path.stat().st_size > 1_000_000 for path in saved(home, conversation)):
         assert time.monotonic() < deadline, "the document was not saved"
         time.sleep(0.05)

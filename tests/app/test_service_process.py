@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from helpers import ROOT, Indexed, satchel, watching
+from helpers import PATIENCE_S, ROOT, Indexed, satchel, watching
 
+from app.address import raise_other_window
 from app.previews import find_quote
+from app.service_process import told_of
 from app.session import Session
+from app.stdio import Channel
+from core.errors import UserError
+from core.home import find_home
 from core.messages import (
     Done,
     Failed,
@@ -62,6 +71,13 @@ class Child:
         line = self.process.stdout.readline()
         return decode(line) if line else None
 
+    def until(self, *kinds: type[Message]) -> Message:
+        """The next message of one of these kinds."""
+        while (message := self.next()) is not None:
+            if isinstance(message, kinds):
+                return message
+        raise AssertionError("the service ended")
+
     def reply(self, request: Message) -> Message:
         """The next message about a request, others left out."""
         self.send(request)
@@ -73,7 +89,7 @@ class Child:
     def end(self) -> int:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_S)
 
 
 @contextmanager
@@ -233,18 +249,55 @@ def test_a_second_one_raises_the_first_and_leaves(own_sample: Indexed) -> None:
     with child(own_sample.home) as first:
         assert isinstance(first.next(), Hello)
         assert isinstance(first.reply(FoldersList(1)), Report)
-        with child(own_sample.home, "--raise-other") as early:
-            assert isinstance(early.next(), Hello)
-            assert isinstance(early.reply(FoldersList(1)), Report)  # no window: it passes on
-            assert early.end() == 0
-        first.send(Subscribe(2))
-        assert isinstance(first.next(), State)
         with child(own_sample.home, "--raise-other") as second:
             assert isinstance(second.next(), Hello)
             assert second.next() == Done(0)
-            assert second.process.wait(30) == 0
-        while not isinstance(message := first.next(), Raise):
-            assert message is not None
+            assert second.process.wait(PATIENCE_S) == 0
+        first.until(Raise)
+
+
+def test_beside_a_command_there_is_no_window_to_raise(own_sample: Indexed) -> None:
+    with watching(own_sample.home), child(own_sample.home, "--raise-other") as early:
+        assert isinstance(early.next(), Hello)
+        assert isinstance(early.reply(FoldersList(1)), Report)  # it passes on
+        assert early.end() == 0
+
+
+def test_of_two_that_start_at_once_one_stays(own_sample: Indexed) -> None:
+    """A double click on the icon opens one window."""
+    with (
+        child(own_sample.home, "--raise-other") as one,
+        child(own_sample.home, "--raise-other") as other,
+    ):
+        told = {each: each.until(Raise, Done) for each in (one, other)}
+        (left,) = (each for each in told if told[each] == Done(0))
+        (stays,) = (each for each in told if isinstance(told[each], Raise))
+        assert left.process.wait(PATIENCE_S) == 0
+        assert isinstance(stays.reply(FoldersList(1)), Report)
+        assert stays.end() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not stopped there")
+def test_one_that_does_not_answer_is_waited_for_and_then_named(own_sample: Indexed) -> None:
+    with child(own_sample.home) as first:
+        assert isinstance(first.next(), Hello)
+        assert isinstance(first.reply(FoldersList(1)), Report)
+        home = find_home(str(own_sample.home), {})
+        first.process.send_signal(signal.SIGSTOP)
+        assert raise_other_window(home, 0.2) == "silent"
+        waited: list[str] = []
+        asking = threading.Thread(target=lambda: waited.append(raise_other_window(home)))
+        asking.start()
+        asking.join(4)  # longer than any window may take to be told
+        assert asking.is_alive()
+        first.process.send_signal(signal.SIGCONT)
+        asking.join()
+        assert waited == ["raised"]
+        sent: list[Message] = []
+        with pytest.raises(UserError, match="does not answer"):
+            told_of("silent", home, cast(Channel, SimpleNamespace(send=sent.append)))
+        assert sent == []
+    assert raise_other_window(home) == "nobody"
 
 
 def test_it_passes_on_to_a_command_that_has_the_home(own_sample: Indexed) -> None:
@@ -265,7 +318,7 @@ def test_a_home_that_cannot_be_used_is_said_and_not_a_crash(tmp_path: Path) -> N
         assert isinstance(failed, Failed)
         assert failed.id == 0
         assert failed.advice
-        assert service.process.wait(30) == 1
+        assert service.process.wait(PATIENCE_S) == 1
 
 
 def test_lasting_requests_keep_nobody_waiting() -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE_S
 from service_desk import index_state, last, names, search, serving
 
 from app import work
@@ -109,7 +110,7 @@ def test_a_service_goes_on_with_it_unasked_and_gives_it_up_when_told(
         index(caller)
         assert not (home / "data" / "next").exists()
         use(caller, TWIN)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while index_state(caller)["moving"] is not None:
             assert time.monotonic() < deadline
             time.sleep(0.05)

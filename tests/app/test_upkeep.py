@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import one_line, satchel, satchel_json
+from helpers import PATIENCE_S, one_line, satchel, satchel_json
 from service_desk import index_state, last, names, search, serving, until_whole
 
 from app import work
@@ -132,13 +132,13 @@ def test_what_is_done_unasked_makes_way_and_stops_nobody(
 
     def wait_for_people(_service: Service, _longest_s: float) -> None:
         begun.set()
-        come.wait(30)
+        come.wait(PATIENCE_S)
 
     monkeypatch.setattr(Service, "wait_for_people", wait_for_people)
     with serving(home) as caller:
         level = SettingsSet(caller.next_id(), "index.level", "embeddings")
         assert isinstance(last(caller, level), Report)
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE_S)
         session = Session(lambda _reply: None)
         service = caller._service
         service.attach(session)

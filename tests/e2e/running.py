@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from helpers import ROOT
+from helpers import PATIENCE_S, ROOT
 
 from app.address import address
 from core.home import find_home
@@ -184,6 +184,6 @@ class Running:
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(PATIENCE_S)
         self._told.close()
         psutil.wait_procs(family, 30)

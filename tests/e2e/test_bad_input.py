@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, SAMPLE, satchel, satchel_json
+from helpers import PATIENCE_S, ROOT, SAMPLE, satchel, satchel_json
 
 
 def test_a_folder_of_bad_files(tmp_path: Path, models: Path) -> None:  # noqa: ARG001
@@ -118,7 +118,7 @@ def test_files_come_and_go_while_indexing(tmp_path: Path, models: Path) -> None:
         with (files / f"{number + 1}.txt").open("a") as file:
             file.write("and more")
         time.sleep(0.03)
-    _, err = process.communicate(timeout=90)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     body = satchel_json(home, "index")

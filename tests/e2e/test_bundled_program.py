@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT, models_folder
+from helpers import PATIENCE_S, ROOT, models_folder
 
 from core.bundle import RUN_MODULE
 from core.index.models import STARTER
@@ -131,7 +131,7 @@ def test_the_window_opens_and_ends_when_asked(bundle: Bundle) -> None:
         assert (bundle.person / "other-home" / "data" / "catalogue.db").exists(), "no service"
     finally:
         process.terminate()
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "satchel:" not in told
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT, SAMPLE, Indexed, one_line, satchel, satchel_json, watching
+from helpers import PATIENCE_S, ROOT, SAMPLE, Indexed, one_line, satchel, satchel_json, watching
 
 LOCATOR = {"page", "line", "heading", "member"}
 RESULT = {"rank", "score", "path", "locator", "start", "end", "snippet"}
@@ -162,7 +162,7 @@ def test_pausing_holds_what_runs_in_the_background(
         time.sleep(2.5)
         assert satchel_json(home, "search", "heron", "--mode", "lexical")["results"] == []
         assert satchel_json(home, "resume") == {"paused": False, "held": None}
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         found: list[object] = []
         while not found and time.monotonic() < deadline:
             found = satchel_json(home, "search", "heron", "--mode", "lexical")["results"]

@@ -16,7 +16,7 @@ from typing import Any
 
 import apsw
 import pytest
-from helpers import ROOT, Indexed, one_line, satchel, satchel_json
+from helpers import PATIENCE_S, ROOT, Indexed, one_line, satchel, satchel_json
 
 QUERIES = ("ferry in chapter 7", "lighthouse keeper 23", "market day", "letters to the council")
 
@@ -189,7 +189,7 @@ def test_the_disk_budget_is_kept_and_told(tmp_path: Path, books: Indexed) -> Non
     while process.poll() is None:
         most = max(most, used(home))
         time.sleep(0.05)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert max(most, used(home)) <= 4_000_000
     body = json.loads(out)
     assert body["waiting"] > 0

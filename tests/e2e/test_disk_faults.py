@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 from faulting import Faults
-from helpers import ROOT, Indexed, satchel_json
+from helpers import PATIENCE_S, ROOT, Indexed, satchel_json
 from running import Running
 
 from core.messages import (
@@ -210,7 +210,7 @@ def test_a_clock_that_jumps(desk: Desk, days: int) -> None:
 
 
 def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -243,7 +243,8 @@ def test_a_home_that_another_takes_the_place_of(desk: Desk) -> None:
     before, away = desk.found(), desk.home.with_name("away")
     desk.home.rename(away)
     shutil.copytree(away, desk.home, ignore=shutil.ignore_patterns("socket", "*-shm", "*-wal"))
-    assert desk.running.process.wait(30) == 0, "it ends, so that the next one opens what is there"
+    # It ends, so that the next one opens what is there.
+    assert desk.running.process.wait(PATIENCE_S) == 0
     desk.running.end()
     desk.running = Running(desk.home, desk.environment, window=False)
     assert desk.found() == before
@@ -327,7 +328,7 @@ def test_a_folder_that_cannot_be_watched(desk: Desk) -> None:
         )
     finally:
         watching.send_signal(signal.SIGINT)
-        _, said = watching.communicate(timeout=60)
+        _, said = watching.communicate(timeout=PATIENCE_S)
     assert "Traceback" not in said
     desk.all_is_well()
 

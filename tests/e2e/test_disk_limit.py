@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from helpers import ROOT, satchel, satchel_json
+from helpers import PATIENCE_S, ROOT, satchel, satchel_json
 from test_crash import library, used
 
 BUDGET_BYTES = 4_000_000
@@ -26,7 +26,7 @@ def index_within(home: Path) -> tuple[dict[str, object], str, int]:
     while process.poll() is None:
         most = max(most, used(home))
         time.sleep(0.02)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     return json.loads(out), err, max(most, used(home))
 

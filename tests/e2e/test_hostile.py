@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from helpers import models_folder, satchel
+from helpers import PATIENCE_S, models_folder, satchel
 from hostile import SECRET, bombs, calls_home, odd_contents, odd_names, regular_files
 
 from app.local import InProcess
@@ -95,7 +95,7 @@ class Place:
             **dict.fromkeys(("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"), ""),
         }
 
-    def run(self, *arguments: str, timeout_s: float = 90) -> Any:
+    def run(self, *arguments: str, timeout_s: float = PATIENCE_S) -> Any:
         done = satchel(
             self.home, *arguments, "--json", environment=self.environment, timeout_s=timeout_s
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
-from helpers import ROOT, satchel, satchel_json, watching
+from helpers import PATIENCE_S, ROOT, satchel, satchel_json, watching
 from vandal import NAMES, Vandal, grow
 
 from app.local import Caller, connect
@@ -24,8 +24,6 @@ from core.home import find_home
 from core.messages import FoldersCheck, Report, Search, SearchResults, StatusRequest
 from core.store.catalogue import Catalogue
 
-SEARCHABLE_S = 5.0
-SLACK_S = 10.0  # other work on the machine
 WORDS = (
     "walrus", "ferry", "harbour", "lighthouse", "bicycle", "garden", "recipe", "lease",
     "insurance", "club", "piano", "orchard", "candle", "glacier", "saddle", "thimble",
@@ -94,7 +92,7 @@ def service_at_once(watched: Watched, *before: str) -> Iterator[None]:
         [*before, *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            until((watched.home / "data" / "socket").exists, 60)
+            until((watched.home / "data" / "socket").exists)
             with client(watched):
                 yield
         finally:
@@ -110,7 +108,7 @@ def client(watched: Watched) -> Iterator[None]:
         watched.caller.close()
 
 
-def until(true: Callable[[], object], timeout_s: float = SEARCHABLE_S + SLACK_S) -> float:
+def until(true: Callable[[], object], timeout_s: float = PATIENCE_S) -> float:
     """Seconds until something is true."""
     started = time.monotonic()
     while not true():
@@ -160,9 +158,9 @@ def test_a_change_is_searchable_while_much_is_indexed(watched: Watched) -> None:
         watched.write(f"heap/{number % 30}/{number}.txt", f"note {number} {words}")
     before = time.monotonic()
     with service_at_once(watched):
-        until(lambda: watched.status()["chunks"], 60)
+        until(lambda: watched.status()["chunks"])
         watched.write("fresh.txt", "zanzibar is an island")
-        spent_s = until(lambda: watched.names("zanzibar") == ["fresh.txt"], 40)
+        spent_s = until(lambda: watched.names("zanzibar") == ["fresh.txt"])
         counts = watched.status()["files"]
         assert isinstance(counts, dict)
         assert counts["waiting"] > 200, "the first run is over already"
@@ -183,7 +181,7 @@ def test_a_system_that_watches_no_more_folders_is_told(watched: Watched) -> None
     for number in range(20):
         watched.write(f"{number}/a.txt", "the ferry leaves at noon")
     with service_at_once(watched, *unshare, f'{lower.format(9)} && exec "$@"', "sh"):
-        until(lambda: watched.status()["state"] == "attention", 60)
+        until(lambda: watched.status()["state"] == "attention")
         assert "scanning every 10 minutes" in str(watched.status()["reason"])
         assert len(watched.names("ferry")) == 1
         assert "max_user_watches" in str(watched.status()["reason"])
@@ -280,7 +278,7 @@ def test_after_random_changes_the_index_is_as_a_fresh_one(
         satchel_json(fresh, "folders", "add", *map(str, folders))
         body = satchel_json(fresh, "index")
         expected = rows(fresh)
-        until(lambda: rows(watched.home) == expected, 60)
+        until(lambda: rows(watched.home) == expected)
         status = satchel_json(watched.home, "status")["index"]["files"]
         assert sum(status.values()) >= len(expected)
         assert {**body["files"], "waiting": 0, "skipped": 0} == {**status, "skipped": 0}

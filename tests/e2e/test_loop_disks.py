@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from file_server import serving
-from helpers import Indexed, one_line, satchel, satchel_json
+from helpers import PATIENCE_S, Indexed, one_line, satchel, satchel_json
 from running import Running, ServiceGoneError
 
 from core.errors import UserError
@@ -161,7 +161,7 @@ def test_a_segment_that_the_disk_does_not_give(
         assert isinstance(running.ask(Index(running.next_id())), Report)
         before = running.search("the ferry of the town", "semantic")
         running.ask(Shutdown(running.next_id()))
-        running.process.wait(30)
+        running.process.wait(PATIENCE_S)
         running.end()
         [segment] = segments.glob("*.segment")
         disk.lose(segment, 0 if part == "header" else block_of_words(segment))
@@ -169,7 +169,7 @@ def test_a_segment_that_the_disk_does_not_give(
         with contextlib.suppress(ServiceGoneError):
             running.search("town quay7 quay1999 quay3333", "lexical")
         if part == "words":
-            assert running.process.wait(30) == -signal.SIGBUS
+            assert running.process.wait(PATIENCE_S) == -signal.SIGBUS
             running.end()
             running = Running(home, environment, window=False)
         found = running.ask(Search(running.next_id(), "the ferry of the town"))

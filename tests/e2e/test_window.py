@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import ROOT, SAMPLE, Indexed, satchel
+from helpers import PATIENCE_S, ROOT, SAMPLE, Indexed, satchel
 
 DRIVER = Path(__file__).with_name("drive_window.py")
 LIMIT_S = 110
@@ -192,7 +192,7 @@ def test_a_second_start_raises_the_first(own_sample: Indexed, display: str) -> N
     try:
         assert first.stdout is not None
         assert json.loads(first.stdout.readline()) == {"hidden": True}
-        second = satchel(own_sample.home, environment=screen(display), timeout_s=30)
+        second = satchel(own_sample.home, environment=screen(display), timeout_s=PATIENCE_S)
         assert second.returncode == 0, second.stderr
         output, _ = first.communicate(timeout=LIMIT_S)
         assert json.loads(output.splitlines()[-1])["raised"]
@@ -267,7 +267,7 @@ def test_started_hidden_it_is_seen_only_when_it_is_asked_for(
         assert comes((own_sample.home / "data" / "socket").exists)
         assert not comes(lambda: seen(display), 2.0)  # one that is to be seen is there by then
         assert first.poll() is None
-        second = satchel(own_sample.home, environment=environment, timeout_s=30)
+        second = satchel(own_sample.home, environment=environment, timeout_s=PATIENCE_S)
         assert second.returncode == 0, second.stderr
         assert comes(lambda: seen(display))
         first.terminate()

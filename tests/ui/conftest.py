@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from helpers import Indexed  # noqa: F401 - pytest has one module of this name, whichever is last
+from helpers import PATIENCE_S
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 try:
@@ -18,6 +19,7 @@ except ImportError:  # pragma: no cover - a machine without Qt's system librarie
 else:
     from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QObject, QTranslator
     from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+    from pytestqt.qtbot import QtBot
     from scripted import ScriptedClient
 
     from core.messages import Locator
@@ -28,6 +30,19 @@ else:
     from ui.window import MainWindow
 
     QLocale.setDefault(QLocale("en_US"))  # whatever the machine speaks
+
+    class PatientBot(QtBot):
+        """The plugin's own bot, which gives up after five seconds where nothing else is said."""
+
+        def waitUntil(self, callback: Callable[[], Any], **more: Any) -> None:  # noqa: N802
+            super().waitUntil(callback, **{"timeout": int(1000 * PATIENCE_S), **more})
+
+        def waitSignal(self, signal: Any, **more: Any) -> Any:  # noqa: N802
+            return super().waitSignal(signal, **{"timeout": int(1000 * PATIENCE_S), **more})
+
+    @pytest.fixture
+    def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:  # noqa: ARG001
+        return PatientBot(request)
 
     class FakeOpener:
         """Keeps what it was asked to open."""
