@@ -23,8 +23,14 @@ from hypothesis import HealthCheck, settings
 from core.index.codes import Rotation
 from core.index.fetch_model import fetch_embedding
 
-# A machine that does much else is no reason for a property not to hold.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A machine that does much else is no reason for a property not to hold. The same examples each
+# time, so that a change that breaks nothing passes; `--hypothesis-profile explore` tries others.
+settings.register_profile(
+    "shared", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", settings.get_profile("shared"), derandomize=False, max_examples=1000
+)
 settings.load_profile("shared")
 
 

@@ -61,11 +61,12 @@ def share_disk(
     reserve = RESERVE_BYTES + corpus.catalogue
     fixed = corpus.history + corpus.other + reserve
     room = max(0, budget_bytes - fixed)
-    level = _level_that_fits(room, corpus, wished, words != NEVER)
+    to_rise = ROOM_TO_RISE * budget_bytes - fixed
+    level = _level_that_fits(room, to_rise, corpus, wished, words != NEVER)
     has_words = words == ALWAYS or (
         words == WHERE_ROOM
         and budget_bytes > corpus.wordless_within
-        and _words_fit(room, corpus, level)
+        and _words_fit(room, to_rise, corpus, level)
     )
     parts = index_parts(corpus, level, has_words)
     fits = min(1.0, room / total) if (total := sum(parts.values())) else 1.0
@@ -86,13 +87,15 @@ def share_disk(
     return DiskShare(parts | {"free": free}, level, has_words, fits, fitting)
 
 
-def _words_fit(room: int, corpus: Corpus, level: Level) -> bool:
+def _words_fit(room: int, to_rise: float, corpus: Corpus, level: Level) -> bool:
     """Whether the index fits with its words; to come back they need some room to spare."""
-    allowed = room if corpus.words else room * ROOM_TO_RISE
+    allowed = room if corpus.words else to_rise
     return sum(index_parts(corpus, level).values()) <= allowed
 
 
-def _level_that_fits(room: int, corpus: Corpus, wished: Level, words: bool) -> Level:
+def _level_that_fits(
+    room: int, to_rise: float, corpus: Corpus, wished: Level, words: bool
+) -> Level:
     """The level wished for, or the one without its embeddings, which are given up first.
 
     Giving them up embeds nothing; every other way down, and every way up, embeds all passages
@@ -101,7 +104,7 @@ def _level_that_fits(room: int, corpus: Corpus, wished: Level, words: bool) -> L
     if not wished.kept:
         return wished
     rises = corpus.level is not None and corpus.level.bytes_a_chunk < wished.bytes_a_chunk
-    allowed = room * ROOM_TO_RISE if rises else room
+    allowed = to_rise if rises else room
     fits = sum(index_parts(corpus, wished, words).values()) <= allowed
     return wished if fits else level_named(DEFAULT_LEVEL)
 
