@@ -49,7 +49,7 @@ check: setup
 	@MYPYPATH=packaging .venv/bin/mypy packaging/*.py
 
 test: check
-	@echo '==> pytest' && $(PYTEST) $(WITHOUT_WINDOW) -n 2 --dist loadfile --timeout 240 -m 'not slow'
+	@echo '==> pytest' && $(PYTEST) $(WITHOUT_WINDOW) -n 2 --dist loadfile --timeout 600 -m 'not slow'
 
 test-slow: setup
 	@echo '==> pytest, the slow tests' && $(PYTEST) $(WITHOUT_WINDOW) --timeout 1800 -m slow

@@ -48,7 +48,7 @@ from core.text.formats import extract
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-AT = (16, 24, 32)  # recomputes at which the parts are compared
+AT = (16, 24, 28)  # recomputes at which the parts are compared
 CAUTIONS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)
 SMALL = 5000
 FIT_SAMPLE = 20_000
@@ -81,7 +81,7 @@ class Parts:
     learning: bool = True
     words: bool = True
     caution: float | None = None  # None: never stops early
-    most: int = 32
+    most: int = 28
 
 
 @dataclass

@@ -227,7 +227,7 @@ def main() -> int:
     parser.add_argument("--set", default="scifact", choices=("scifact", "wiki_qa"))
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--levels", nargs="+", choices=LEVEL_NAMES, default=list(LEVEL_NAMES))
-    parser.add_argument("--limit", type=int, default=32, help="most recomputes of a search")
+    parser.add_argument("--limit", type=int, default=28, help="most recomputes of a search")
     parser.add_argument("--embeddings", type=Path, metavar="FILE")
     options = parser.parse_args()
     source = data_folder("retrieval", options.set)

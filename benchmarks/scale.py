@@ -65,7 +65,7 @@ SHARES = (0.64, 0.24, 0.08, 0.03, 0.01)  # of the chunks, segment by segment, as
 PER_DOCUMENT = 5  # chunks
 CHUNK_CHARS = 800
 CLUSTER = 20_000
-RECOMPUTES = 32
+RECOMPUTES = 28
 FIT_SAMPLE = 20_000
 MODEL = "scale"
 

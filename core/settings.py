@@ -171,8 +171,8 @@ DECLARED: tuple[Setting, ...] = (
     ),
     Setting(
         "search.max_recomputes",
-        32,
-        "Most passages that one search embeds anew; at the level graph six times as many.",
+        28,
+        "Most passages that one search embeds anew; at the level graph seven times as many.",
         low=8,
         high=1000,
     ),

@@ -284,7 +284,7 @@ def satchel(
     home: Path | str,
     *arguments: str,
     environment: Mapping[str, str] | None = None,
-    timeout_s: float = 90,
+    timeout_s: float = 300,
     stdin: str | None = None,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:

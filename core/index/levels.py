@@ -32,7 +32,7 @@ class Level:
     `code_bytes` a passage, 0 for none. `bytes_a_chunk` is all but the words: codes,
     graph, places and embeddings; `fixed_bytes` are kept once, for the rotation of the
     codes. Recall is against embedding everything anew, `recomputes` the mean of a search
-    that may do 32 (the level without codes: `GRAPH_EFFORT` times as many), `search_ms`
+    that may do 28 (the level without codes: `GRAPH_EFFORT` times as many), `search_ms`
     what is neither embedding nor reading: that of codes-16 stands for all codes, and
     was measured on a busy machine.
     """
@@ -57,7 +57,7 @@ class Level:
         return {"": 0.0, "hubs": HUB_SHARE, "all": 1.0}[self.kept] * (dimensions + 1)
 
 
-GRAPH_EFFORT = 6
+GRAPH_EFFORT = 7
 
 LEVELS: tuple[Level, ...] = (
     Level("graph", 0, "", 3.6, 0, 0.906, 0.819, 192.0, 12.0),

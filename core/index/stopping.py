@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 # Chosen after looking at SciFact and at 300 questions of wiki_qa, for codes fitted to the passages
 # searched; 900 others of wiki_qa agree. Codes that ship err more; with them a search does not
 # stop early.
-CAUTION = 1.05
+CAUTION = 1.15
 MOST_TOP = 10  # results that have to be settled; of a longer list the rest may be a guess
 
 

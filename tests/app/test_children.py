@@ -27,7 +27,7 @@ def test_a_child_that_greets_and_ends() -> None:
     child = Child(script("time.sleep(0.2); sys.exit(3)"))
     assert child.alive
     with pytest.raises(ChildGone, match="code 3"):
-        child.receive(20)
+        child.receive(PATIENCE_S)
     assert not child.alive
     child.close()
 
@@ -57,7 +57,7 @@ def test_a_slow_child_is_told_apart_from_a_dead_one() -> None:
 
 def test_a_child_that_writes_without_end_is_held_back_and_ended() -> None:
     child = Child(script(f"while True: print({encode(Cancel(1))!r}, flush=True)"))
-    assert isinstance(child.receive(20), Cancel)
+    assert isinstance(child.receive(PATIENCE_S), Cancel)
     time.sleep(0.3)
     child.close()
 
@@ -71,7 +71,7 @@ def test_a_child_takes_with_it_what_it_started() -> None:
         "time.sleep(600)"
     )
     child = Child(script(body))
-    reply = child.receive(20)
+    reply = child.receive(PATIENCE_S)
     assert isinstance(reply, Done) and psutil.pid_exists(reply.id)
     child.close()
     assert gone(reply.id)

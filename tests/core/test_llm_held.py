@@ -31,7 +31,7 @@ def answer(model: Path, held_bytes: int) -> tuple[str, int]:
     """What the model says, and the most that was found held of its file."""
     done = subprocess.run(
         [sys.executable, "-c", ANSWER, str(model), str(held_bytes)],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=100,
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=500,
     )  # fmt: skip
     said, largest = done.stdout.strip().splitlines()
     return said, int(largest)

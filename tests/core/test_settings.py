@@ -61,7 +61,7 @@ BAD: list[tuple[str, Any]] = [
     ("budget.ram_mb", 10),
     ("remote.address", "ai.example.org"),
     ("files.exclude", "*.txt"),
-    ("search.max_recomputes", 32.0),
+    ("search.max_recomputes", 28.0),
     ("search.max_recomputes", 7),
     ("search.max_recomputes", 1001),
     ("assistant.model", 3),

@@ -27,7 +27,7 @@ from app.window import Desktop, service_command
 
 Step = Callable[[], object]
 Script = Generator[Step, None, None]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 POLL_MS = 10
 
 

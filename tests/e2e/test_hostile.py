@@ -141,7 +141,7 @@ def test_a_folder_of_hostile_files(tmp_path: Path, models: Path) -> None:  # noq
     place = Place(tmp_path)
     with listening() as (url, calls):
         fill(place, url, seed=7, depth=3_000, line_bytes=70_000, more=False)
-        body = check_indexing(place, calls, timeout_s=90)
+        body = check_indexing(place, calls, timeout_s=500)
     reasons = {Path(failure["path"]).name: failure["reason"] for failure in body["failures"]}
     assert not any("fault in Satchel" in reason for reason in reasons.values()), reasons
     assert not any("its reader fail" in reason for reason in reasons.values()), reasons

@@ -88,7 +88,7 @@ def test_a_level_that_nobody_waits_for_is_reached_while_it_watches(
         # It says that it watches first; another who indexes meanwhile is not kept waiting.
         (files / "later.txt").write_text("The numbat ate the last speculaas.\n")
         assert satchel_json(home, "index")["chunks"] == chunks + 2
-        until(lambda: level_of(home) == ("hubs", chunks + 2, chunks + 2), timeout_s=60)
+        until(lambda: level_of(home) == ("hubs", chunks + 2, chunks + 2))
 
 
 def test_levels_while_it_watches_and_serves(shelf: Indexed) -> None:

@@ -81,7 +81,7 @@ def traced(
     command: Sequence[str],
     into: Path,
     environment: Mapping[str, str] | None = None,
-    timeout_s: float = 110,
+    timeout_s: float = 500,
 ) -> Traced:
     """Run a command to its end; the trace is written to `into`."""
     done = subprocess.run(
