@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import PATIENCE_S
 
 from app.children import python_child
 from app.model import ModelWorker
@@ -44,6 +45,14 @@ class Background(threading.Thread):
         self.said: ModelAnswer | None = None
         self.failed: UserError | None = None
 
+    def begin(self) -> None:
+        """Start, and wait until the worker has been asked."""
+        self.start()
+        until = time.monotonic() + PATIENCE_S
+        while not self._worker._background:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
     def run(self) -> None:
         try:
             self.said = self._worker.complete_in_background("Go on.", LONG, 40, never)
@@ -58,13 +67,13 @@ def test_a_question_goes_first_and_the_rest_goes_on_as_if_nothing_had_been(
     assert undisturbed.dropped_tokens > 0
     assert undisturbed.answer_tokens > 1
     background = Background(worker)
-    background.start()
+    background.begin()
     for wait_s in (0.3, 0.6):
         time.sleep(wait_s)
         answer = ask(worker)
         assert "nine" in answer.text
         assert background.is_alive(), "the question did not go first"
-    background.join(60)
+    background.join(PATIENCE_S)
     assert background.said is not None
     assert background.said.text == undisturbed.text
     assert background.said.prompt_tokens == undisturbed.prompt_tokens
@@ -76,12 +85,11 @@ def test_what_runs_in_the_background_begins_again_after_another_model(
 ) -> None:
     worker.complete("Go on.", "Hello.", 1, lambda _: None, never)
     background = Background(worker)
-    background.start()
-    time.sleep(0.3)
+    background.begin()
     starter = models / "llm" / "smollm2-135m-instruct.gguf"
     worker.use(starter, shape=Shape(384))
     assert "nine" in ask(worker).text
-    background.join(60)
+    background.join(PATIENCE_S)
     assert background.said is not None
     assert background.said.answer_tokens > 0
 
@@ -89,10 +97,9 @@ def test_what_runs_in_the_background_begins_again_after_another_model(
 def test_when_the_worker_is_ended_the_background_says_so(worker: ModelWorker) -> None:
     ask(worker)
     background = Background(worker)
-    background.start()
-    time.sleep(0.3)
+    background.begin()
     assert worker.let_go()
-    background.join(30)
+    background.join(PATIENCE_S)
     assert background.failed is not None
     assert "background" in background.failed.title
     assert "nine" in ask(worker).text
