@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import mmap
@@ -35,7 +36,9 @@ def layer() -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("there is no C compiler here to make a failing disk with")
-    library = Path(tempfile.mkdtemp(prefix="faulty-")) / "faulty.so"
+    folder = Path(tempfile.mkdtemp(prefix="faulty-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = folder / "faulty.so"
     source = Path(__file__).with_name("faulty.c")
     command = [compiler, "-O1", "-fPIC", "-shared", "-o", str(library), str(source), "-ldl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

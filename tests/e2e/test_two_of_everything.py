@@ -16,7 +16,7 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, Indexed, one_line, satchel, satchel_json, watching
+from helpers import PATIENCE_S, ROOT, Indexed, one_line, satchel, satchel_json, watching
 
 from app.address import address
 from app.local import InProcess
@@ -126,7 +126,7 @@ def test_another_user_reads_nothing_and_has_a_home_of_their_own(own_sample: Inde
                 as_another_user(tell, home, root)
             finally:
                 os._exit(0)
-        assert told.poll(30)
+        assert told.poll(PATIENCE_S)
         refused, said, owner = told.recv()
         os.waitpid(child, 0)
     finally:

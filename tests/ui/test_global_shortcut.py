@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
     reason="needs a Linux with dbus-daemon",
 )
 
-CONFIGURATION = """<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>
+CONFIGURATION = """<busconfig><type>session</type><listen>unix:path={socket}</listen>
 <policy context="default"><allow send_destination="*"/><allow eavesdrop="true"/><allow own="*"/>
 </policy></busconfig>"""  # no folders with services: nothing of the machine's is started
 
@@ -32,7 +32,7 @@ CONFIGURATION = """<busconfig><type>session</type><listen>unix:tmpdir=/tmp</list
 @pytest.fixture
 def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
     configuration = tmp_path / "bus.conf"
-    configuration.write_text(CONFIGURATION)
+    configuration.write_text(CONFIGURATION.format(socket=tmp_path / "bus"))
     command = ["dbus-daemon", "--nofork", "--print-address", f"--config-file={configuration}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
         assert daemon.stdout
