@@ -57,6 +57,7 @@ SEARCHES = (
     '"notice period" of the workshop, and what has to be done in writing before it is over & done',
     "متى ينتهي عقد الإيجار؟",
 )
+MOST_LOOKS = 8  # at a window that changes on; what moves for ever is drawn as it is then
 CONVERSATIONS = [
     {"id": 3, "title": "When does the workshop lease end?", "changed_at": 3.0},
     {"id": 2, "title": "Who waters the tomatoes in August, and how often?", "changed_at": 2.0},
@@ -120,8 +121,15 @@ class Gallery:
         self.window.show()
 
     def shoot(self, name: str, mode: str) -> None:
-        """Keep a picture of the window."""
+        """Keep a picture of the window, once two in a row are alike."""
         QTest.qWait(160)
+        now = self.window.grab().toImage()
+        for _ in range(MOST_LOOKS):
+            before = now
+            QTest.qWait(60)
+            now = self.window.grab().toImage()
+            if now == before:
+                break
         self.keep(self.window, name, mode)
 
     def shoot_popup(self, name: str, mode: str) -> None:
