@@ -18,7 +18,7 @@ from core.files.changes import Changes
 from core.index.code_choice import CodeChoice
 from core.index.codes import Rotation, scan
 from core.index.drift import DROP
-from core.index.levels import LEVEL_NAMES, LEVELS, level_named
+from core.index.levels import GRAPH_EFFORT, LEVEL_NAMES, LEVELS, level_named
 from core.index.rotations import fit_to_sample
 from core.index.segment import Segment
 
@@ -183,7 +183,7 @@ def test_the_graph_alone_finds_with_more_recomputes(lab: Lab) -> None:
     lab.index()
     assert lab.store.sizes().codes == 0
     results = lab.search("lighthouse note 33 line 1", mode="semantic", limit=16)
-    assert 16 < results.recomputed <= 6 * 16
+    assert 16 < results.recomputed <= GRAPH_EFFORT * 16
     assert results.hits[0].path.endswith("note-33.txt")
     # Without a word in common, too: along the graph from where it is well linked.
     lab.store.view.__dict__.pop("words", None)
