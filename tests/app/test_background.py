@@ -98,7 +98,10 @@ def test_when_the_worker_is_ended_the_background_says_so(worker: ModelWorker) ->
     ask(worker)
     background = Background(worker)
     background.begin()
-    assert worker.let_go()
+    until = time.monotonic() + PATIENCE_S
+    while not worker.let_go():  # the question is on its way
+        assert time.monotonic() < until
+        time.sleep(0.01)
     background.join(PATIENCE_S)
     assert background.failed is not None
     assert "background" in background.failed.title

@@ -1,5 +1,6 @@
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,14 @@ def test_a_child_takes_with_it_what_it_started() -> None:
     assert isinstance(reply, Done) and psutil.pid_exists(reply.id)
     child.close()
     assert gone(reply.id)
+
+
+def comes(true: Callable[[], bool]) -> bool:
+    """Whether something becomes true."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (now := true()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return now
 
 
 def gone(pid: int) -> bool:
@@ -160,15 +169,14 @@ def test_idle_readers_are_ended_and_come_back(tmp_path: Path) -> None:
     )
     deaths: list[str] = []
     scratch = tmp_path / "scratch"
-    readers = pool(script(body), 20, deaths, scratch=scratch, idle_s=0.4)
+    readers = pool(script(body), 20, deaths, scratch=scratch, idle_s=2)
     file = FileRef("a.txt", 1, 1, False)
     for _ in range(2):
         assert isinstance(next(iter(readers.extract(file))), Extracted)
         [pid] = readers.pids()
         assert (scratch / "0" / "left").is_file()
         assert gone(pid)
-        assert readers.pids() == []
-        assert not (scratch / "0").exists()
+        assert comes(lambda: readers.pids() == [] and not (scratch / "0").exists())
     readers.close()
     assert deaths == [] and not scratch.exists()
 
@@ -208,16 +216,13 @@ def test_an_idle_worker_leaves_memory(tmp_path: Path) -> None:
         f"sys.stdin.readline(); print({token!r}); print({done!r}, flush=True)\n"
         "time.sleep(600)"
     )
-    worker = ModelWorker(script(body), 512, 16, 1, 0.5)
+    worker = ModelWorker(script(body), 512, 16, 1, 2)
     worker.use(tmp_path / "m.gguf")
     pieces: list[str] = []
     answer = worker.answer("q", ["p"], [], pieces.append, lambda: False)
     assert (answer.text, answer.stopped, pieces) == ("Yes.", "end", ["Yes."])
     assert worker.pid is not None
-    deadline = time.monotonic() + PATIENCE_S
-    while worker.pid is not None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert worker.pid is None
+    assert comes(lambda: worker.pid is None)
     worker.close()
 
 
@@ -240,7 +245,7 @@ def test_a_cancelled_answer_gives_what_was_said(tmp_path: Path) -> None:
 
 
 def test_fewer_readers_than_there_are_places_for() -> None:
-    body = f"while sys.stdin.readline(): time.sleep(0.3); print({EXTRACTED!r}, flush=True)"
+    body = f"while sys.stdin.readline(): time.sleep(0.8); print({EXTRACTED!r}, flush=True)"
     readers = pool(script(body), 20, [], size=2)
 
     def read_at_once(count: int) -> float:
@@ -255,10 +260,10 @@ def test_fewer_readers_than_there_are_places_for() -> None:
     assert len(readers.pids()) == 2
     readers.resize(1)
     assert len(readers.pids()) == 1, "what is idle ends at once"
-    assert read_at_once(3) >= 0.9, "one after another"
+    assert read_at_once(3) >= 2.4, "one after another"
     readers.let_go()
     assert readers.pids() == []
-    assert read_at_once(2) >= 0.6, "it stays one"
+    assert read_at_once(2) >= 1.6, "it stays one"
     readers.resize(2)
     read_at_once(2)
     assert len(readers.pids()) == 2
@@ -267,7 +272,7 @@ def test_fewer_readers_than_there_are_places_for() -> None:
             threads.submit(lambda: list(readers.extract(FileRef("a.txt", 1, 1, False))))
             for _ in range(2)
         ]
-        time.sleep(0.1)
+        time.sleep(0.4)
         readers.resize(0)
         assert [len(one.result()) for one in busy] == [1, 1], "what is being read is read"
     assert len(readers.pids()) == 1
