@@ -202,8 +202,7 @@ def test_on_battery_what_nobody_waits_for_waits_and_says_why(home: Path) -> None
             desk.send(Subscribe)
             desk.send(lambda n: Index(n, watch=True))
             late.write_text("A walrus was seen at the pier.")
-            time.sleep(0.3)
-            assert desk.states()[-1] == ("paused", ON_BATTERY)
+            desk.until(lambda: desk.states()[-1:] == [("paused", ON_BATTERY)])
             assert desk.service.work.standing.busy is False
             report = desk.ask(Index)
             assert isinstance(report, Report), "somebody waits for this one"
