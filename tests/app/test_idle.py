@@ -18,17 +18,31 @@ from core.settings import Settings
 
 
 def test_each_idle_time_is_used_once() -> None:
-    ran = threading.Semaphore(0)
+    ran, looked = threading.Semaphore(0), threading.Semaphore(0)
     idle_s = [0.0]
-    keeper = IdleKeeper(1.0, lambda: idle_s[0], [ran.release])
+
+    def idle_for_s() -> float:
+        looked.release()
+        return idle_s[0]
+
+    def becomes(now_s: float) -> None:
+        """Idle for so long from now on, and seen to be."""
+        idle_s[0] = now_s
+        while looked.acquire(blocking=False):
+            pass
+        for _ in range(2):
+            assert looked.acquire(timeout=PATIENCE_S)
+
+    keeper = IdleKeeper(1.0, idle_for_s, [ran.release])
     try:
-        assert not ran.acquire(timeout=0.3)  # somebody is at work
-        idle_s[0] = 2.0
+        becomes(0.0)
+        assert not ran.acquire(blocking=False)  # somebody is at work
+        becomes(2.0)
         assert ran.acquire(timeout=PATIENCE_S)
-        assert not ran.acquire(timeout=0.4)  # once is enough
-        idle_s[0] = 0.0
-        time.sleep(0.3)
-        idle_s[0] = 2.0
+        becomes(2.0)
+        assert not ran.acquire(blocking=False)  # once is enough
+        becomes(0.0)
+        becomes(2.0)
         assert ran.acquire(timeout=PATIENCE_S)
     finally:
         keeper.close()
