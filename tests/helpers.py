@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -317,6 +318,14 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("satchel: ")
     return lines[0]
+
+
+def comes(true: Callable[[], object], within_s: float = PATIENCE_S) -> bool:
+    """Whether something becomes true in this time."""
+    deadline = time.monotonic() + within_s
+    while not (now := bool(true())) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return now
 
 
 @contextlib.contextmanager

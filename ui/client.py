@@ -78,7 +78,8 @@ class Client(QObject):
 
     A request always ends: by its reply, by being cancelled, or by a Failed
     made here when the service dies. Late, doubled and unknown replies are
-    ignored. A service that dies is started again, later each time.
+    ignored. A service that dies is started again, later each time. `first_arguments` are
+    for those that are started until one has been ready.
     """
 
     news = Signal(object)  # State and IndexProgress, as they come
@@ -171,7 +172,6 @@ class Client(QObject):
         self._process = process
         self._started_at = time.monotonic()
         program, *arguments = [*self._command, *self._first_arguments]
-        self._first_arguments = []
         self._set_link(Link("starting"))
         process.start(program, arguments)
         if self._running():
@@ -299,6 +299,7 @@ class Client(QObject):
         elif isinstance(message, Raise):
             self.raise_asked.emit()
         elif isinstance(message, State):
+            self._first_arguments = []
             self._set_link(Link("ready"))
             self.news.emit(message)
         elif isinstance(message, IndexProgress) and message.id == 0:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import PATIENCE_S
+from helpers import PATIENCE_S, comes
 
 from app.children import python_child
 from app.model import ModelWorker
@@ -48,10 +48,7 @@ class Background(threading.Thread):
     def begin(self) -> None:
         """Start, and wait until the worker has been asked."""
         self.start()
-        until = time.monotonic() + PATIENCE_S
-        while not self._worker._background:
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        assert comes(lambda: self._worker._background)
 
     def run(self) -> None:
         try:
@@ -98,10 +95,7 @@ def test_when_the_worker_is_ended_the_background_says_so(worker: ModelWorker) ->
     ask(worker)
     background = Background(worker)
     background.begin()
-    until = time.monotonic() + PATIENCE_S
-    while not worker.let_go():  # the question is on its way
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    assert comes(worker.let_go)  # not at once: the question is on its way
     background.join(PATIENCE_S)
     assert background.failed is not None
     assert "background" in background.failed.title

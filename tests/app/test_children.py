@@ -1,13 +1,12 @@
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from helpers import PATIENCE_S
+from helpers import PATIENCE_S, comes
 
 from app import extractors
 from app.children import Child, ChildGone, ChildSlow
@@ -76,14 +75,6 @@ def test_a_child_takes_with_it_what_it_started() -> None:
     assert isinstance(reply, Done) and psutil.pid_exists(reply.id)
     child.close()
     assert gone(reply.id)
-
-
-def comes(true: Callable[[], bool]) -> bool:
-    """Whether something becomes true."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (now := true()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return now
 
 
 def gone(pid: int) -> bool:

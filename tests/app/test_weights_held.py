@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import PATIENCE_S
+from helpers import comes
 from service_desk import last, serving
 
 from app.children import python_child
@@ -141,7 +141,7 @@ def test_a_machine_that_runs_short_takes_room_before_it_takes_the_model(
         readings = SHORT
         service.governor.look()
         assert service.governor.decision.stage == Stage.CACHES_GIVEN_UP
-        until(lambda: status(caller)["room_bytes"] <= whole["room_bytes"] // 3)
+        assert comes(lambda: status(caller)["room_bytes"] <= whole["room_bytes"] // 3)
         assert service.model.pid is not None
         now_s = 1e9
         service.governor.clock = lambda: now_s
@@ -150,13 +150,7 @@ def test_a_machine_that_runs_short_takes_room_before_it_takes_the_model(
             now_s += 1
             service.governor.look()
         assert service.governor.decision.stage == Stage.ALL
-        until(lambda: status(caller)["room_bytes"] == whole["room_bytes"])
-
-
-def until(true: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline
+        assert comes(lambda: status(caller)["room_bytes"] == whole["room_bytes"])
 
 
 def status(caller: InProcess) -> dict[str, Any]:

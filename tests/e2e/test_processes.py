@@ -11,13 +11,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from helpers import PATIENCE_S, ROOT, Indexed, satchel, satchel_json, watching
+from helpers import PATIENCE_S, ROOT, Indexed, comes, satchel, satchel_json, watching
 
 from app.local import InProcess, Remote, connect
 from core.home import Home, find_home
@@ -36,15 +35,6 @@ from core.messages import (
     StatusRequest,
     ends,
 )
-
-
-def wait_for(true: Callable[[], object], timeout_s: float = PATIENCE_S) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if true():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def gone(pid: int) -> bool:
@@ -82,7 +72,7 @@ def test_children_end_with_a_killed_parent(own_sample: Indexed) -> None:
         assert children
         service.kill()
         service.wait()
-        assert wait_for(lambda: all(gone(child.pid) for child in children))
+        assert comes(lambda: all(gone(child.pid) for child in children))
     # What a killed service leaves in the home keeps nobody out.
     assert satchel_json(own_sample.home, "search", "rent", "-k", "1")["results"]
 
@@ -198,7 +188,7 @@ def test_a_killed_worker_gives_one_clear_line_and_the_next_question_works(
     caller: InProcess,
 ) -> None:
     replies = stream(caller, Ask(caller.next_id(), LONG), AnswerSources)
-    assert wait_for(lambda: caller._service.model.pid)
+    assert comes(lambda: caller._service.model.pid)
     pid = caller._service.model.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -256,7 +246,7 @@ def test_two_watchers_both_see_changes(tmp_path: Path, models: Path) -> None:  #
     satchel_json(home, "folders", "add", str(files))
     with watching(home), watching(home):
         (files / "b.txt").write_text("walruses sleep on the beach")
-        assert wait_for(
+        assert comes(
             lambda: satchel_json(home, "search", "walruses", "--mode", "lexical")["results"], 30
         )
 
@@ -275,13 +265,13 @@ def test_watching_follows_the_folder(tmp_path: Path, models: Path) -> None:  # n
         assert found("first") == ["a.txt"]
         (files / "new").mkdir()
         (files / "new" / "b.txt").write_text("walruses sleep")
-        assert wait_for(lambda: found("walruses") == ["b.txt"])
+        assert comes(lambda: found("walruses") == ["b.txt"])
         (files / "new" / "b.txt").write_text("penguins walk")
-        assert wait_for(lambda: found("penguins") == ["b.txt"])
+        assert comes(lambda: found("penguins") == ["b.txt"])
         assert found("walruses") == []
         (files / "new").rename(files / "old")
         shutil.rmtree(files / "old")
-        assert wait_for(lambda: found("penguins") == [])
+        assert comes(lambda: found("penguins") == [])
 
 
 def test_a_client_outlives_its_service(own_sample: Indexed) -> None:

@@ -9,13 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import PATIENCE_S, ROOT, SAMPLE, Indexed, satchel
+from helpers import PATIENCE_S, ROOT, SAMPLE, Indexed, comes, satchel
 
 DRIVER = Path(__file__).with_name("drive_window.py")
 LIMIT_S = 500.0  # of a scenario, whose steps are each waited for by the driver
@@ -282,11 +281,3 @@ def seen(display: str) -> bool:
     # Helpers of Qt's have the name of the window, but are of no class.
     found = re.search(r'(0x\w+) "Satchel": \("', asked("-root", "-tree"))
     return found is not None and "IsViewable" in asked("-id", found[1])
-
-
-def comes(true: Callable[[], bool], within_s: float = 30.0) -> bool:
-    """Whether something becomes true in this time."""
-    end = time.monotonic() + within_s
-    while not (now := true()) and time.monotonic() < end:
-        time.sleep(0.05)
-    return now

@@ -34,14 +34,14 @@ else:
     class PatientBot(QtBot):
         """The plugin's own bot, which gives up after five seconds where nothing else is said."""
 
-        def waitUntil(self, callback: Callable[[], Any], **more: Any) -> None:  # noqa: N802
+        def waitUntil(self, callback: Callable[[], Any], **more: Any) -> None:  # noqa: N802 - Qt's name
             super().waitUntil(callback, **{"timeout": int(1000 * PATIENCE_S), **more})
 
-        def waitSignal(self, signal: Any, **more: Any) -> Any:  # noqa: N802
+        def waitSignal(self, signal: Any, **more: Any) -> Any:  # noqa: N802 - Qt's name
             return super().waitSignal(signal, **{"timeout": int(1000 * PATIENCE_S), **more})
 
     @pytest.fixture
-    def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:  # noqa: ARG001
+    def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:  # noqa: ARG001 - Qt has to be there
         return PatientBot(request)
 
     class FakeOpener:

@@ -124,6 +124,13 @@ def main() -> int:
     if mode == "refuses":
         send(Failed(0, "Satchel cannot use /x.", "Choose another home."))
         return 1
+    if mode == "held":  # by another, the first time; what it was started with is kept
+        log = Path(sys.argv[2])
+        before = log.read_text() if log.exists() else ""
+        log.write_text(before + " ".join(sys.argv[3:]) + "\n")
+        if not before:
+            send(Failed(0, "Another Satchel does not answer.", "End it."))
+            return 1
     if mode == "elsewhere":
         send(Done(0))
         return 0

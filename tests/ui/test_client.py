@@ -28,7 +28,7 @@ def start(qtbot: Any, fake_service: Command) -> Iterator[Callable[..., Client]]:
 
     yield begin
     for client in clients:
-        with qtbot.waitSignal(client.ended, timeout=4000):
+        with qtbot.waitSignal(client.ended):
             client.close()
 
 
@@ -93,6 +93,24 @@ def test_nonsense_doubled_and_foreign_replies_are_ignored(
     qtbot.waitUntil(lambda: len(got) == 1)
     qtbot.wait(100)
     assert [type(message).__name__ for message in got] == ["SearchResults"]
+
+
+def test_the_first_arguments_are_for_all_until_one_is_ready(
+    qtbot: Any, fake_service: Command, tmp_path: Path
+) -> None:
+    """Or a window that tries again would open beside the one it should bring forward."""
+    log = tmp_path / "starts"
+    client = Client(fake_service("held", str(log)), ["--raise-other"], QUICK)
+    client.start()
+    qtbot.waitUntil(lambda: client.link.state == "refused" and not client.pid)
+    client.start()  # somebody has pressed Try now
+    client.ask(Subscribe, lambda _: None)
+    qtbot.waitUntil(lambda: client.link.state == "ready")
+    client._kill()
+    qtbot.waitUntil(lambda: log.read_text().count("\n") == 3)
+    assert log.read_text() == "--raise-other\n--raise-other\n\n"
+    with qtbot.waitSignal(client.ended):
+        client.close()
 
 
 def test_a_service_that_refuses_is_not_started_again(
